@@ -1,0 +1,45 @@
+# make demo   train on real digits, draw, export, draw again without torch
+# make test   run the tests
+# make check  format check, lint, types, then the tests
+# make format rewrite the code in the project's format
+# make clean  remove what the targets above have made, but no trained run
+
+PYTHON ?= python3
+EPOCHS ?= 200
+DATA ?= digits
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check lint format clean
+
+demo: $(READY)
+	$(BIN)/ganctl train --data $(DATA) --epochs $(EPOCHS)
+	$(BIN)/ganctl sample -n 64 out.png
+	$(BIN)/ganctl export gen.onnx
+	$(BIN)/ganctl infer gen.onnx gen.png
+
+test: $(READY)
+	$(BIN)/pytest
+
+check: lint test
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f out.png gen.onnx gen.png
+
+# Made once, and made anew when pyproject.toml changes.
+$(READY): pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[train,dev]'
+	touch $(READY)

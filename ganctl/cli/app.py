@@ -1,0 +1,119 @@
+"""The command table, and how a failure becomes an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ganctl import __version__
+from ganctl.cli import screen
+from ganctl.errors import GanctlError, MissingDependency, OutOfResources
+
+COMMANDS = ("train", "sample", "export", "infer")
+"""Each is the function of its name in the module of its name, imported when it is asked for."""
+
+TRAIN_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "safetensors", "matplotlib")
+"""What only ``ganctl[train]`` installs."""
+
+USAGE_EXIT = 2
+INTERRUPT_EXIT = 128 + signal.SIGINT
+TERMINATE_EXIT = 128 + signal.SIGTERM
+
+UsageError: type[Any] = typer.BadParameter.__mro__[1]
+"""Click's class, wherever this typer keeps its click."""
+
+
+class LazyCommands(TyperGroup):
+    """Imports a command's module when that command, or the help of all, is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"ganctl.cli.{cmd_name}")
+        single = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        single.command(cmd_name, no_args_is_help=False)(getattr(module, cmd_name))
+        return typer.main.get_command(single)
+
+
+app = typer.Typer(cls=LazyCommands, rich_markup_mode="rich", invoke_without_command=True)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        screen.result(f"ganctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def ganctl(
+    ctx: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Train a GAN on digits, look at what it draws, ship the generator as one ONNX file.
+
+    The usual path: [bold]ganctl train[/], [bold]ganctl sample out.png[/],
+    [bold]ganctl export gen.onnx[/], [bold]ganctl infer gen.onnx[/].
+    """
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; see `ganctl.errors` for the codes.
+
+    Args:
+        arguments: without the program's name; None for the process's own.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATE_EXIT))  # cleans up on the way out
+    try:
+        command = typer.main.get_command(app)
+        status = command(
+            [word for word in given if word != "--debug"],
+            prog_name="ganctl",
+            standalone_mode=False,
+        )
+        return status if isinstance(status, int) else 0
+    except UsageError as error:
+        path = error.ctx.command_path if error.ctx else "ganctl"
+        screen.error(error.format_message(), f"{path} --help")
+        return USAGE_EXIT
+    except (typer.Abort, KeyboardInterrupt):
+        screen.error("interrupted")
+        return INTERRUPT_EXIT
+    except (GanctlError, ModuleNotFoundError, MemoryError) as error:
+        shown = _as_ganctl_error(error)
+        if debug or shown is None:
+            raise
+        screen.error(shown.message, shown.hint)
+        return shown.exit_code
+
+
+def _as_ganctl_error(error: Exception) -> GanctlError | None:
+    """Return what the user is told, or None for a bug, which keeps its traceback."""
+    if isinstance(error, GanctlError):
+        return error
+    if isinstance(error, MemoryError):
+        return OutOfResources("there is not enough memory", "lower --batch-size, -n or --img-size")
+    if isinstance(error, ModuleNotFoundError) and error.name in TRAIN_PACKAGES:
+        return MissingDependency(
+            f"this command needs {error.name}, which is not installed",
+            'pip install "ganctl[train]"',
+        )
+    return None

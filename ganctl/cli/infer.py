@@ -1,0 +1,56 @@
+"""``ganctl infer``: draw from an ONNX generator, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganctl.cli import screen
+from ganctl.cli.options import OUT_HELP, Cols, Count, Seed, Start
+
+
+def infer(
+    model: Annotated[Path, typer.Argument(help="The ONNX file that ganctl export wrote.")],
+    out: Annotated[
+        Path | None, typer.Argument(help=OUT_HELP, show_default="the model's name with .png")
+    ] = None,
+    count: Count = 64,
+    seed: Seed = 0,
+    start: Start = 0,
+    cols: Cols = 0,
+    batch_size: Annotated[
+        int, typer.Option(min=1, max=65536, help="Images drawn at once; changes no image.")
+    ] = 64,
+    threads: Annotated[
+        int, typer.Option(min=0, max=1024, help="Of onnxruntime; 0 for all cores.")
+    ] = 0,
+) -> None:
+    """Draw images from an ONNX generator: onnxruntime and NumPy, no torch.
+
+    The same seed draws the same images as [bold]ganctl sample[/].
+
+    Example: [bold]ganctl infer gen.onnx -n 64 --seed 7 out.png[/]
+    """
+    from ganctl.drawing import draw_to
+    from ganctl.images import check_output
+    from ganctl.inference.generator import load_onnx
+
+    out = out or model.with_suffix(".png")
+    if out == model:
+        raise typer.BadParameter("the images would take the model's place", param_hint="OUT")
+    check_output(out)
+    generator = load_onnx(model, threads)
+    draw_to(
+        out,
+        generator,
+        generator.latent_dim,
+        generator.image_shape,
+        seed=seed,
+        start=start,
+        count=count,
+        batch_size=batch_size,
+        cols=cols,
+    )
+    screen.result(f"wrote {out}: {count:,} images of seed {seed}")

@@ -1,0 +1,62 @@
+"""``ganctl sample``: draw from a checkpoint."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganctl.cli import screen
+from ganctl.cli.options import OUT_HELP, Checkpoint, Cols, Count, Seed, Start
+
+BATCH_SIZE = 64
+
+
+class Weights(str, Enum):
+    """Which of a checkpoint's generators draws."""
+
+    EMA = "ema"
+    LIVE = "live"
+
+
+def sample(
+    out: Annotated[Path, typer.Argument(help=OUT_HELP)] = Path("samples.png"),
+    count: Count = 64,
+    seed: Seed = 0,
+    start: Start = 0,
+    cols: Cols = 0,
+    checkpoint: Checkpoint = None,
+    weights: Annotated[
+        Weights, typer.Option(help="The generator's running average, or the weights that train.")
+    ] = Weights.EMA,
+) -> None:
+    """Draw images from a checkpoint.
+
+    Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]
+    """
+    from ganctl.images import check_output
+    from ganctl.training.run import find_checkpoint
+
+    check_output(out)
+    path = find_checkpoint(checkpoint)
+    if checkpoint is None:
+        screen.note(f"drawing from {path}")
+
+    from ganctl.drawing import draw_to
+    from ganctl.training.generate import as_function, load_generator
+
+    generator, _ = load_generator(path, weights.value)
+    draw_to(
+        out,
+        as_function(generator),
+        generator.latent_dim,
+        generator.image_shape,
+        seed=seed,
+        start=start,
+        count=count,
+        batch_size=BATCH_SIZE,
+        cols=cols,
+    )
+    screen.result(f"wrote {out}: {count:,} images of seed {seed}")

@@ -1,0 +1,242 @@
+"""``ganctl train``: a new run, or one that goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from ganctl.cli import screen
+from ganctl.config import MAX_SEED, TrainConfig, to_dict, train_config
+from ganctl.errors import BadInput
+
+CHANGEABLE = ("data_dir", "epochs", "sample_every", "checkpoint_every")
+"""What may change when a run goes on; where it runs (device, threads) always may."""
+
+
+class RecipeName(str, Enum):
+    """The recipes of `ganctl.config.RECIPES`."""
+
+    DEFAULT = "default"
+    CLASSIC = "classic"
+
+
+def train(
+    ctx: typer.Context,
+    data: Annotated[
+        str,
+        typer.Option(
+            help="mnist, fashion-mnist, kmnist, emnist-digits, usps, digits (10,000 embedded "
+            "MNIST digits), or a path: a folder or .zip of images, a directory of idx files.",
+            rich_help_panel="Data",
+        ),
+    ] = "mnist",
+    data_dir: Annotated[
+        str,
+        typer.Option(
+            help="Where downloaded data sets lie.",
+            show_default="$GANCTL_DATA, else the user's cache",
+            rich_help_panel="Data",
+        ),
+    ] = "",
+    fallback: Annotated[
+        bool,
+        typer.Option(
+            "--fallback/--no-fallback",
+            help="Whether the embedded digits stand in for an MNIST that cannot be downloaded.",
+            rich_help_panel="Data",
+        ),
+    ] = True,
+    img_size: Annotated[
+        int,
+        typer.Option(min=4, max=512, help="Height and width in pixels.", rich_help_panel="Data"),
+    ] = 28,
+    channels: Annotated[
+        int, typer.Option(min=1, max=3, help="1 grey, 3 colour.", rich_help_panel="Data")
+    ] = 1,
+    recipe: Annotated[
+        RecipeName,
+        typer.Option(
+            help="default, or the study note's literal loop, kept for study.",
+            rich_help_panel="Training",
+        ),
+    ] = RecipeName.DEFAULT,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over the data.", rich_help_panel="Training")
+    ] = 200,
+    batch_size: Annotated[
+        int, typer.Option(min=2, help="Images a step.", rich_help_panel="Training")
+    ] = 64,
+    lr: Annotated[
+        float, typer.Option(help="Adam's learning rate.", rich_help_panel="Training")
+    ] = 2e-4,
+    b1: Annotated[
+        float,
+        typer.Option(help="Adam's decay of the gradient's mean.", rich_help_panel="Training"),
+    ] = 0.5,
+    b2: Annotated[
+        float,
+        typer.Option(help="Adam's decay of the gradient's square.", rich_help_panel="Training"),
+    ] = 0.999,
+    latent_dim: Annotated[
+        int,
+        typer.Option(min=1, help="Dimensions of the latent z.", rich_help_panel="Training"),
+    ] = 100,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MAX_SEED,
+            help="Of the weights, the order of the data and the latents.",
+            rich_help_panel="Training",
+        ),
+    ] = 0,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="The run's folder, checkpoints/NAME.",
+            show_default="data, recipe and time",
+            rich_help_panel="Run",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the last checkpoint of --name, or of the newest run.",
+            rich_help_panel="Run",
+        ),
+    ] = False,
+    sample_every: Annotated[
+        int,
+        typer.Option(min=0, help="Epochs between sample grids; 0: none.", rich_help_panel="Run"),
+    ] = 10,
+    checkpoint_every: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Epochs between checkpoints; 0: at the end.", rich_help_panel="Run"
+        ),
+    ] = 10,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Run")
+    ] = "auto",
+    threads: Annotated[
+        int, typer.Option(min=0, max=1024, help="CPU threads; 0: all cores.", rich_help_panel="Run")
+    ] = 0,
+) -> None:
+    """Train a GAN on pictures: handwritten digits, or your own.
+
+    Ctrl-C saves; [bold]ganctl train --resume[/] goes on.
+
+    Example: [bold]ganctl train --data digits --epochs 50[/]
+    """
+    config = train_config(
+        recipe.value,
+        {"latent_dim": latent_dim, "img_size": img_size, "channels": channels},
+        data=data,
+        data_dir=data_dir,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        b1=b1,
+        b2=b2,
+        seed=seed,
+        sample_every=sample_every,
+        checkpoint_every=checkpoint_every,
+    )
+
+    import torch
+
+    from ganctl.training.checkpoint import load_checkpoint
+    from ganctl.training.device import resolve_device
+    from ganctl.training.run import find_run
+    from ganctl.training.start import resume_run, start_run
+
+    torch_device = resolve_device(device)
+    if threads:
+        torch.set_num_threads(threads)
+    if resume:
+        run = find_run(name)
+        checkpoint = load_checkpoint(run.checkpoint)
+        config = resumed_config(checkpoint.config, config, _given(ctx))
+        training = resume_run(run, checkpoint, config, torch_device, screen.note)
+        screen.note(f"going on with {run.name} after step {checkpoint.step:,}")
+    else:
+        training = start_run(config, name, torch_device, fallback, screen.note)
+    began = time.monotonic()
+    with screen.TrainingScreen() as shown, caught_signals() as caught:
+        finished = training.train(shown.show, lambda: bool(caught))
+    run = training.run
+    if not finished:
+        screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
+        screen.note(f"to go on: ganctl train --resume --name {run.name}")
+        raise typer.Exit(128 + caught[0])
+    screen.result(
+        f"trained {config.epochs} epochs in {screen.duration(time.monotonic() - began)}",
+        f"wrote {run.checkpoint}",
+        "next: ganctl sample out.png",
+    )
+
+
+def resumed_config(saved: TrainConfig, asked: TrainConfig, given: Collection[str]) -> TrainConfig:
+    """Return the configuration that a run goes on with: its own, with what may change.
+
+    Args:
+        saved: from the checkpoint.
+        asked: from the command line, defaults included.
+        given: the names of the options that were typed.
+
+    Raises:
+        BadInput: an option contradicts the run.
+    """
+    old, new = _flat(saved), _flat(asked)
+    changes = {name: new[name] for name in given if name in new and new[name] != old[name]}
+    for name, value in changes.items():
+        if name not in CHANGEABLE:
+            option = "--" + name.replace("_", "-")
+            raise BadInput(
+                f"{option} {value} contradicts the run, which has {old[name]}",
+                f"leave {option} out to go on, or begin a new run without --resume",
+            )
+    return dataclasses.replace(saved, **changes)
+
+
+def _flat(config: TrainConfig) -> dict[str, Any]:
+    values = to_dict(config)
+    model: dict[str, Any] = values.pop("model")
+    return model | values
+
+
+def _given(ctx: typer.Context) -> list[str]:
+    """Return the names of the options that were typed rather than left at their defaults."""
+    return [name for name in ctx.params if _source(ctx, name) == "COMMANDLINE"]
+
+
+def _source(ctx: typer.Context, name: str) -> str:
+    source = ctx.get_parameter_source(name)
+    return source.name if source else ""
+
+
+@contextmanager
+def caught_signals() -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C interrupts at once."""
+    caught: list[int] = []
+
+    def catch(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        screen.note("stopping: saving the run (Ctrl-C again to leave at once)")
+
+    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,131 @@
+"""The idx format of MNIST, read strictly.
+
+A file is the magic bytes 00 00 08 (unsigned bytes) and the number of dimensions, then each
+dimension as a big-endian 32-bit number, then exactly so many bytes; all of it may be gzipped.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganctl.errors import BadInput, explain
+
+IMAGES = "train-images-idx3-ubyte"
+LABELS = "train-labels-idx1-ubyte"
+
+NOTHING_KNOWN: Mapping[str, str] = MappingProxyType({})
+
+REPLACE = "delete it and run again, or put an intact copy in its place"
+
+
+def find_idx(folder: Path, name: str) -> Path | None:
+    """Return the file of that name in ``folder``, as name-idx… or name.idx…, gzipped or not."""
+    for spelling in (name, name.replace("-idx", ".idx")):
+        for path in (folder / spelling, folder / f"{spelling}.gz"):
+            if path.is_file():
+                return path
+    return None
+
+
+def read_pair(
+    folder: Path,
+    images_name: str = IMAGES,
+    labels_name: str = LABELS,
+    sha256: Mapping[str, str] = NOTHING_KNOWN,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the images (N, H, W), 0 … 255, and the labels (N,) that lie in ``folder``.
+
+    Args:
+        folder: where the two files are looked for.
+        images_name: as in `find_idx`.
+        labels_name: as in `find_idx`.
+        sha256: what is known of the unpacked files: name → SHA-256 in hex.
+
+    Raises:
+        BadInput: a file is missing or damaged, the digest is another, the counts differ, or there
+            are fewer than two images or no pixels.
+    """
+    paths = {}
+    for name in (images_name, labels_name):
+        path = find_idx(folder, name)
+        if path is None:
+            raise BadInput(f"{folder}: no file {name} or {name}.gz", "put it beside the others")
+        paths[name] = path
+    images = read_idx(paths[images_name], 3, sha256.get(images_name))
+    labels = read_idx(paths[labels_name], 1, sha256.get(labels_name))
+    if len(images) != len(labels):
+        raise BadInput(
+            f"{paths[images_name]}: {len(images):,} images, "
+            f"but {paths[labels_name].name} has {len(labels):,} labels",
+            "take both files from the same data set",
+        )
+    if len(images) < 2 or not images.size:
+        shape = " × ".join(map(str, images.shape))
+        raise BadInput(f"{paths[images_name]}: {shape} pixels are too few", "give 2 images or more")
+    return images, labels.astype(np.int64)
+
+
+def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uint8]:
+    """Return the array in an idx file; it is gzipped where the name ends in .gz.
+
+    Args:
+        path: the file.
+        ndim: the number of dimensions that it must have.
+        sha256: where given, what the unpacked file must have.
+
+    Raises:
+        BadInput: the file cannot be read, is damaged, or has another digest.
+    """
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadInput(f"{path}: damaged gzip data: {error}", REPLACE) from error
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {explain(error)}", REPLACE) from error
+    found = hashlib.sha256(content).hexdigest() if sha256 else sha256
+    if found != sha256:
+        raise BadInput(f"{path}: SHA-256 {found}, expected {sha256}", REPLACE)
+    return parse_idx(content, ndim, str(path))
+
+
+def parse_idx(content: bytes, ndim: int, name: str) -> NDArray[np.uint8]:
+    """Return the array that ``content`` holds, as a read-only view of it.
+
+    Args:
+        content: a whole idx file, unpacked.
+        ndim: the number of dimensions that it must have.
+        name: what errors call it.
+
+    Raises:
+        BadInput: the magic bytes, the header or the length is wrong.
+    """
+    magic = bytes([0, 0, 8, ndim])
+    if content[:4] != magic:
+        raise BadInput(
+            f"{name}: starts with {content[:4].hex(' ') or 'nothing'}, expected {magic.hex(' ')}",
+            REPLACE,
+        )
+    start = 4 + 4 * ndim
+    if len(content) < start:
+        raise BadInput(f"{name}: {len(content)} bytes, expected a header of {start}", REPLACE)
+    shape = struct.unpack(f">{ndim}I", content[4:start])
+    expected = start + math.prod(shape)
+    if len(content) != expected:
+        raise BadInput(
+            f"{name}: {len(content):,} bytes, expected {expected:,} "
+            f"for {' × '.join(map(str, shape))}",
+            REPLACE,
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -1,0 +1,44 @@
+"""Pictures to arrays of one size, and uint8 to the [-1, 1] that the networks see."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+
+def normalise(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Scale 0 … 255 to [-1, 1]: torchvision's ToTensor, then Normalize(0.5, 0.5), bit for bit.
+
+    Args:
+        images: any shape.
+    """
+    scaled = images.astype(np.float32)
+    scaled /= 255
+    scaled -= 0.5
+    scaled /= 0.5
+    return scaled
+
+
+def fit(image: Image.Image, size: int, channels: int) -> NDArray[np.uint8]:
+    """Return the picture's centre square as (channels, size, size), 0 … 255.
+
+    The scaling is Pillow's bilinear filter, as in torchvision's Resize; colours become luma where
+    one channel is wanted, and grey is repeated where three are.
+    """
+    image = image.convert("L" if channels == 1 else "RGB")
+    image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
+    pixels = np.asarray(image).reshape(size, size, channels)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def fit_all(images: NDArray[np.uint8], size: int, channels: int) -> NDArray[np.uint8]:
+    """Return grey images (N, H, W) as a new array (N, channels, size, size), each as `fit` does."""
+    count, height, width = images.shape
+    grey = np.empty((count, 1, size, size), np.uint8)
+    if (height, width) == (size, size):
+        grey[:, 0] = images
+    else:
+        for index, image in enumerate(images):
+            grey[index] = fit(Image.fromarray(image), size, channels=1)
+    return grey if channels == 1 else np.repeat(grey, channels, axis=1)

@@ -1,0 +1,68 @@
+"""Draw images i … i + n - 1 of a seed from any generator, torch's or ONNX's, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganctl.errors import CheckFailed
+from ganctl.images import Pixels, check_grid, to_uint8, write_images
+from ganctl.latents import latents
+
+Floats = NDArray[np.float32]
+
+GeneratorFunction = Callable[[Floats], Floats]
+"""(B, latent_dim) latents → (B, C, H, W) images in [-1, 1]."""
+
+
+def draw(
+    generator: GeneratorFunction,
+    latent_dim: int,
+    *,
+    seed: int,
+    start: int,
+    count: int,
+    batch_size: int,
+) -> Iterator[Pixels]:
+    """Yield images ``start`` … ``start + count - 1`` of ``seed`` as (B, C, H, W) grey levels.
+
+    Every batch has ``batch_size`` rows: the last is drawn whole and cut, so that an image never
+    depends on how many were asked for.
+
+    Raises:
+        BadInput: the seed or an index is out of its range.
+        CheckFailed: the generator draws NaN or infinite values.
+    """
+    for first in range(start, start + count, batch_size):
+        images = generator(latents(seed, first, batch_size, latent_dim))
+        images = images[: start + count - first]
+        if not np.isfinite(images).all():
+            raise CheckFailed("the generator draws values that are not finite numbers")
+        yield to_uint8(images)
+
+
+def draw_to(
+    out: Path,
+    generator: GeneratorFunction,
+    latent_dim: int,
+    image_shape: tuple[int, int, int],
+    *,
+    seed: int,
+    start: int,
+    count: int,
+    batch_size: int,
+    cols: int = 0,
+) -> None:
+    """Draw as `draw` does and write as `write_images` does, with the errors of both.
+
+    Raises:
+        BadInput: also where the grid would be too large for a PNG.
+    """
+    check_grid(out, count, image_shape, cols)
+    batches = draw(
+        generator, latent_dim, seed=seed, start=start, count=count, batch_size=batch_size
+    )
+    write_images(out, batches, count, start, cols)

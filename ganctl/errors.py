@@ -1,0 +1,59 @@
+"""The errors that ganctl raises on purpose; anything else is a bug and keeps its traceback.
+
+::
+
+    GanctlError           exit 1   never raised itself
+    ├── BadInput          exit 3   a file, a value or a name that cannot be used
+    ├── MissingDependency exit 4   a package that the command needs is not installed
+    ├── CheckFailed       exit 5   parity, digest or training health: the result cannot be trusted
+    └── OutOfResources    exit 6   disk or memory
+
+Usage errors (exit 2) are typer's own; Ctrl-C exits with 130 and SIGTERM with 143.
+"""
+
+from __future__ import annotations
+
+
+class GanctlError(Exception):
+    """What went wrong, in one line, and how to go on.
+
+    Args:
+        message: names the thing and the reason, without a final full stop.
+        hint: the way out; empty when there is none to name.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadInput(GanctlError):
+    """A file, a value or a name that cannot be used."""
+
+    exit_code = 3
+
+
+class MissingDependency(GanctlError):
+    """A package that the command needs is not installed."""
+
+    exit_code = 4
+
+
+class CheckFailed(GanctlError):
+    """A result that cannot be trusted: parity, digest or training health."""
+
+    exit_code = 5
+
+
+class OutOfResources(GanctlError):
+    """No space left on the disk, or no memory."""
+
+    exit_code = 6
+
+
+def explain(error: OSError) -> str:
+    """Return the reason that the system gives, in lower case and without number or path."""
+    return (error.strerror or str(error) or type(error).__name__).lower()

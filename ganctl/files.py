@@ -1,0 +1,92 @@
+"""Atomic, durable writes: a reader sees the old file or the new one, never a part of either."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from ganctl.errors import BadInput, GanctlError, OutOfResources, explain
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside ``path``; on success it takes its place, on failure it goes.
+
+    The bytes are flushed to the disk before the rename, and the folder after it. A symlink is
+    followed, and a new file gets the permissions of the user's umask.
+
+    Raises:
+        BadInput: the folder is missing or may not be written, or ``path`` is no regular file.
+        OutOfResources: the disk is full.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        if target.exists() and not target.is_file():
+            raise BadInput(f"cannot write {path}: it is not a regular file", "name another file")
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+        sync_folder(target.parent)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` as `atomic_file` does, with the same errors."""
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename in it outlasts a power cut."""
+    if os.name == "nt":  # Windows cannot open a folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_writable(path: Path) -> None:
+    """Fail before the work is done rather than after it.
+
+    Raises:
+        BadInput: ``path``'s folder does not exist or may not be written.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        reason = "it is not a folder" if folder.exists() else "the folder does not exist"
+        raise BadInput(f"cannot write {path}: {folder}: {reason}", f"mkdir -p '{folder}'")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"cannot write {path}: {folder} may not be written", "name another folder")
+
+
+def make_folder(folder: Path) -> None:
+    """Create ``folder`` and its parents where they are missing.
+
+    Raises:
+        BadInput: it cannot be made.
+        OutOfResources: the disk is full.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error) from error
+
+
+def write_error(path: Path, error: OSError) -> GanctlError:
+    """Translate what the system said of a write to ``path``."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return OutOfResources(f"cannot write {path}: {explain(error)}", "make room and try again")
+    return BadInput(f"cannot write {path}: {explain(error)}", "name a place that can be written")

@@ -1,0 +1,155 @@
+"""Pictures: [-1, 1] float ↔ uint8, grids, and what they are written to (PNG, .npy, folders)."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganctl.errors import BadInput
+from ganctl.files import atomic_file, check_writable, write_atomic, write_error
+
+Pixels = NDArray[np.uint8]
+
+PADDING = 2
+"""Black pixels around each image of a grid."""
+
+MAX_GRID_PIXELS = 100_000_000
+"""A larger grid is refused: viewers fail on it, and it is held in memory whole."""
+
+
+def to_uint8(images: NDArray[np.float32]) -> Pixels:
+    """Return images in [-1, 1] as grey levels 0 … 255, rounded to the nearest; the shape stays.
+
+    The scale is fixed: nothing is stretched to the contrast of the batch.
+    """
+    levels = np.rint((images + np.float32(1)) * np.float32(127.5))
+    pixels: Pixels = np.clip(levels, 0, 255).astype(np.uint8)
+    return pixels
+
+
+def grid(images: Pixels, cols: int = 0) -> Pixels:
+    """Return (N, C, H, W) images as one picture, (H', W') for C = 1 and (H', W', 3) for C = 3.
+
+    Args:
+        images: drawn row by row.
+        cols: images a row; 0 makes the grid as square as can be.
+    """
+    count, channels, height, width = images.shape
+    rows, cols = grid_shape(count, cols)
+    cell_h, cell_w = height + PADDING, width + PADDING
+    sheet = np.zeros((rows * cell_h + PADDING, cols * cell_w + PADDING, channels), np.uint8)
+    for index, image in enumerate(images):
+        top = index // cols * cell_h + PADDING
+        left = index % cols * cell_w + PADDING
+        sheet[top : top + height, left : left + width] = image.transpose(1, 2, 0)
+    return sheet[:, :, 0] if channels == 1 else sheet
+
+
+def grid_shape(count: int, cols: int = 0) -> tuple[int, int]:
+    """Return (rows, cols) of a grid of ``count`` images, ``cols`` being 0 for a square one."""
+    cols = min(cols, count) or math.ceil(math.sqrt(count))
+    return -(-count // cols), cols
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """Return a picture of (H, W) grey levels or (H, W, 3) colours as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def check_output(out: Path) -> None:
+    """Fail before anything is loaded or drawn if `write_images` could not write to ``out``.
+
+    Raises:
+        BadInput: the ending is unknown, or the place cannot be written.
+    """
+    if out.is_dir():
+        check_writable(out / "000000.png")
+        return
+    if out.suffix.lower() not in ("", ".png", ".npy"):
+        raise BadInput(
+            f"cannot write {out}: '{out.suffix}' is no kind of output",
+            "end it in .png (a grid) or .npy (an array), or name a folder (a PNG an image)",
+        )
+    check_writable(out)
+    if out.exists() and (out.suffix == "" or not out.is_file()):
+        raise BadInput(f"cannot write {out}: it is in the way", "name another file or folder")
+
+
+def check_grid(out: Path, count: int, image_shape: tuple[int, int, int], cols: int) -> None:
+    """Refuse a PNG grid that no viewer would open.
+
+    Raises:
+        BadInput: ``out`` is a .png and the grid has more than `MAX_GRID_PIXELS`.
+    """
+    (rows, cols), (_, height, width) = grid_shape(count, cols), image_shape
+    pixels = rows * (height + PADDING) * cols * (width + PADDING)
+    if out.suffix.lower() == ".png" and not out.is_dir() and pixels > MAX_GRID_PIXELS:
+        raise BadInput(
+            f"a grid of {count:,} images of {height}×{width} pixels is too large for one PNG",
+            "write an array (out.npy) or a folder (out)",
+        )
+
+
+def write_images(
+    out: Path, batches: Iterable[Pixels], count: int, start: int = 0, cols: int = 0
+) -> None:
+    """Write ``count`` images, which come in batches of (B, C, H, W), all or nothing.
+
+    A .png is one grid; a .npy is one uint8 array of (N, C, H, W), written batch by batch; anything
+    else is a folder with a PNG an image, named by its index from ``start`` on.
+
+    Raises:
+        BadInput: the place cannot be written.
+        OutOfResources: the disk is full.
+    """
+    if out.is_dir() or out.suffix == "":
+        _write_folder(out, batches, start)
+    elif out.suffix.lower() == ".npy":
+        _write_npy(out, batches, count)
+    else:
+        write_atomic(out, encode_png(grid(np.concatenate(list(batches)), cols)))
+
+
+def _write_npy(out: Path, batches: Iterable[Pixels], count: int) -> None:
+    with atomic_file(out) as file:
+        for number, batch in enumerate(batches):
+            if number == 0:
+                shape = (count, *batch.shape[1:])
+                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(batch.tobytes())
+
+
+def _write_folder(out: Path, batches: Iterable[Pixels], start: int) -> None:
+    """Fill a temporary folder first, so that a failure leaves ``out`` as it was."""
+    place = out if out.is_dir() else out.parent
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=place) as temporary:
+            for index, image in enumerate(_each(batches), start):
+                Path(temporary, f"{index:06d}.png").write_bytes(encode_png(picture(image)))
+            out.mkdir(exist_ok=True)
+            for file in sorted(os.listdir(temporary)):
+                shutil.move(Path(temporary, file), out / file)
+    except OSError as error:
+        raise write_error(out, error) from error
+
+
+def picture(image: Pixels) -> Pixels:
+    """Return one (C, H, W) image as a picture without a frame."""
+    return image[0] if image.shape[0] == 1 else image.transpose(1, 2, 0)
+
+
+def _each(batches: Iterable[Pixels]) -> Iterator[Pixels]:
+    for batch in batches:
+        yield from batch

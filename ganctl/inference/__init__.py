@@ -1,0 +1,1 @@
+"""Everything that runs a shipped generator: onnxruntime and NumPy, never torch."""

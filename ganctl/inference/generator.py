@@ -1,0 +1,93 @@
+"""Load an ONNX generator and run it with onnxruntime; everything it needs is in the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnxruntime as ort
+
+from ganctl.card import CARD_KEY, Card, card_from_json
+from ganctl.drawing import Floats
+from ganctl.errors import BadInput, GanctlError, explain
+
+INPUT, OUTPUT = "latents", "images"
+
+
+@dataclass(frozen=True)
+class OnnxGenerator:
+    """A loaded generator: latents (B, latent_dim) → images (B, C, H, W) in [-1, 1]."""
+
+    session: ort.InferenceSession
+    latent_dim: int
+    image_shape: tuple[int, int, int]  # (C, H, W)
+    card: Card | None  # None: the file carries none
+
+    def __call__(self, latents: Floats) -> Floats:
+        """Draw one image for each row of ``latents``."""
+        images: Floats = self.session.run([OUTPUT], {INPUT: latents})[0]
+        return images
+
+
+def load_onnx(path: Path, threads: int = 0) -> OnnxGenerator:
+    """Load the generator in the file ``path``.
+
+    Args:
+        path: an ONNX file that ``ganctl export`` wrote.
+        threads: that onnxruntime may use; 0 for all cores.
+
+    Raises:
+        BadInput: the file cannot be read, is no ONNX file, or is no generator.
+    """
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path} is not a file", "name an ONNX file")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(
+            f"cannot read model {path}: {explain(error)}", "write one: ganctl export gen.onnx"
+        ) from error
+    return parse_onnx(data, str(path), threads)
+
+
+def parse_onnx(data: bytes, name: str, threads: int = 0) -> OnnxGenerator:
+    """Load the generator in ``data``, the bytes of an ONNX file; ``name`` is for the errors.
+
+    Raises:
+        BadInput: it is no ONNX file, or no generator.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # its errors come back as exceptions
+    try:
+        session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        metadata = session.get_modelmeta().custom_metadata_map
+    except Exception as error:  # onnxruntime has no exception class of its own to name here
+        raise BadInput(
+            f"{name} is not an ONNX file that onnxruntime can run: {_reason(error)}",
+            "write one: ganctl export gen.onnx",
+        ) from error
+    found = [(value.name, value.type, len(value.shape)) for value in (*inputs, *outputs)]
+    expected = [(INPUT, "tensor(float)", 2), (OUTPUT, "tensor(float)", 4)]
+    sizes = [*inputs[0].shape[1:], *outputs[0].shape[1:]] if found == expected else []
+    if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise _no_generator(name)
+    latent_dim, channels, height, width = sizes
+    if channels not in (1, 3):
+        raise _no_generator(name)
+    card = card_from_json(metadata[CARD_KEY]) if CARD_KEY in metadata else None
+    return OnnxGenerator(session, latent_dim, (channels, height, width), card)
+
+
+def _no_generator(name: str) -> GanctlError:
+    return BadInput(
+        f"{name} is an ONNX file but no generator: it does not turn float '{INPUT}' (batch, dim) "
+        f"into float '{OUTPUT}' (batch, 1 or 3 channels, height, width)",
+        "write one: ganctl export gen.onnx",
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Return the part of onnxruntime's message that says something, on one line."""
+    return " ".join(str(error).rsplit(" : ", 1)[-1].split())[:160]

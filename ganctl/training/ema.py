@@ -1,0 +1,42 @@
+"""The generator's running average: steadier weights to sample from than the live ones."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
+
+from ganctl.latents import Stream, latents
+from ganctl.training.networks import Generator
+
+STATISTICS_BATCHES = 16
+STATISTICS_BATCH = 256
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, live: nn.Module, decay: float, step: int) -> None:
+    """Move ``average``'s weights towards ``live``'s: average ← d · average + (1 - d) · live.
+
+    d = min(decay, (1 + step) / (10 + step)), so that a young average forgets its random start
+    (TensorFlow's ExponentialMovingAverage with ``num_updates``). ``step`` counts from 0.
+    BatchNorm's statistics are left alone: see `recompute_statistics`.
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - decay)
+
+
+def recompute_statistics(generator: Generator) -> None:
+    """Replace BatchNorm's running mean and variance by those of these very weights.
+
+    The live network's statistics belong to other weights, and an average of statistics is not the
+    statistics of an average. 4,096 fixed latents are passed through: the result is a pure function
+    of the weights.
+    """
+    device = next(generator.parameters()).device
+
+    def batch(index: int) -> Tensor:
+        first = index * STATISTICS_BATCH
+        z = latents(0, first, STATISTICS_BATCH, generator.latent_dim, Stream.STATISTICS)
+        return torch.from_numpy(z).to(device)
+
+    update_bn((batch(index) for index in range(STATISTICS_BATCHES)), generator)

@@ -1,0 +1,148 @@
+"""The generator as one ONNX file, written only after onnxruntime has drawn torch's images."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+from ganctl import __version__
+from ganctl.card import CARD_KEY, Card
+from ganctl.errors import BadInput, CheckFailed
+from ganctl.images import to_uint8
+from ganctl.inference.generator import INPUT, OUTPUT, parse_onnx
+from ganctl.latents import latents
+from ganctl.training.generate import as_function
+from ganctl.training.networks import Generator
+
+OPSETS = range(18, 24)
+"""What torch's exporter writes without conversion and current onnxruntimes read."""
+
+PARITY_BATCHES = (1, 2, 257)
+PARITY_SEED = 20_261_123  # latents that no default draws
+MAX_DIFFERENCE = 1e-5  # of image values in [-1, 1]
+MAX_LEVELS = 1  # of grey levels 0 … 255
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far onnxruntime's images are from torch's, at the worst of all pixels."""
+
+    max_difference: float  # of values in [-1, 1]
+    max_levels: int  # of grey levels
+    pixels_off: int  # grey levels that are not equal
+    pixels: int  # compared
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A proven ONNX file's bytes."""
+
+    data: bytes
+    card: Card
+    parity: Parity
+    opset: int
+
+
+def export_onnx(generator: Generator, card: Card, opset: int = 20) -> Exported:
+    """Return ``generator`` as the bytes of an ONNX file that has passed the parity check.
+
+    One file with a dynamic batch: ``latents`` float32 (batch, latent_dim) → ``images`` float32
+    (batch, C, H, W) in [-1, 1], BatchNorm folded into the linear layers, the card in
+    ``metadata_props``. The same generator and card give the same bytes.
+
+    Args:
+        generator: in eval mode, on the CPU.
+        card: what the file says of itself; the parity figures are added.
+        opset: of the operators, one of `OPSETS`.
+
+    Raises:
+        CheckFailed: onnxruntime draws other images than torch, or the file is not as described.
+    """
+    if any(module.training for module in generator.modules()):
+        raise CheckFailed("the generator is in train mode: it would draw by the batch")
+    model = _convert(generator, opset)
+    parity = measure_parity(generator, model.SerializeToString(deterministic=True))
+    card = dataclasses.replace(
+        card,
+        parity={
+            "max_difference": float(f"{parity.max_difference:.1e}"),
+            "max_grey_levels": parity.max_levels,
+        },
+    )
+    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
+    onnx.checker.check_model(model, full_check=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    if parse_onnx(data, "the new file").card != card:
+        raise CheckFailed("the new file's model card does not read back as it was written")
+    return Exported(data, card, parity, opset)
+
+
+def measure_parity(generator: Generator, data: bytes) -> Parity:
+    """Compare the images that torch and the ONNX file draw from fresh latents.
+
+    Raises:
+        CheckFailed: they differ by more than `MAX_DIFFERENCE` or `MAX_LEVELS`, or the bytes
+            ``data`` are no generator at all.
+    """
+    reference = as_function(generator)
+    try:
+        exported = parse_onnx(data, "the new file")
+    except BadInput as error:
+        raise CheckFailed(error.message, "export another checkpoint, or train again") from error
+    difference, levels, off, pixels, start = 0.0, 0, 0, 0, 0
+    for batch in PARITY_BATCHES:
+        z = latents(PARITY_SEED, start, batch, generator.latent_dim)
+        expected, drawn = reference(z), exported(z)
+        if expected.shape != drawn.shape:
+            raise CheckFailed(f"onnxruntime draws {drawn.shape}, torch {expected.shape}")
+        if not (np.isfinite(expected).all() and np.isfinite(drawn).all()):
+            raise CheckFailed("the generator draws values that are not finite", "train it again")
+        difference = max(difference, float(np.abs(expected - drawn).max()))
+        apart = np.abs(to_uint8(expected).astype(np.int16) - to_uint8(drawn))
+        levels, off = max(levels, int(apart.max())), off + int(np.count_nonzero(apart))
+        pixels, start = pixels + apart.size, start + batch
+    if difference > MAX_DIFFERENCE or levels > MAX_LEVELS:
+        raise CheckFailed(
+            f"onnxruntime's images differ from torch's by {difference:.1e} and {levels} grey "
+            f"levels (allowed: {MAX_DIFFERENCE:.0e} and {MAX_LEVELS}); nothing was written",
+            "export another checkpoint, or train again",
+        )
+    return Parity(difference, levels, off, pixels)
+
+
+def _convert(generator: Generator, opset: int) -> onnx.ModelProto:
+    """Run torch's exporter and take out all that speaks of this machine."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's own deprecations
+        program = torch.onnx.export(
+            generator,
+            (torch.zeros(2, generator.latent_dim),),
+            dynamo=True,
+            verbose=False,
+            external_data=False,
+            opset_version=opset,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+        )
+    assert program is not None  # only with dynamo=False
+    model = program.model_proto
+    model.producer_name, model.producer_version = "ganctl", __version__
+    graph = model.graph
+    _strip((model, graph, *graph.input, *graph.output, *graph.value_info))
+    _strip((*graph.node, *graph.initializer))
+    return model
+
+
+def _strip(parts: Iterable[Any]) -> None:
+    """Clear the exporter's notes, among them stack traces with this machine's paths."""
+    for part in parts:
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")

@@ -1,0 +1,50 @@
+"""A generator for drawing: out of a network, or out of a checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from ganctl.card import Card
+from ganctl.drawing import Floats, GeneratorFunction
+from ganctl.errors import BadInput
+from ganctl.training.checkpoint import load_checkpoint
+from ganctl.training.networks import Generator
+from ganctl.training.state import under
+
+
+def as_function(generator: Generator) -> GeneratorFunction:
+    """Return ``generator`` as a function of NumPy arrays: latents (B, latent_dim) → images."""
+    device = next(generator.parameters()).device
+
+    @torch.inference_mode()
+    def draw_batch(latents: Floats) -> Floats:
+        images: Floats = generator(torch.from_numpy(latents).to(device)).cpu().numpy()
+        return images
+
+    return draw_batch
+
+
+def load_generator(path: Path, weights: str = "ema") -> tuple[Generator, Card]:
+    """Return a checkpoint's generator, on the CPU in eval mode, and its card.
+
+    Args:
+        path: of the checkpoint.
+        weights: "ema", the average with BatchNorm statistics of its own (the live weights where
+            the recipe keeps no average), or "live", the weights that train.
+
+    Raises:
+        BadInput: the file is no checkpoint, or has no generator that fits its configuration.
+        CheckFailed: the file is damaged.
+    """
+    checkpoint = load_checkpoint(path)
+    chosen = weights if checkpoint.config.ema_decay else "live"
+    tensors = under("generator_ema" if chosen == "ema" else "generator", checkpoint.tensors)
+    generator = Generator(checkpoint.config.model)
+    try:
+        generator.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise BadInput(f"{path} has no generator that fits its configuration") from error
+    return generator.eval(), dataclasses.replace(checkpoint.card, weights=chosen)

@@ -1,0 +1,231 @@
+"""The training loop: epochs of steps, figures, samples and checkpoints; it knows no terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganctl import __version__
+from ganctl.card import Card
+from ganctl.config import TrainConfig, to_dict
+from ganctl.data import ImageData
+from ganctl.drawing import draw
+from ganctl.errors import CheckFailed
+from ganctl.images import write_images
+from ganctl.latents import Stream, random_generator
+from ganctl.training.checkpoint import Checkpoint, save_checkpoint
+from ganctl.training.generate import as_function
+from ganctl.training.run import Run
+from ganctl.training.state import TrainState, average_weights, state_tensors
+from ganctl.training.step import add_gradient_penalty, adversarial_step
+
+REPORT_SECONDS = 0.2
+SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands; losses and D's outputs are means over the epoch so far."""
+
+    epoch: int  # the current one, from 1
+    epochs: int
+    step: int  # finished in this epoch
+    steps: int  # in an epoch
+    g_loss: float
+    d_loss: float
+    d_real: float  # D(x): 1 where the discriminator believes in real images
+    d_fake: float  # D(G(z)): 0 where it sees through the generated ones
+    images_per_second: float
+
+
+@dataclass
+class Training:
+    """One run: its state, and all that it needs to move on.
+
+    Attributes:
+        state: new, or restored from a checkpoint; it is changed.
+        data: the training images.
+        config: of the run.
+        run: its folder, which exists.
+    """
+
+    state: TrainState
+    data: ImageData
+    config: TrainConfig
+    run: Run
+
+    def train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
+        """Train to the configured number of epochs, saving on the way and at the end.
+
+        Args:
+            report: told several times a second, and at each epoch's end (``step == steps``).
+            should_stop: asked before each step.
+
+        Returns:
+            True when all epochs are finished; False when the run was stopped, and saved, before.
+
+        Raises:
+            CheckFailed: a loss or a weight is no finite number; the last good checkpoint stays.
+            BadInput, OutOfResources: the run's folder cannot be written.
+        """
+        images = torch.from_numpy(self.data.images).to(self.state.device)
+        count, batch_size = len(images), self.config.batch_size
+        while self.state.step < self.steps * self.config.epochs:
+            epoch, done = divmod(self.state.step, self.steps)
+            batches = epoch_batches(self.config.seed, epoch, count, batch_size)
+            clock = _Clock()
+            for indices in batches[done:]:
+                if should_stop():
+                    self._save()
+                    return False
+                if clock.is_due():
+                    report(self._progress(epoch, clock))
+                self._step(scale(images[indices.to(self.state.device)]))
+                clock.images += len(indices)
+            progress = self._progress(epoch, clock)
+            self._finish_epoch(progress, clock.seconds())
+            report(progress)
+        return True
+
+    @property
+    def steps(self) -> int:
+        """Return the steps in an epoch."""
+        return epoch_steps(len(self.data.images), self.config.batch_size)
+
+    def _step(self, real: Tensor) -> None:
+        state = self.state
+        z_shape = (len(real), self.config.model.latent_dim)
+        z = torch.randn(z_shape, generator=state.latent_rng, device=state.device)
+        figures = adversarial_step(state.generator, state.discriminator, real, z)
+        r1_weight, r1_every = self.config.r1_weight, self.config.r1_every
+        if r1_weight and state.step % r1_every == 0:
+            add_gradient_penalty(state.discriminator, real, r1_weight * r1_every)
+        if not bool(torch.isfinite(figures).all()):
+            raise self._diverged("a loss")
+        state.generator_adam.step()
+        state.discriminator_adam.step()
+        average_weights(state, self.config)
+        state.epoch_totals += figures
+        state.step += 1
+
+    def _progress(self, epoch: int, clock: _Clock) -> Progress:
+        step = self.state.step - epoch * self.steps
+        means = self.state.epoch_totals / step
+        return Progress(
+            epoch=epoch + 1,
+            epochs=self.config.epochs,
+            step=step,
+            steps=self.steps,
+            **dict(zip(("g_loss", "d_loss", "d_real", "d_fake"), means.tolist(), strict=True)),
+            images_per_second=clock.images / clock.seconds(),
+        )
+
+    def _finish_epoch(self, progress: Progress, seconds: float) -> None:
+        epoch, config = progress.epoch, self.config
+        last = epoch == config.epochs
+        self.state.epoch_totals.zero_()
+        self.run.append_metrics(_figures(progress, self.state.step, seconds))
+        if config.sample_every and (last or epoch % config.sample_every == 0):
+            self._draw_samples(epoch)
+        if last or (config.checkpoint_every and epoch % config.checkpoint_every == 0):
+            self._save()
+
+    def _draw_samples(self, epoch: int) -> None:
+        """Draw the same latents each time: the pictures show them through the training."""
+        generator = as_function(self.state.drawing_generator())
+        latent_dim, seed = self.config.model.latent_dim, self.config.seed
+        batches = draw(generator, latent_dim, seed=seed, start=0, count=SAMPLES, batch_size=SAMPLES)
+        write_images(self.run.sample(epoch), batches, SAMPLES)
+
+    def _save(self) -> None:
+        self.state.drawing_generator()  # saved with BatchNorm statistics of its own
+        tensors = state_tensors(self.state)
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+            raise self._diverged("a weight")
+        epochs = self.state.step // self.steps
+        card = make_card(self.state, self.data, self.config, self.run.name, epochs)
+        checkpoint = Checkpoint(self.config, card, self.state.step, tensors)
+        save_checkpoint(self.run.checkpoint, checkpoint)
+
+    def _diverged(self, what: str) -> CheckFailed:
+        way_out = "try a lower --lr"
+        if self.run.checkpoint.exists():
+            way_out += f"; the last good checkpoint is {self.run.checkpoint}"
+        step = self.state.step
+        return CheckFailed(f"training diverged: {what} is not finite after {step} steps", way_out)
+
+
+def epoch_steps(count: int, batch_size: int) -> int:
+    """Return the steps in an epoch of ``count`` images.
+
+    The last, partial batch is kept, unless it is a single image: batch statistics need two.
+    """
+    return count // batch_size + (count % batch_size > 1)
+
+
+def epoch_batches(seed: int, epoch: int, count: int, batch_size: int) -> tuple[Tensor, ...]:
+    """Return each step's image indices: a new order every epoch, a pure function of the seed."""
+    order = random_generator(seed, Stream.ORDER, epoch).permutation(count)
+    return torch.split(torch.from_numpy(order), batch_size)[: epoch_steps(count, batch_size)]
+
+
+def scale(images: Tensor) -> Tensor:
+    """Return grey levels 0 … 255 as float32 in [-1, 1], bit for bit as the note's transforms do.
+
+    ToTensor divides by 255; Normalize subtracts 0.5 and divides by 0.5.
+    """
+    return images.float().div_(255).sub_(0.5).div_(0.5)
+
+
+class _Clock:
+    """Counts an epoch's images and says when the next report is due."""
+
+    def __init__(self) -> None:
+        self.start = self.reported = time.perf_counter()
+        self.images = 0
+
+    def is_due(self) -> bool:
+        now = time.perf_counter()
+        if now - self.reported < REPORT_SECONDS:
+            return False
+        self.reported = now
+        return True
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.start
+
+
+def make_card(
+    state: TrainState, data: ImageData, config: TrainConfig, name: str, epochs: int
+) -> Card:
+    """Return the card of the generator as it stands; paths of this machine stay out of it."""
+    described = to_dict(config) | {"data": data.name}
+    del described["data_dir"]
+    return Card(
+        name=name,
+        architecture="mlp",
+        latent_dim=config.model.latent_dim,
+        image_shape=config.model.image_shape,
+        class_names=data.class_names,
+        data_name=data.name,
+        data_fingerprint=data.fingerprint,
+        data_count=len(data.images),
+        data_note=data.note,
+        weights="ema" if state.generator_ema else "live",
+        epochs=epochs,
+        steps=state.step,
+        config=described,
+        ganctl_version=__version__,
+    )
+
+
+def _figures(progress: Progress, step: int, seconds: float) -> dict[str, float]:
+    """Return an epoch's line of metrics; ``step`` counts from the run's start."""
+    figures = dataclasses.asdict(progress)
+    del figures["epochs"], figures["steps"]
+    return figures | {"step": step, "seconds": round(seconds, 3)}

@@ -1,0 +1,128 @@
+"""The run directory ``checkpoints/NAME``: what a run leaves, and how a run is found again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganctl.errors import BadInput
+from ganctl.files import make_folder, write_atomic, write_error
+
+RUNS = Path("checkpoints")
+"""Where runs lie, under the folder that the command is started in."""
+
+LAST = "last.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Return the run's name, which is its folder's."""
+        return self.folder.name
+
+    @property
+    def checkpoint(self) -> Path:
+        """Return the newest checkpoint's path."""
+        return self.folder / LAST
+
+    @property
+    def metrics(self) -> Path:
+        """Return the path of the figures, one JSON object an epoch."""
+        return self.folder / "metrics.jsonl"
+
+    def sample(self, epoch: int) -> Path:
+        """Return the path of the sample grid drawn after ``epoch`` epochs."""
+        return self.folder / "samples" / f"{epoch:06d}.png"
+
+    def begin(self, config: Mapping[str, Any]) -> None:
+        """Make the folder and write the configuration; errors as of `ganctl.files`."""
+        make_folder(self.folder / "samples")
+        text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+        write_atomic(self.folder / "config.json", text.encode())
+
+    def append_metrics(self, figures: Mapping[str, float]) -> None:
+        """Add one epoch's figures; errors as of `ganctl.files`."""
+        try:
+            with open(self.metrics, "a", encoding="utf-8") as file:
+                file.write(json.dumps(figures) + "\n")
+        except OSError as error:
+            raise write_error(self.metrics, error) from error
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drop the figures of later steps than ``step``, which a resumed run will write again."""
+        if self.metrics.exists():
+            lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if _step(line) <= step]
+            write_atomic(self.metrics, "".join(kept).encode())
+
+
+def _step(line: str) -> float:
+    """Return the step of a line of metrics; a torn line counts as later than all."""
+    try:
+        return float(json.loads(line)["step"]) if line.endswith("\n") else float("inf")
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+def new_run(name: str) -> Run:
+    """Return the run ``name``, which must not exist yet.
+
+    Raises:
+        BadInput: the name is not a plain folder name, or is taken.
+    """
+    if name in ("", ".", "..") or Path(name).name != name or name.startswith("-"):
+        raise BadInput(f"--name '{name}' is not a plain folder name", "such as --name first-try")
+    run = Run(RUNS / name)
+    if run.folder.exists():
+        raise BadInput(
+            f"{run.folder} exists already",
+            f"go on with it: ganctl train --resume --name {name}; or choose another --name",
+        )
+    return run
+
+
+def newest_run() -> Run | None:
+    """Return the run whose checkpoint was written last, if there is any."""
+    return max(
+        (Run(path.parent) for path in RUNS.glob(f"*/{LAST}")),
+        key=lambda run: run.checkpoint.stat().st_mtime_ns,
+        default=None,
+    )
+
+
+def find_run(name: str | None) -> Run:
+    """Return the run of that name, or the newest for None.
+
+    Raises:
+        BadInput: there is no such run, or none at all.
+    """
+    run = newest_run() if name is None else Run(RUNS / name)
+    if run is None:
+        raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
+    if not run.checkpoint.is_file():
+        raise BadInput(f"there is no checkpoint in {run.folder}", "train one: ganctl train")
+    return run
+
+
+def find_checkpoint(given: Path | None) -> Path:
+    """Return the checkpoint that is meant: a file, a run's folder or its name; None the newest.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if given is None:
+        return find_run(None).checkpoint
+    for candidate in (given, given / LAST, RUNS / given / LAST):
+        if candidate.is_file():
+            return candidate
+    raise BadInput(
+        f"there is no checkpoint {given}", "name a .safetensors file, a run's folder or its name"
+    )

@@ -1,0 +1,88 @@
+"""Set a run up: a new one, or one that goes on from its checkpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import torch
+
+from ganctl.config import TrainConfig, to_dict
+from ganctl.data import ImageData, load_data
+from ganctl.errors import BadInput
+from ganctl.training.checkpoint import Checkpoint
+from ganctl.training.loop import Training
+from ganctl.training.run import Run, new_run
+from ganctl.training.state import new_state, restore_state
+
+Notify = Callable[[str], None]
+
+
+def start_run(
+    config: TrainConfig, name: str | None, device: torch.device, fallback: bool, notify: Notify
+) -> Training:
+    """Load the data, make the run's folder and return the training, ready to begin.
+
+    Args:
+        config: of the run.
+        name: its folder under checkpoints/; None for one made of data, recipe and time.
+        device: where the networks train.
+        fallback: whether the embedded digits may stand in for an MNIST that cannot be had.
+        notify: told, in a line each, what the user should know of the data.
+
+    Raises:
+        BadInput: the data cannot be read or the name cannot be used.
+        OutOfResources: the disk is full.
+    """
+    run = new_run(name) if name is not None else None
+    data = _load(config, fallback, notify)
+    if run is None:
+        moment = datetime.now().strftime("%Y%m%d-%H%M%S")
+        run = new_run(re.sub(r"[^\w.-]+", "-", f"{data.name}-{config.recipe}-{moment}").strip("-."))
+    state = new_state(config, device)
+    run.begin(to_dict(config))
+    return Training(state, data, config, run)
+
+
+def resume_run(
+    run: Run, checkpoint: Checkpoint, config: TrainConfig, device: torch.device, notify: Notify
+) -> Training:
+    """Return the training of ``run`` as its checkpoint left it.
+
+    ``config`` is the checkpoint's own, but for what may change in the middle of a run.
+
+    Raises:
+        BadInput: the run is finished, or its data is not what it was.
+    """
+    card = checkpoint.card
+    data = _load(config, card.data_note != "", notify)
+    if data.fingerprint != card.data_fingerprint:
+        raise BadInput(
+            f"the data is not what {run.name} began with: {len(data.images):,} images of "
+            f"'{data.name}' instead of {card.data_count:,} of '{card.data_name}'",
+            "give the same --data-dir, or begin a new run",
+        )
+    state = new_state(config, device)
+    restore_state(state, checkpoint.tensors, checkpoint.step)
+    training = Training(state, data, config, run)
+    if state.step >= training.steps * config.epochs:
+        raise BadInput(
+            f"{run.name} has finished its {config.epochs} epochs",
+            f"for more: ganctl train --resume --name {run.name} --epochs {2 * config.epochs}",
+        )
+    run.rewind_metrics(state.step)
+    run.begin(to_dict(config))
+    return training
+
+
+def _load(config: TrainConfig, fallback: bool, notify: Notify) -> ImageData:
+    return load_data(
+        config.data,
+        data_dir=Path(config.data_dir) if config.data_dir else None,
+        img_size=config.model.img_size,
+        channels=config.model.channels,
+        fallback=fallback,
+        notify=notify,
+    )

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ganctl import __version__
+from ganctl.cli.app import COMMANDS
+
+from ..conftest import Ganctl
+
+
+def in_process_of_its_own(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ganctl", *arguments],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_reads_well_at_80_columns(command: str) -> None:
+    done = in_process_of_its_own(*command.split(), "--help", COLUMNS="80")
+    assert done.returncode == 0 and done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert f"Usage: ganctl{' ' * bool(command)}{command}" in done.stdout
+    if command:
+        assert "Example: " in done.stdout
+    else:
+        assert all(f"│ {name} " in done.stdout for name in COMMANDS)
+
+
+def test_no_arguments_show_the_help(ganctl: Ganctl) -> None:
+    outcome = ganctl()
+    assert outcome.code == 0 and "Usage: ganctl" in outcome.out
+
+
+def test_the_version(ganctl: Ganctl) -> None:
+    assert ganctl("--version") == (0, f"ganctl {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["draw"],
+        ["--colour"],
+        ["infer"],
+        ["sample", "-n", "0"],
+        ["sample", "-n", "-3"],
+        ["sample", "-n", "many"],
+        ["sample", "--seed", "-1"],
+        ["sample", "--start", "-1"],
+        ["sample", "--weights", "best"],
+        ["export", "--opset", "9"],
+        ["train", "--epochs", "0"],
+        ["train", "--batch-size", "1"],
+        ["train", "--recipe", "classical"],
+        ["infer", "gen.onnx", "--batch-size", "0"],
+        ["infer", "gen.onnx", "a.png", "b.png"],
+    ],
+)
+def test_wrong_usage_is_one_error_one_hint_and_exit_2(
+    arguments: list[str], ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = ganctl(*arguments)
+    assert outcome.code == 2 and outcome.out == ""
+    error, hint = outcome.err.splitlines()
+    assert error.startswith("error: ")
+    assert hint.startswith("hint: ganctl") and hint.endswith("--help")
+    assert list(tmp_path.iterdir()) == []
+
+
+MISSING = """
+import sys
+for name in ("torch", "torchvision", "safetensors", "onnx", "onnxscript", "matplotlib"):
+    sys.modules[name] = None
+from ganctl.cli.app import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train"], ["sample", "--checkpoint", "here"], ["export", "--checkpoint", "here"]]
+)
+def test_a_missing_extra_is_named(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "here").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", MISSING, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 4
+    error, hint = done.stderr.splitlines()
+    assert re.fullmatch(r"error: this command needs (torch|onnx), which is not installed", error)
+    assert hint == 'hint: pip install "ganctl[train]"'
+
+
+def test_debug_shows_the_traceback() -> None:
+    plain = in_process_of_its_own("infer", "none.onnx")
+    assert plain.returncode == 3 and "Traceback" not in plain.stderr
+    for arguments in (("--debug", "infer", "none.onnx"), ("infer", "none.onnx", "--debug")):
+        assert "Traceback" in in_process_of_its_own(*arguments).stderr
+
+
+def test_a_pipe_gets_no_colours() -> None:
+    done = in_process_of_its_own("infer", "none.onnx")
+    assert done.stderr.startswith("error: cannot read model none.onnx: no such file")
+    assert "\x1b" not in done.stderr

@@ -1,0 +1,164 @@
+"""``sample`` and ``infer``: the same options, the same pictures."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..conftest import Ganctl
+
+COMMANDS = [["sample"], ["infer", "small.onnx"]]
+
+
+def pixels(path: Path) -> NDArray[np.int64]:
+    with Image.open(path) as picture:
+        return np.asarray(picture).astype(np.int64)
+
+
+def test_the_same_seed_draws_the_same_picture(workplace: Path, ganctl: Ganctl) -> None:
+    for seed in (0, 7):
+        assert ganctl("sample", "-n", 100, "--seed", seed, "torch.png").code == 0
+        assert ganctl("infer", "small.onnx", "-n", 100, "--seed", seed, "onnx.png").code == 0
+        assert np.abs(pixels(Path("torch.png")) - pixels(Path("onnx.png"))).max() <= 1
+
+
+def test_the_defaults_are_those_of_the_help(workplace: Path, ganctl: Ganctl) -> None:
+    sampled, inferred = ganctl("sample"), ganctl("infer", "small.onnx")
+    assert sampled.out == "wrote samples.png: 64 images of seed 0\n"
+    assert sampled.err == "note: drawing from checkpoints/small/last.safetensors\n"
+    assert (inferred.out, inferred.err) == ("wrote small.png: 64 images of seed 0\n", "")
+    assert pixels(Path("samples.png")).shape == pixels(Path("small.png")).shape == (242, 242)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_slice_is_the_slice_of_the_whole(
+    command: list[str], workplace: Path, ganctl: Ganctl
+) -> None:
+    assert ganctl(*command, "-n", 90, "whole.npy").code == 0
+    assert ganctl(*command, "--start", 70, "-n", 20, "part.npy").code == 0
+    whole, part = np.load("whole.npy"), np.load("part.npy")
+    assert whole.shape == (90, 1, 28, 28) and whole.dtype == np.uint8
+    assert np.array_equal(whole[70:], part)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_gets_a_picture_an_image(
+    command: list[str], workplace: Path, ganctl: Ganctl
+) -> None:
+    assert ganctl(*command, "--start", 5, "-n", 3, "folder").code == 0
+    assert ganctl(*command, "--start", 5, "-n", 3, "array.npy").code == 0
+    names = sorted(path.name for path in Path("folder").iterdir())
+    assert names == ["000005.png", "000006.png", "000007.png"]
+    for name, image in zip(names, np.load("array.npy"), strict=True):
+        assert np.array_equal(pixels(Path("folder") / name), image[0])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_grid_has_the_columns_asked_for(
+    command: list[str], workplace: Path, ganctl: Ganctl
+) -> None:
+    assert ganctl(*command, "-n", 10, "--cols", 5, "x.png").code == 0
+    assert pixels(Path("x.png")).shape == (2 * 30 + 2, 5 * 30 + 2)
+
+
+def test_the_batch_size_changes_no_pixel(workplace: Path, ganctl: Ganctl) -> None:
+    for size in (1, 7, 64, 1000):
+        out = f"{size}.npy"
+        assert ganctl("infer", "small.onnx", "--batch-size", size, "--threads", 1, out).code == 0
+    first = np.load("1.npy").astype(int)
+    assert all(np.abs(np.load(f"{size}.npy") - first).max() <= 1 for size in (7, 64, 1000))
+
+
+def test_live_weights_draw_something_else(workplace: Path, ganctl: Ganctl) -> None:
+    for weights in ("ema", "live"):
+        assert ganctl("sample", "--weights", weights, f"{weights}.npy").code == 0
+    assert not np.array_equal(np.load("ema.npy"), np.load("live.npy"))
+
+
+def test_a_checkpoint_is_a_file_a_folder_or_a_name(workplace: Path, ganctl: Ganctl) -> None:
+    for number, checkpoint in enumerate(
+        ("small", "checkpoints/small", "checkpoints/small/last.safetensors")
+    ):
+        outcome = ganctl("sample", "--checkpoint", checkpoint, "-n", 2, f"{number}.npy")
+        assert outcome.code == 0 and outcome.err == ""
+    assert Path("0.npy").read_bytes() == Path("1.npy").read_bytes() == Path("2.npy").read_bytes()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("x.jpg", "'.jpg' is no kind of output"),
+        ("none/x.png", "the folder does not exist"),
+        ("small.onnx/x.png", "not a folder"),
+        ("file", "in the way"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named(
+    out: str, message: str, command: list[str], workplace: Path, ganctl: Ganctl
+) -> None:
+    Path("file").write_text("mine")
+    before = sorted(Path().rglob("*"))
+    outcome = ganctl(*command, out)
+    assert outcome.code == 3 and f"cannot write {out}" in outcome.err and message in outcome.err
+    assert sorted(Path().rglob("*")) == before
+    assert Path("file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_grid_too_large_is_refused(command: list[str], workplace: Path, ganctl: Ganctl) -> None:
+    outcome = ganctl(*command, "-n", 10_000_000, "x.png")
+    assert outcome.code == 3 and "too large for one PNG" in outcome.err
+
+
+def test_a_damaged_checkpoint_exits_5(workplace: Path, ganctl: Ganctl) -> None:
+    path = Path("checkpoints/small/last.safetensors")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    outcome = ganctl("sample", "x.png")
+    assert outcome.code == 5 and "is damaged" in outcome.err and not Path("x.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sample", "--checkpoint", "none"], "there is no checkpoint none"),
+        (["sample", "--checkpoint", "small.onnx"], "not a ganctl checkpoint"),
+        (["infer", "none.onnx"], "cannot read model none.onnx: no such file or directory"),
+        (["infer", "checkpoints"], "checkpoints is not a file"),
+        (["infer", "text.onnx"], "text.onnx is not an ONNX file"),
+    ],
+)
+def test_what_cannot_be_read_is_named(
+    arguments: list[str], message: str, workplace: Path, ganctl: Ganctl
+) -> None:
+    Path("text.onnx").write_text("hello")
+    outcome = ganctl(*arguments)
+    assert outcome.code == 3 and message in outcome.err and outcome.out == ""
+    first, second = (line for line in outcome.err.splitlines() if not line.startswith("note: "))
+    assert first.startswith("error: ") and second.startswith("hint: ")
+
+
+def test_without_any_run_the_way_out_is_to_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ganctl: Ganctl
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in ("sample", "export"):
+        outcome = ganctl(command)
+        assert outcome.code == 3
+        assert outcome.err == (
+            "error: there is no run in checkpoints/\nhint: train one: ganctl train\n"
+        )
+
+
+def test_the_images_never_take_the_models_place(workplace: Path, ganctl: Ganctl) -> None:
+    shutil.copy("small.onnx", "small.npy")
+    outcome = ganctl("infer", "small.npy", "small.npy")
+    assert outcome.code == 2 and "the model's place" in outcome.err
+    assert Path("small.npy").read_bytes() == Path("small.onnx").read_bytes()

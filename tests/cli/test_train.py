@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ganctl.cli.train import resumed_config
+from ganctl.config import TrainConfig, train_config
+from ganctl.errors import BadInput
+from ganctl.training import start
+from ganctl.training.checkpoint import load_checkpoint
+
+from ..conftest import Ganctl
+
+LAST = Path("checkpoints/run/last.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_pipe_gets_one_line_an_epoch_and_stdout_the_results(
+    ganctl: Ganctl, small_data: Path
+) -> None:
+    outcome = ganctl("train", "--data", small_data, "--epochs", 2, "--name", "run")
+    assert outcome.code == 0
+    figures = r"G \d\.\d{3}  D \d\.\d{3}  D\(x\) 0\.\d\d  D\(G\(z\)\) 0\.\d\d  [\d,]+ images/s"
+    lines = outcome.err.splitlines()
+    assert len(lines) == 2
+    for number, line in enumerate(lines, 1):
+        assert re.fullmatch(rf"epoch {number}/2  {figures}  \d+:\d\d left", line)
+    trained, wrote, following = outcome.out.splitlines()
+    assert trained.startswith("trained 2 epochs in ")
+    assert wrote == f"wrote {LAST}"
+    assert following == "next: ganctl sample out.png"
+
+
+def test_every_size_is_an_option(ganctl: Ganctl, small_data: Path) -> None:
+    options = "--latent-dim 7 --img-size 16 --channels 3 --batch-size 50 --lr 0.001 --b1 0.4"
+    options += " --b2 0.9 --seed 3 --threads 1 --device cpu --recipe classic"
+    arguments = ["--data", small_data, "--epochs", 1, "--name", "run", *options.split()]
+    assert ganctl("train", *arguments).code == 0
+    config = load_checkpoint(LAST).config
+    assert (config.model.latent_dim, config.model.image_shape) == (7, (3, 16, 16))
+    assert (config.lr, config.b1, config.b2, config.seed) == (0.001, 0.4, 0.9, 3)
+    assert (config.recipe, config.ema_decay, config.model.bn_eps) == ("classic", 0, 0.8)
+
+
+def test_a_run_without_a_name_gets_one(ganctl: Ganctl, small_data: Path) -> None:
+    assert ganctl("train", "--data", small_data, "--epochs", 1).code == 0
+    (folder,) = Path("checkpoints").iterdir()
+    assert re.fullmatch(r"small-default-\d{8}-\d{6}", folder.name)
+
+
+def test_a_run_goes_on_where_it_ended(ganctl: Ganctl, small_data: Path) -> None:
+    assert ganctl("train", "--data", small_data, "--epochs", 1, "--name", "run").code == 0
+    again = ganctl("train", "--resume")
+    assert again.code == 3 and "has finished its 1 epochs" in again.err
+    more = ganctl("train", "--resume", "--epochs", 3)
+    assert more.code == 0 and "epoch 2/3" in more.err and "epoch 1/3" not in more.err
+    assert load_checkpoint(LAST).step == 12
+    lines = Path("checkpoints/run/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
+
+
+def test_a_run_is_not_overwritten(ganctl: Ganctl, small_data: Path) -> None:
+    arguments = ["train", "--data", small_data, "--epochs", 1, "--name", "run"]
+    assert ganctl(*arguments).code == 0
+    before = LAST.read_bytes()
+    outcome = ganctl(*arguments)
+    assert outcome.code == 3 and "--resume --name run" in outcome.err
+    assert LAST.read_bytes() == before
+
+
+def test_other_data_is_not_taken_for_the_runs(
+    ganctl: Ganctl, small_data: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for path in small_data.iterdir():
+        (data / path.name).write_bytes(path.read_bytes())
+    assert ganctl("train", "--data", data, "--epochs", 1, "--name", "run").code == 0
+    images = data / "train-images-idx3-ubyte"
+    images.write_bytes(images.read_bytes()[:-1] + b"\x7f")
+    outcome = ganctl("train", "--resume", "--epochs", 2)
+    assert outcome.code == 3 and "the data is not what run began with" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (["--data", "mnsit"], "no data set or path named 'mnsit'", "did you mean 'mnist'"),
+        (["--data", "."], "", ""),
+        (["--lr", "0"], "--lr 0.0", "above 0"),
+        (["--lr", "nan"], "--lr nan", "above 0"),
+        (["--b1", "1"], "--b1 1.0", "below 1"),
+        (["--channels", "2"], "--channels 2", "1 or 3"),
+        (["--device", "gpu"], "there is no device 'gpu'", "--device auto"),
+        (["--device", "cuda:99"], "no device 'cuda:99'", "--device cpu"),
+        (["--name", "a/b"], "--name 'a/b'", "--name first-try"),
+        (["--resume"], "there is no run in checkpoints/", "ganctl train"),
+    ],
+)
+def test_bad_input_is_one_error_one_hint_and_exit_3(
+    arguments: list[str], message: str, hint: str, ganctl: Ganctl, tmp_path: Path
+) -> None:
+    outcome = ganctl("train", *arguments)
+    assert outcome.code == 3 and outcome.out == ""
+    first, second = outcome.err.splitlines()
+    assert first.startswith("error: ") and message in first
+    assert second.startswith("hint: ") and hint in second
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_training_that_diverges_exits_5(ganctl: Ganctl, small_data: Path) -> None:
+    outcome = ganctl("train", "--data", small_data, "--lr", "1e30", "--name", "run")
+    assert outcome.code == 5 and "training diverged" in outcome.err
+    assert "hint: try a lower --lr" in outcome.err
+    assert not LAST.exists()
+
+
+def test_without_a_network_mnist_falls_back_and_says_so(
+    ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchvision.datasets import MNIST
+
+    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])  # the discard port: refused
+    arguments = ["train", "--data-dir", tmp_path / "data", "--epochs", 1, "--name", "run"]
+    strict = ganctl(*arguments, "--no-fallback")
+    assert strict.code == 3 and "could not be downloaded" in strict.err
+    assert not Path("checkpoints").exists()
+    outcome = ganctl(*arguments, "--batch-size", 1000)
+    assert outcome.code == 0
+    (note,) = [line for line in outcome.err.splitlines() if line.startswith("note: ")]
+    assert "mnist could not be downloaded" in note and "embedded digits" in note
+    card = load_checkpoint(LAST).card
+    assert (card.data_name, card.data_count) == ("digits", 10_000)
+    assert "could not be downloaded" in card.data_note
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_says_how_to_go_on(
+    number: signal.Signals, code: int, small_data: Path, tmp_path: Path, ganctl: Ganctl
+) -> None:
+    command = [sys.executable, "-m", "ganctl", "train", "--data", str(small_data)]
+    process = subprocess.Popen(
+        [*command, "--name", "run", "--epochs", "100000", "--checkpoint-every", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert line.startswith("epoch 1/100000")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "to go on: ganctl train --resume --name run" in err
+    checkpoint = load_checkpoint(LAST)
+    assert checkpoint.step > 0
+    epochs = checkpoint.step // 4 + 2
+    assert ganctl("train", "--resume", "--name", "run", "--epochs", epochs).code == 0
+    assert load_checkpoint(LAST).step == 4 * epochs
+
+
+def test_ctrl_c_before_the_first_step_leaves_quietly(
+    ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "load_data", interrupted)
+    assert ganctl("train", "--data", "digits") == (130, "", "error: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_may_change_changes_and_nothing_else() -> None:
+    saved = train_config("default", {}, epochs=10)
+    asked = train_config("default", {}, epochs=20, lr=1.0)
+    assert resumed_config(saved, asked, ["epochs"]) == train_config("default", {}, epochs=20)
+    assert resumed_config(saved, asked, []) == saved
+    with pytest.raises(BadInput, match=r"--lr 1.0 contradicts the run, which has 0.0002"):
+        resumed_config(saved, asked, ["epochs", "lr"])
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("latent_dim", train_config("default", {"latent_dim": 3})),
+        ("recipe", train_config("classic", {})),
+        ("seed", TrainConfig(seed=9)),
+    ],
+)
+def test_what_may_not_change_is_refused_by_name(name: str, asked: TrainConfig) -> None:
+    with pytest.raises(BadInput, match="--" + name.replace("_", "-")):
+        resumed_config(TrainConfig(), asked, [name])
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_a_terminal_gets_bars(small_data: Path) -> None:
+    main_end, other_end = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ganctl", "train", "--data", str(small_data), "--epochs", "30"],
+        stdout=subprocess.DEVNULL,
+        stderr=other_end,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},
+    )
+    os.close(other_end)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(main_end, 65536)
+        except OSError:  # the other end is closed
+            break
+    os.close(main_end)
+    assert process.wait(60) == 0
+    text = shown.decode()
+    assert "━" in text and "30/30" in text and "images/s" in text and "D(G(z))" in text

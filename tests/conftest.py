@@ -1,0 +1,73 @@
+"""What the tests share: a small real data set, and a run trained on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+# One thread: the tests' networks are small, and two threads beside another busy process crawl.
+# Set before torch is imported, and passed on to subprocesses.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.pop("GANCTL_DATA", None)
+
+from ganctl.cli.app import main
+from ganctl.data.digits import load_digits
+
+from .data.files import write_idx_pair
+
+
+class Outcome(NamedTuple):
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Ganctl = Callable[..., Outcome]
+
+
+@pytest.fixture
+def ganctl(capsys: pytest.CaptureFixture[str]) -> Ganctl:
+    """Run a command line in this process."""
+
+    def run(*arguments: object) -> Outcome:
+        code = main([str(argument) for argument in arguments])
+        return Outcome(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 200 real digits in MNIST's format: three full batches of 64 and one of 8."""
+    images, labels = load_digits().images[:200], load_digits().labels[:200]
+    folder = tmp_path_factory.mktemp("data") / "small"
+    write_idx_pair(folder, images, labels.astype(np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the run checkpoints/small, two epochs long, and its export small.onnx."""
+    workplace = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(workplace)
+        assert main(["train", "--data", str(small_data), "--epochs", "2", "--name", "small"]) == 0
+        assert main(["export", "small.onnx"]) == 0
+    return workplace
+
+
+@pytest.fixture
+def workplace(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh current folder with a copy of what `trained` holds."""
+    copy = tmp_path / "workplace"
+    shutil.copytree(trained, copy)
+    monkeypatch.chdir(copy)
+    return copy

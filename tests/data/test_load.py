@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganctl.data import load_data
+from ganctl.data.image_data import fingerprint
+from ganctl.data.load import NAMES, default_data_dir
+from ganctl.errors import BadInput
+
+from .files import grey_png, small_set, write_idx_pair
+from .server import closed_port
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets: Any = pytest.importorskip("torchvision.datasets")
+    monkeypatch.setenv("no_proxy", "*")
+    for dataset in (datasets.MNIST, datasets.KMNIST):
+        monkeypatch.setattr(dataset, "mirrors", [f"{closed_port()}/", f"{closed_port()}/"])
+
+
+@pytest.mark.usefixtures("no_network")
+def test_mnist_falls_back_on_the_digits_and_says_so_once(tmp_path: Path) -> None:
+    notices: list[str] = []
+    data = load_data("mnist", data_dir=tmp_path / "new", notify=notices.append)
+    refused = "127.0.0.1: connection refused"
+    assert data.note == (
+        f"mnist could not be downloaded ({refused}; {refused}): the 10,000 embedded digits instead"
+    )
+    assert notices == [data.note]
+    assert data.name == "digits"
+    assert data.fingerprint == load_data("digits").fingerprint
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(
+    ("name", "fallback", "folder"), [("mnist", False, "MNIST"), ("kmnist", True, "KMNIST")]
+)
+def test_no_fallback(tmp_path: Path, name: str, fallback: bool, folder: str) -> None:
+    with pytest.raises(BadInput, match=f"^{name} could not be downloaded") as caught:
+        load_data(name, data_dir=tmp_path, fallback=fallback)
+    assert "--data digits" in caught.value.hint
+    assert str(tmp_path / folder / "raw") in caught.value.hint
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_damaged_file_is_no_reason_to_fall_back(tmp_path: Path) -> None:
+    write_idx_pair(tmp_path / "MNIST" / "raw", *small_set())
+    with pytest.raises(BadInput, match="SHA-256"):
+        load_data("mnist", data_dir=tmp_path)
+
+
+def test_digits() -> None:
+    data = load_data("digits")
+    assert data.images.shape == (10_000, 1, 28, 28)
+    assert data.note == ""
+    assert data.images.flags.writeable  # torch warns of arrays that are not
+
+
+def test_a_folder_of_idx_files(tmp_path: Path) -> None:
+    images, labels = small_set()
+    write_idx_pair(tmp_path / "mine", images, labels)
+    data = load_data(str(tmp_path / "mine"), img_size=32, channels=3)
+    assert data.name == "mine"
+    assert data.images.shape == (20, 3, 32, 32)
+    assert data.class_names == tuple("0123456789")
+    assert data.labels is not None
+    assert data.labels.tolist() == labels.tolist()
+
+
+def test_a_folder_and_a_zip_of_the_same_images_are_the_same_data(tmp_path: Path) -> None:
+    (tmp_path / "pets").mkdir()
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for shade in range(3):
+            (tmp_path / "pets" / f"{shade}.png").write_bytes(grey_png(shade))
+            archive.writestr(f"{shade}.png", grey_png(shade))
+    folder = load_data(str(tmp_path / "pets"), img_size=8, channels=3)
+    packed = load_data(str(tmp_path / "pets.zip"), img_size=8, channels=3)
+    assert folder.name == packed.name == "pets"
+    assert folder.images.shape == (3, 3, 8, 8)
+    assert folder.labels is None
+    assert folder.fingerprint == packed.fingerprint
+
+
+def test_a_name_wins_over_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_idx_pair(tmp_path / "digits", *small_set())
+    monkeypatch.chdir(tmp_path)
+    assert len(load_data("digits").images) == 10_000
+    assert len(load_data("./digits").images) == 20
+    assert load_data("./digits").name == "digits"
+
+
+@pytest.mark.parametrize(
+    ("source", "guess"), [("mnsit", "mnist"), ("MNIST", "mnist"), ("digit", "digits")]
+)
+def test_a_near_miss_is_named(source: str, guess: str) -> None:
+    with pytest.raises(BadInput, match=f"no data set or path named '{source}'") as caught:
+        load_data(source)
+    assert caught.value.hint.startswith(f"did you mean '{guess}'? known: mnist, ")
+
+
+@pytest.mark.parametrize("source", ["", "elephants", "no/such/folder", "x" * 5000, "a\0b"])
+def test_an_unknown_source_lists_the_known(source: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        load_data(source)
+    assert caught.value.hint.startswith(f"known: {', '.join(NAMES)}; or give")
+
+
+@pytest.mark.parametrize(("img_size", "channels"), [(0, 1), (28, 2), (-1, 3)])
+def test_impossible_images(img_size: int, channels: int) -> None:
+    with pytest.raises(BadInput, match="cannot make images"):
+        load_data("digits", img_size=img_size, channels=channels)
+
+
+def test_the_fingerprint_covers_shape_pixels_and_labels() -> None:
+    images = np.arange(16, dtype=np.uint8).reshape(2, 1, 2, 4)
+    labels = np.array([0, 1])
+    changed = images.copy()
+    changed[0, 0, 0, 0] = 9
+    prints = [
+        fingerprint(images, labels),
+        fingerprint(images, None),
+        fingerprint(images, labels[::-1]),
+        fingerprint(images.reshape(2, 1, 4, 2), labels),
+        fingerprint(changed, labels),
+    ]
+    assert len(set(prints)) == len(prints)
+    assert prints[0] == fingerprint(images.copy(order="F"), labels.astype(np.int64))
+
+
+def test_where_downloads_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GANCTL_DATA", str(tmp_path))
+    assert default_data_dir() == tmp_path
+    monkeypatch.delenv("GANCTL_DATA")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    for platform, folder in (
+        ("linux", ".cache/ganctl"),
+        ("darwin", "Library/Caches/ganctl"),
+        ("win32", "AppData/Local/ganctl"),
+    ):
+        monkeypatch.setattr("sys.platform", platform)
+        assert default_data_dir() == tmp_path / folder

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganctl.data.transforms import fit, fit_all, normalise
+
+from .files import small_set
+
+
+def by_torchvision(images: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+    transforms = pytest.importorskip("torchvision.transforms")
+    pipeline = transforms.Compose(
+        [transforms.Resize(size), transforms.ToTensor(), transforms.Normalize([0.5], [0.5])]
+    )
+    result: NDArray[np.float32] = np.stack([pipeline(Image.fromarray(i)).numpy() for i in images])
+    return result
+
+
+def test_normalise_equals_torchvision_for_every_value() -> None:
+    every_value = np.tile(np.arange(256, dtype=np.uint8), 49).reshape(16, 28, 28)
+    ours = normalise(fit_all(every_value, 28, 1))
+    assert ours.dtype == np.float32
+    assert (ours.min(), ours.max()) == (-1, 1)
+    assert np.array_equal(ours, by_torchvision(every_value, 28))
+
+
+@pytest.mark.parametrize("size", [16, 32, 64])
+def test_scaling_equals_torchvision(size: int) -> None:
+    images, _ = small_set(5)
+    difference = np.abs(normalise(fit_all(images, size, 1)) - by_torchvision(images, size))
+    assert difference.max() <= 2 / 255 + 1e-6  # 1/255 where pixels are in [0, 1]
+
+
+def test_the_right_size_is_left_alone_and_copied() -> None:
+    images, _ = small_set()
+    same = fit_all(images, 28, 1)
+    assert np.array_equal(same[:, 0], images)
+    assert not np.shares_memory(same, images)
+
+
+def test_grey_is_repeated_in_three_channels() -> None:
+    images, _ = small_set(3)
+    three = fit_all(images, 20, 3)
+    assert three.shape == (3, 3, 20, 20)
+    for channel in range(3):
+        assert np.array_equal(three[:, channel], fit_all(images, 20, 1)[:, 0])
+
+
+def test_colour_becomes_luma_in_one_channel() -> None:
+    red = Image.new("RGB", (4, 4), (255, 0, 0))
+    assert (fit(red, 4, 1) == 76).all()  # 0.299 × 255
+    assert fit(red, 4, 3)[:, 0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_wide_picture_is_cropped_to_its_centre() -> None:
+    picture = np.zeros((4, 8), np.uint8)
+    picture[:, 2:6] = 200
+    assert (fit(Image.fromarray(picture), 4, 1) == 200).all()

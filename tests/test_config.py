@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganctl.config import ModelConfig, TrainConfig, from_dict, to_dict, train_config
+from ganctl.errors import BadInput
+
+
+def test_the_recipes_are_what_the_design_says() -> None:
+    classic, default = train_config("classic", {}), train_config("default", {})
+    assert (classic.model.bn_eps, classic.model.bn_momentum) == (0.8, 0.1)
+    assert (classic.ema_decay, classic.r1_weight) == (0, 0)
+    assert (default.model.bn_eps, default.model.bn_momentum) == (1e-5, 0.8)
+    assert (default.ema_decay, default.r1_weight) == (0.9995, 0.1)
+    for config in (classic, default):
+        assert (config.lr, config.b1, config.b2, config.batch_size) == (2e-4, 0.5, 0.999, 64)
+        assert config.model.latent_dim == 100
+        assert config.model.image_shape == (1, 28, 28)
+
+
+@given(
+    recipe=st.sampled_from(["default", "classic"]),
+    latent_dim=st.integers(1, 1000),
+    img_size=st.integers(4, 512),
+    channels=st.sampled_from([1, 3]),
+    lr=st.floats(1e-9, 1e3),
+    b1=st.floats(0, 0.999999),
+    seed=st.integers(0, 2**63 - 1),
+    data=st.text(),
+)
+def test_a_configuration_survives_json(
+    recipe: str, latent_dim: int, img_size: int, channels: int, **training: Any
+) -> None:
+    model = {"latent_dim": latent_dim, "img_size": img_size, "channels": channels}
+    config = train_config(recipe, model, **training)
+    assert from_dict(TrainConfig, json.loads(json.dumps(to_dict(config)))) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 1),
+        ("lr", 0.0),
+        ("lr", -1.0),
+        ("lr", float("nan")),
+        ("lr", float("inf")),
+        ("b1", 1.0),
+        ("b1", -0.1),
+        ("b1", float("nan")),
+        ("b2", 1.0),
+        ("seed", -1),
+        ("seed", 2**63),
+        ("sample_every", -1),
+    ],
+)
+def test_a_value_out_of_range_is_named(name: str, value: float) -> None:
+    with pytest.raises(BadInput, match="--" + name.replace("_", "-")):
+        train_config("default", {}, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("latent_dim", 0), ("img_size", 3), ("img_size", 513), ("channels", 2)]
+)
+def test_a_shape_out_of_range_is_named(name: str, value: int) -> None:
+    with pytest.raises(BadInput, match="--" + name.replace("_", "-")):
+        ModelConfig(**{name: value})
+
+
+def test_an_unknown_recipe_is_refused() -> None:
+    with pytest.raises(BadInput, match="'clasic'"):
+        train_config("clasic", {})
+
+
+@pytest.mark.parametrize(
+    "change", [{"lr": "fast"}, {"epochs": 1.5}, {"epochs": True}, {"model": 3}, {"novel": 1}]
+)
+def test_a_dictionary_that_fits_no_configuration_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadInput):
+        from_dict(TrainConfig, to_dict(TrainConfig()) | change)
+
+
+def test_a_missing_field_is_named() -> None:
+    values = to_dict(TrainConfig())
+    del values["seed"]
+    with pytest.raises(BadInput, match="seed"):
+        from_dict(TrainConfig, values)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganctl.drawing import Floats, draw, draw_to
+from ganctl.errors import BadInput, CheckFailed
+
+
+def generator(latents: Floats) -> Floats:
+    """Turn (B, 4) latents into (B, 1, 2, 2) images."""
+    images: Floats = np.tanh(latents).reshape(-1, 1, 2, 2)
+    return images
+
+
+def drawn(seed: int, start: int, count: int, batch_size: int) -> list[list[int]]:
+    batches = draw(generator, 4, seed=seed, start=start, count=count, batch_size=batch_size)
+    return [image.ravel().tolist() for batch in batches for image in batch]
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 300])
+def test_an_image_depends_on_its_seed_and_index_alone(batch_size: int) -> None:
+    whole = drawn(7, 0, 100, 100)
+    assert drawn(7, 0, 100, batch_size) == whole
+    assert drawn(7, 30, 50, batch_size) == whole[30:80]
+    assert drawn(8, 0, 100, batch_size) != whole
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    def broken(latents: Floats) -> Floats:
+        return generator(latents) * np.float32("nan")
+
+    with pytest.raises(CheckFailed, match="not finite"):
+        draw_to(tmp_path / "x.png", broken, 4, (1, 2, 2), seed=0, start=0, count=3, batch_size=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_grid_is_refused_before_it_is_drawn(tmp_path: Path) -> None:
+    def unasked(latents: Floats) -> Floats:
+        raise AssertionError
+
+    with pytest.raises(BadInput, match="too large"):
+        draw_to(
+            tmp_path / "x.png",
+            unasked,
+            4,
+            (1, 512, 512),
+            seed=0,
+            start=0,
+            count=100_000,
+            batch_size=64,
+        )

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from ganctl.errors import BadInput
+from ganctl.images import (
+    Pixels,
+    check_grid,
+    check_output,
+    encode_png,
+    grid,
+    grid_shape,
+    to_uint8,
+    write_images,
+)
+
+
+def shades(count: int, channels: int = 1, size: int = 4) -> Pixels:
+    """Return images that are all different."""
+    total = count * channels * size * size
+    return (np.arange(total) % 251).astype(np.uint8).reshape(count, channels, size, size)
+
+
+def failing(images: Pixels) -> Iterator[Pixels]:
+    yield images
+    raise BadInput("no more")
+
+
+def test_grey_levels_have_fixed_ends() -> None:
+    values = np.array([-1.5, -1, -0.5, 0, 0.5, 1, 2], np.float32)
+    assert to_uint8(values).tolist() == [0, 0, 64, 128, 191, 255, 255]
+
+
+@given(st.integers(0, 255))
+def test_a_grey_level_survives_the_scaling(level: int) -> None:
+    assert to_uint8(np.array([level / 127.5 - 1], np.float32)) == [level]
+
+
+def test_a_faint_image_is_not_stretched() -> None:
+    assert to_uint8(np.full((1, 1, 4, 4), -0.9, np.float32)).max() == 13
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grid_holds_each_image_in_its_place(channels: int) -> None:
+    images = shades(5, channels)
+    sheet = grid(images, cols=3)
+    assert sheet.shape == ((14, 20) if channels == 1 else (14, 20, 3))
+    for index, image in enumerate(images):
+        top, left = 2 + index // 3 * 6, 2 + index % 3 * 6
+        cell = sheet[top : top + 4, left : left + 4]
+        assert np.array_equal(cell.reshape(4, 4, channels), image.transpose(1, 2, 0))
+    assert sheet[:2].max() == 0 and sheet[8:, 14:].max() == 0
+
+
+@given(st.integers(1, 500), st.integers(0, 600))
+def test_a_grid_has_room_and_no_empty_row(count: int, cols: int) -> None:
+    rows, cols = grid_shape(count, cols)
+    assert rows * cols >= count > (rows - 1) * cols
+
+
+def test_a_grid_of_64_is_square() -> None:
+    assert grid_shape(64) == (8, 8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_png_reads_back(channels: int) -> None:
+    sheet = grid(shades(4, channels))
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encode_png(sheet)))), sheet)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_kind_of_output_holds_the_same_pixels(channels: int, tmp_path: Path) -> None:
+    images = shades(10, channels)
+    for out in ("grid.png", "array.npy", "folder"):
+        write_images(tmp_path / out, iter((images[:7], images[7:])), 10, start=95)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "grid.png")), grid(images))
+    assert np.array_equal(np.load(tmp_path / "array.npy"), images)
+    names = sorted(path.name for path in (tmp_path / "folder").iterdir())
+    assert names == [f"{index:06d}.png" for index in range(95, 105)]
+    for name, image in zip(names, images, strict=True):
+        picture = np.asarray(Image.open(tmp_path / "folder" / name)).reshape(4, 4, channels)
+        assert np.array_equal(picture, image.transpose(1, 2, 0))
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_an_existing_folder_keeps_its_other_files(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    write_images(tmp_path, [shades(2)], 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "000000.png",
+        "000001.png",
+        "mine.txt",
+    ]
+
+
+@pytest.mark.parametrize("out", ["grid.png", "array.npy", "folder"])
+def test_a_failure_leaves_what_was_there(out: str, tmp_path: Path) -> None:
+    path = tmp_path / out
+    if out == "folder":
+        path.mkdir()
+        (path / "000000.png").write_bytes(b"old")
+    else:
+        path.write_bytes(b"old")
+    with pytest.raises(BadInput, match="no more"):
+        write_images(path, failing(shades(3)), 6)
+    assert [entry.name for entry in tmp_path.iterdir()] == [out]
+    assert (path / "000000.png" if out == "folder" else path).read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("out", ["x.jpg", "none/x.png", "none/x", "file.png/x.png", "plain"])
+def test_a_place_that_cannot_be_written_is_refused(out: str, tmp_path: Path) -> None:
+    (tmp_path / "file.png").touch()
+    (tmp_path / "plain").touch()
+    with pytest.raises(BadInput, match="cannot write"):
+        check_output(tmp_path / out)
+
+
+def test_a_grid_that_no_viewer_opens_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"1,000,000 images .* too large"):
+        check_grid(tmp_path / "x.png", 1_000_000, (1, 28, 28), 0)
+    check_grid(tmp_path / "x.npy", 1_000_000, (1, 28, 28), 0)
+    check_grid(tmp_path / "x.png", 10_000, (1, 28, 28), 0)

@@ -1,0 +1,135 @@
+"""The design's arrows, read from the source, and what each command may load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ganctl
+
+ROOT = Path(ganctl.__file__).parent
+
+# Which of our folders may import which ("" is the package's root).
+ARROWS = {
+    "": {""},
+    "data": {"", "data"},
+    "inference": {"", "data", "inference"},
+    "training": {"", "data", "training"},
+    "cli": {"", "data", "inference", "training", "cli"},
+}
+ALLOWED_BESIDE = {
+    ("__main__.py", "cli"),
+    ("training/export.py", "inference"),  # proves the file it has just written
+}
+
+# Which folders may import which packages; all others must be for everyone.
+OWNERS = {
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "torch": {"training", "cli"},
+    "safetensors": {"training"},
+    "onnx": {"training"},
+    "torchvision": {"data"},
+    "onnxruntime": {"inference"},
+}
+EVERYWHERE = {"numpy", "PIL"}
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0 and node.module, f"{path}: relative import"
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            else:
+                continue
+            for name in names:
+                yield path.relative_to(ROOT).as_posix(), name
+
+
+def folder_of(file: str) -> str:
+    return file.rpartition("/")[0]
+
+
+@pytest.mark.parametrize(("file", "name"), list(imports()))
+def test_every_import_follows_the_arrows(file: str, name: str) -> None:
+    package, _, rest = name.partition(".")
+    if package == "ganctl":
+        target = rest.split(".")[0] if (ROOT / rest.split(".")[0]).is_dir() else ""
+        assert target in ARROWS[folder_of(file)] or (file, target) in ALLOWED_BESIDE
+    elif package not in sys.stdlib_module_names and package not in EVERYWHERE:
+        assert folder_of(file) in OWNERS[package]
+
+
+BLOCK = """
+import sys
+for name in {blocked!r}:
+    sys.modules[name] = None  # importing it now raises
+from ganctl.cli.app import main
+code = main({arguments!r})
+assert code == {code}, code
+print("loaded:", *[name for name in {watched!r} if name in sys.modules])
+"""
+
+HEAVY = [
+    "torch",
+    "torchvision",
+    "onnx",
+    "onnxscript",
+    "safetensors",
+    "matplotlib",
+    "ganctl.training",
+]
+
+
+def run_without(blocked: list[str], arguments: list[str], watched: list[str], cwd: Path) -> str:
+    program = BLOCK.format(blocked=blocked, arguments=arguments, watched=watched, code=0)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=cwd, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def test_infer_runs_where_torch_cannot_be_imported(workplace: Path) -> None:
+    loaded = run_without(HEAVY, ["infer", "small.onnx", "drawn.png"], ["rich"], workplace)
+    assert (workplace / "drawn.png").stat().st_size > 1000
+    assert loaded == "loaded:"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"]])
+def test_showing_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    watched = ["numpy", "PIL", "onnxruntime"]
+    assert run_without(HEAVY, arguments, watched, tmp_path) == "loaded:"
+
+
+def test_importing_a_module_has_no_side_effect(tmp_path: Path) -> None:
+    modules = [
+        ".".join(("ganctl", *path.relative_to(ROOT).with_suffix("").parts))
+        for path in ROOT.rglob("*.py")
+        if path.name not in ("__main__.py", "__init__.py")
+    ]
+    program = f"""
+import importlib, os, sys, threading, torch
+before = torch.get_rng_state(), torch.get_num_threads(), dict(os.environ), os.getcwd()
+for name in {modules!r}:
+    importlib.import_module(name)
+after = torch.get_rng_state(), torch.get_num_threads(), dict(os.environ), os.getcwd()
+assert torch.equal(before[0], after[0]) and before[1:] == after[1:]
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--no-such-option"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms
+
+from ganctl.config import TrainConfig, train_config
+from ganctl.data import ImageData, load_data
+from ganctl.errors import CheckFailed
+from ganctl.training.checkpoint import load_checkpoint
+from ganctl.training.loop import Progress, epoch_batches, epoch_steps, scale
+from ganctl.training.run import Run
+from ganctl.training.start import resume_run, start_run
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def ignore(_: object) -> None:
+    pass
+
+
+def never() -> bool:
+    return False
+
+
+def after(steps: int) -> Callable[[], bool]:
+    """Return a should_stop that says yes when asked for the time after ``steps``."""
+    asked: Iterator[int] = iter(range(10**9))
+    return lambda: next(asked) >= steps
+
+
+def config(small_data: Path, recipe: str = "default", **changes: object) -> TrainConfig:
+    return train_config(recipe, {}, data=str(small_data), **({"epochs": 3} | changes))
+
+
+def run(chosen: TrainConfig, name: str) -> Run:
+    training = start_run(chosen, name, CPU, True, ignore)
+    assert training.train(ignore, never)
+    return training.run
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+@pytest.fixture
+def data(small_data: Path) -> ImageData:
+    return load_data(str(small_data))
+
+
+def test_scaling_is_the_notes_transforms_to_the_last_bit(data: ImageData) -> None:
+    note = transforms.Compose(
+        [transforms.Resize(28), transforms.ToTensor(), transforms.Normalize([0.5], [0.5])]
+    )
+    expected = torch.stack([note(Image.fromarray(image[0])) for image in data.images])
+    assert torch.equal(scale(torch.from_numpy(data.images)), expected)
+
+
+def test_every_grey_level_scales_as_the_transforms_do() -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    note = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5], [0.5])])
+    expected = note(Image.fromarray(levels))
+    assert torch.equal(scale(torch.from_numpy(levels)[None]), expected)
+
+
+def test_an_epoch_takes_every_image_once_in_a_new_order() -> None:
+    epochs = [torch.cat(epoch_batches(7, epoch, 200, 64)) for epoch in (0, 1)]
+    assert all(sorted(order.tolist()) == list(range(200)) for order in epochs)
+    assert epochs[0].tolist() != epochs[1].tolist()
+    assert torch.equal(torch.cat(epoch_batches(7, 0, 200, 64)), epochs[0])
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [(128, [64, 64]), (129, [64, 64]), (130, [64, 64, 2]), (2, [2]), (64, [64]), (65, [64])],
+)
+def test_the_last_batch_is_kept_unless_it_is_one_image(count: int, sizes: list[int]) -> None:
+    assert [len(batch) for batch in epoch_batches(0, 0, count, 64)] == sizes
+    assert epoch_steps(count, 64) == len(sizes)
+
+
+def test_a_run_leaves_what_the_design_says(small_data: Path) -> None:
+    folder = run(config(small_data, sample_every=2, checkpoint_every=2), "one").folder
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+    assert files == [
+        "config.json",
+        "last.safetensors",
+        "metrics.jsonl",
+        "samples/000002.png",
+        "samples/000003.png",
+    ]
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["epoch"], line["step"]) for line in lines] == [(1, 4), (2, 8), (3, 12)]
+    assert all(0 < line["d_real"] < 1 and line["images_per_second"] > 0 for line in lines)
+    card = load_checkpoint(folder / "last.safetensors").card
+    assert (card.epochs, card.steps, card.data_count, card.weights) == (3, 12, 200, "ema")
+    assert card.class_names == tuple("0123456789")
+    assert str(small_data) not in card.to_json()
+    assert size_of(folder / "samples" / "000003.png") == (242, 242)
+
+
+def test_the_same_seed_trains_the_same_weights(small_data: Path) -> None:
+    checkpoints = [
+        load_checkpoint(run(config(small_data, seed=seed), name).checkpoint)
+        for name, seed in (("one", 5), ("two", 5), ("other", 6))
+    ]
+    weights = [checkpoint.tensors["generator.layers.0.weight"] for checkpoint in checkpoints]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.parametrize("recipe", ["default", "classic"])
+@pytest.mark.parametrize("stops", [[4], [6], [1, 1, 3]])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(
+    recipe: str, stops: list[int], small_data: Path
+) -> None:
+    chosen = config(small_data, recipe)
+    whole = run(chosen, "whole")
+    training = start_run(chosen, "stopped", CPU, True, ignore)
+    for steps in stops:
+        assert not training.train(ignore, after(steps))
+        checkpoint = load_checkpoint(training.run.checkpoint)
+        training = resume_run(training.run, checkpoint, checkpoint.config, CPU, ignore)
+    assert training.train(ignore, never)
+    one, other = load_checkpoint(whole.checkpoint), load_checkpoint(training.run.checkpoint)
+    assert one.tensors.keys() == other.tensors.keys()
+    for name, tensor in one.tensors.items():
+        assert torch.equal(tensor, other.tensors[name]), name
+    samples = [Run(r.folder).sample(3).read_bytes() for r in (whole, training.run)]
+    assert samples[0] == samples[1]
+    figures = [
+        [json.loads(line) for line in r.metrics.read_text().splitlines()]
+        for r in (whole, training.run)
+    ]
+    for ours, theirs in zip(*figures, strict=True):
+        for name in ("epoch", "step", "g_loss", "d_loss", "d_real", "d_fake"):
+            assert ours[name] == theirs[name], name
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights(small_data: Path) -> None:
+    """A huge rate throws the weights so far that the next step's loss overflows."""
+    training = start_run(config(small_data, lr=1e30), "sick", CPU, True, ignore)
+    with pytest.raises(CheckFailed, match=r"diverged: a loss is not finite after \d+ steps"):
+        training.train(ignore, never)
+    assert all(bool(p.isfinite().all()) for p in training.state.generator.parameters())
+    assert not training.run.checkpoint.exists()
+
+
+def test_a_divergence_leaves_the_last_good_checkpoint(small_data: Path) -> None:
+    good = run(config(small_data, epochs=1), "sick")
+    before = good.checkpoint.read_bytes()
+    checkpoint = load_checkpoint(good.checkpoint)
+    training = resume_run(good, checkpoint, config(small_data), CPU, ignore)
+    for group in training.state.generator_adam.param_groups:
+        group["lr"] = 1e30
+    with pytest.raises(CheckFailed, match="diverged") as caught:
+        training.train(ignore, never)
+    assert str(good.checkpoint) in caught.value.hint
+    assert good.checkpoint.read_bytes() == before
+
+
+def test_progress_is_reported_at_each_epochs_end(small_data: Path) -> None:
+    seen: list[Progress] = []
+    training = start_run(config(small_data), "one", CPU, True, ignore)
+    assert training.train(seen.append, never)
+    ends = [progress for progress in seen if progress.step == progress.steps]
+    assert [(p.epoch, p.epochs, p.step) for p in ends] == [(1, 3, 4), (2, 3, 4), (3, 3, 4)]
+
+
+def test_colour_pictures_of_64_pixels_train(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "pictures").mkdir()
+    for index in range(8):
+        pixels = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{index}.png")
+    model = {"img_size": 64, "channels": 3}
+    finished = run(train_config("default", model, data="pictures", epochs=1, batch_size=4), "big")
+    assert size_of(finished.sample(1)) == (8 * 66 + 2, 8 * 66 + 2)
+    assert load_checkpoint(finished.checkpoint).card.image_shape == (3, 64, 64)

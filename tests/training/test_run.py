@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ganctl.errors import BadInput
+from ganctl.training.run import RUNS, Run, find_checkpoint, find_run, new_run, newest_run
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def finished(name: str, age: int = 0) -> Run:
+    run = new_run(name)
+    run.begin({"epochs": 1})
+    run.checkpoint.touch()
+    os.utime(run.checkpoint, (1_000_000 - age, 1_000_000 - age))
+    return run
+
+
+def test_a_new_run_writes_its_configuration() -> None:
+    finished("one")
+    assert json.loads(Path("checkpoints/one/config.json").read_text()) == {"epochs": 1}
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/tmp/x", "-n"])
+def test_a_name_that_is_no_folder_name_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="not a plain folder name"):
+        new_run(name)
+
+
+def test_a_run_is_never_begun_over_another() -> None:
+    finished("one")
+    with pytest.raises(BadInput, match="exists already") as caught:
+        new_run("one")
+    assert "--resume --name one" in caught.value.hint
+
+
+def test_the_newest_checkpoint_is_found() -> None:
+    assert newest_run() is None
+    for name, age in (("old", 20), ("new", 0), ("older", 30)):
+        finished(name, age)
+    assert newest_run() == Run(RUNS / "new")
+    assert find_checkpoint(None) == RUNS / "new" / "last.safetensors"
+
+
+def test_a_checkpoint_is_a_file_a_folder_or_a_name() -> None:
+    expected = finished("one").checkpoint
+    for given in (expected, expected.parent, Path("one")):
+        assert find_checkpoint(given).samefile(expected)
+
+
+def test_what_is_not_there_is_named() -> None:
+    new_run("begun").begin({})
+    for name, message in ((None, "no run in"), ("none", "in checkpoints/none"), ("begun", "begun")):
+        with pytest.raises(BadInput, match=message) as caught:
+            find_run(name)
+        assert "ganctl train" in caught.value.hint
+    with pytest.raises(BadInput, match="no checkpoint none"):
+        find_checkpoint(Path("none"))
+
+
+def test_figures_of_later_steps_and_torn_lines_are_dropped() -> None:
+    run = new_run("one")
+    run.begin({})
+    for step in (10, 20, 30):
+        run.append_metrics({"step": step})
+    with open(run.metrics, "a") as file:
+        file.write('{"step": 5')
+    run.rewind_metrics(20)
+    assert run.metrics.read_text() == '{"step": 10}\n{"step": 20}\n'

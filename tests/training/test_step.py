@@ -1,0 +1,168 @@
+"""The classic recipe against the study note's loop, written here independently and plainly."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganctl.config import train_config
+from ganctl.training.state import TrainState, new_state
+from ganctl.training.step import add_gradient_penalty, adversarial_step
+
+STEPS = 10
+
+CANCELLED = ("generator.layers.2.bias", "generator.layers.5.bias", "generator.layers.8.bias")
+"""Biases that the BatchNorm behind them takes out: their gradient is zero but for rounding, which
+Adam scales up, so float32 says nothing of them. float64 does."""
+
+
+def note_generator() -> nn.Sequential:
+    def block(in_feat: int, out_feat: int, normalize: bool = True) -> list[nn.Module]:
+        layers: list[nn.Module] = [nn.Linear(in_feat, out_feat)]
+        if normalize:
+            layers.append(nn.BatchNorm1d(out_feat, 0.8))
+        layers.append(nn.LeakyReLU(0.2, inplace=True))
+        return layers
+
+    return nn.Sequential(
+        *block(100, 128, normalize=False),
+        *block(128, 256),
+        *block(256, 512),
+        *block(512, 1024),
+        nn.Linear(1024, 784),
+        nn.Tanh(),
+    )
+
+
+def note_discriminator() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(784, 512),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Linear(512, 256),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Linear(256, 1),
+        nn.Sigmoid(),
+    )
+
+
+def copy_weights(source: nn.Module, target: nn.Module) -> None:
+    values = source.state_dict().values()
+    target.load_state_dict(dict(zip(target.state_dict(), values, strict=True)))
+
+
+def note_loop(state: TrainState, batches: Tensor, latents: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Run the note's loop from the same weights; return its losses and the weights it ends with."""
+    generator, discriminator = note_generator(), note_discriminator()
+    generator.to(batches.dtype), discriminator.to(batches.dtype)
+    copy_weights(state.generator, generator)
+    copy_weights(state.discriminator, discriminator)
+    adversarial_loss = nn.BCELoss()
+    optimizer_g = torch.optim.Adam(generator.parameters(), lr=0.0002, betas=(0.5, 0.999))
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=0.0002, betas=(0.5, 0.999))
+    losses = []
+    for real_imgs, z in zip(batches, latents, strict=True):
+        valid = torch.ones(len(real_imgs), 1, dtype=batches.dtype)
+        fake = torch.zeros(len(real_imgs), 1, dtype=batches.dtype)
+
+        optimizer_g.zero_grad()
+        gen_imgs = generator(z)
+        g_loss = adversarial_loss(discriminator(gen_imgs), valid)
+        g_loss.backward()
+        optimizer_g.step()
+
+        optimizer_d.zero_grad()
+        real_loss = adversarial_loss(discriminator(real_imgs.flatten(1)), valid)
+        fake_loss = adversarial_loss(discriminator(gen_imgs.detach()), fake)
+        d_loss = (real_loss + fake_loss) / 2
+        d_loss.backward()
+        optimizer_d.step()
+        losses.append(torch.stack((g_loss, d_loss)).detach())
+    networks = chain(generator.parameters(), discriminator.parameters())
+    return torch.stack(losses), list(networks)
+
+
+def our_loop(
+    state: TrainState, batches: Tensor, latents: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    losses = []
+    for real, z in zip(batches, latents, strict=True):
+        losses.append(adversarial_step(state.generator, state.discriminator, real, z)[:2])
+        state.generator_adam.step()
+        state.discriminator_adam.step()
+    weights: dict[str, Tensor] = {
+        f"generator.{k}": v for k, v in state.generator.named_parameters()
+    }
+    weights |= {f"discriminator.{k}": v for k, v in state.discriminator.named_parameters()}
+    return torch.stack(losses), weights
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_ten_steps_of_classic_are_those_of_the_note(dtype: torch.dtype) -> None:
+    state = new_state(train_config("classic", {}), torch.device("cpu"))
+    state.generator.to(dtype), state.discriminator.to(dtype)
+    torch.manual_seed(1)
+    batches = torch.rand(STEPS, 64, 1, 28, 28, dtype=dtype) * 2 - 1
+    latents = torch.randn(STEPS, 64, 100, dtype=dtype)
+
+    expected_losses, expected_weights = note_loop(state, batches, latents)
+    losses, weights = our_loop(state, batches, latents)
+
+    torch.testing.assert_close(losses, expected_losses, atol=1e-5, rtol=0)
+    for (name, weight), expected in zip(weights.items(), expected_weights, strict=True):
+        if dtype == torch.float64 or name not in CANCELLED:
+            torch.testing.assert_close(weight, expected, atol=1e-5, rtol=0, msg=name)
+
+
+def test_the_figures_are_what_they_are_called() -> None:
+    state = new_state(train_config("default", {}), torch.device("cpu"))
+    real, z = torch.rand(8, 1, 28, 28), torch.randn(8, 100)
+    figures = adversarial_step(state.generator, state.discriminator, real, z)
+    with torch.no_grad():
+        fake = state.discriminator(state.generator(z)).sigmoid()
+        truth = state.discriminator(real).sigmoid()
+    expected = [
+        -fake.log().mean(),
+        (-truth.log().mean() - (1 - fake).log().mean()) / 2,
+        truth.mean(),
+        fake.mean(),
+    ]
+    torch.testing.assert_close(figures, torch.stack(expected))
+
+
+def test_the_gradient_penalty_is_that_of_the_paper() -> None:
+    """For a linear discriminator D(x) = w·x the penalty is weight / 2 · |w|², its gradient w."""
+    discriminator = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
+    linear = discriminator[1]
+    assert isinstance(linear, nn.Linear)
+    for parameter in discriminator.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    add_gradient_penalty(discriminator, torch.rand(8, 1, 2, 2), weight=3.0)
+    assert linear.weight.grad is not None and linear.bias.grad is not None
+    torch.testing.assert_close(linear.weight.grad, 1 + 3 * linear.weight.detach())
+    assert linear.bias.grad.item() == 1
+
+
+def test_the_gradient_penalty_agrees_with_finite_differences() -> None:
+    torch.manual_seed(0)
+    state = new_state(train_config("default", {"img_size": 4}), torch.device("cpu"))
+    discriminator = state.discriminator.double()
+    weight = next(discriminator.parameters())
+    real = torch.rand(8, 1, 4, 4, dtype=torch.float64)
+
+    def penalty() -> float:
+        x = real.clone().requires_grad_()
+        slopes = torch.autograd.grad(discriminator(x).sum(), x)[0]
+        return float(slopes.flatten(1).norm(dim=1).square().mean() * 0.5)
+
+    for parameter in discriminator.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    add_gradient_penalty(discriminator, real, weight=1.0)
+    assert weight.grad is not None
+    weight.data[3, 5] += 1e-6
+    above = penalty()
+    weight.data[3, 5] -= 2e-6
+    slope = (above - penalty()) / 2e-6
+    assert weight.grad[3, 5].item() == pytest.approx(slope, rel=1e-5)
