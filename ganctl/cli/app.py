@@ -95,7 +95,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         screen.error(error.format_message(), f"{path} --help")
         return USAGE_EXIT
     except (typer.Abort, KeyboardInterrupt):
-        screen.error("interrupted")
         return INTERRUPT_EXIT
     except (GanctlError, ModuleNotFoundError, MemoryError) as error:
         shown = _as_ganctl_error(error)

@@ -5,6 +5,5 @@
 
 from ganctl.data.image_data import ImageData
 from ganctl.data.load import load_data
-from ganctl.data.transforms import normalise
 
-__all__ = ["ImageData", "load_data", "normalise"]
+__all__ = ["ImageData", "load_data"]

@@ -1,23 +1,10 @@
-"""Pictures to arrays of one size, and uint8 to the [-1, 1] that the networks see."""
+"""Pictures of any size and mode to uint8 arrays of one size and number of channels."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-
-
-def normalise(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Scale 0 … 255 to [-1, 1]: torchvision's ToTensor, then Normalize(0.5, 0.5), bit for bit.
-
-    Args:
-        images: any shape.
-    """
-    scaled = images.astype(np.float32)
-    scaled /= 255
-    scaled -= 0.5
-    scaled /= 0.5
-    return scaled
 
 
 def fit(image: Image.Image, size: int, channels: int) -> NDArray[np.uint8]:
