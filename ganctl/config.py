@@ -12,8 +12,8 @@ from ganctl.errors import BadInput
 
 Config = TypeVar("Config", "ModelConfig", "TrainConfig")
 
-MAX_SEED = 2**63 - 1
-"""Seeds are 0 … MAX_SEED: what both NumPy and torch take."""
+MAX_SEED = 2**32 - 1
+"""Seeds are 0 … MAX_SEED, as in most tools of the field."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def test_the_recipes_are_what_the_design_says() -> None:
     channels=st.sampled_from([1, 3]),
     lr=st.floats(1e-9, 1e3),
     b1=st.floats(0, 0.999999),
-    seed=st.integers(0, 2**63 - 1),
+    seed=st.integers(0, 2**32 - 1),
     data=st.text(),
 )
 def test_a_configuration_survives_json(
@@ -55,7 +55,7 @@ def test_a_configuration_survives_json(
         ("b1", float("nan")),
         ("b2", 1.0),
         ("seed", -1),
-        ("seed", 2**63),
+        ("seed", 2**32),
         ("sample_every", -1),
     ],
 )

@@ -12,9 +12,13 @@ from ganctl.cli.options import Checkpoint
 
 
 def export(
-    out: Annotated[Path, typer.Argument(help="The ONNX file to write.")] = Path("generator.onnx"),
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The ONNX file to write.")] = Path(
+        "generator.onnx"
+    ),
     checkpoint: Checkpoint = None,
-    opset: Annotated[int, typer.Option(min=18, max=23, help="ONNX operator set.")] = 20,
+    opset: Annotated[
+        int, typer.Option(metavar="N", min=18, max=23, help="ONNX operator set.")
+    ] = 20,
 ) -> None:
     """Write the generator as one ONNX file that runs anywhere without torch.
 

@@ -12,19 +12,23 @@ from ganctl.cli.options import OUT_HELP, Cols, Count, Seed, Start
 
 
 def infer(
-    model: Annotated[Path, typer.Argument(help="The ONNX file that ganctl export wrote.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="The ONNX file that ganctl export wrote.")
+    ],
     out: Annotated[
-        Path | None, typer.Argument(help=OUT_HELP, show_default="the model's name with .png")
+        Path | None,
+        typer.Argument(metavar="OUT", help=OUT_HELP, show_default="the model's name with .png"),
     ] = None,
     count: Count = 64,
     seed: Seed = 0,
     start: Start = 0,
     cols: Cols = 0,
     batch_size: Annotated[
-        int, typer.Option(min=1, max=65536, help="Images drawn at once; changes no image.")
+        int,
+        typer.Option(metavar="N", min=1, max=65536, help="Images drawn at once; changes no image."),
     ] = 64,
     threads: Annotated[
-        int, typer.Option(min=0, max=1024, help="Of onnxruntime; 0 for all cores.")
+        int, typer.Option(metavar="N", min=0, max=1024, help="Of onnxruntime; 0 for all cores.")
     ] = 0,
 ) -> None:
     """Draw images from an ONNX generator: onnxruntime and NumPy, no torch.

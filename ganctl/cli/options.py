@@ -9,17 +9,28 @@ import typer
 
 from ganctl.config import MAX_SEED
 
-Count = Annotated[int, typer.Option("-n", "--count", min=1, help="How many images to draw.")]
-Seed = Annotated[
-    int, typer.Option(min=0, max=MAX_SEED, help="Image i of a seed is always the same image.")
+Count = Annotated[
+    int, typer.Option("-n", "--count", metavar="N", min=1, help="How many images to draw.")
 ]
-Start = Annotated[int, typer.Option(min=0, help="Index of the first image under the seed.")]
-Cols = Annotated[int, typer.Option(min=0, help="Images a row of the grid; 0 for a square.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        metavar="N", min=0, max=MAX_SEED, help="Image i of a seed is always the same image."
+    ),
+]
+Start = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Index of the first image under the seed.")
+]
+Cols = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Images a row of the grid; 0 for a square.")
+]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(
-        help="A .safetensors file, a run's folder or its name.", show_default="the newest run"
+        metavar="RUN|FILE",
+        help="A .safetensors file, a run's folder or its name.",
+        show_default="the newest run",
     ),
 ]
 
-OUT_HELP = "A grid (.png), a uint8 array of N×C×H×W (.npy), or a folder for a PNG an image."
+OUT_HELP = "A grid (.png), a uint8 array of N×C×H×W (.npy), or a folder (one PNG an image)."

@@ -22,7 +22,7 @@ class Weights(str, Enum):
 
 
 def sample(
-    out: Annotated[Path, typer.Argument(help=OUT_HELP)] = Path("samples.png"),
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=OUT_HELP)] = Path("samples.png"),
     count: Count = 64,
     seed: Seed = 0,
     start: Start = 0,

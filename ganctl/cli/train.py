@@ -33,14 +33,16 @@ def train(
     data: Annotated[
         str,
         typer.Option(
-            help="mnist, fashion-mnist, kmnist, emnist-digits, usps, digits (10,000 embedded "
-            "MNIST digits), or a path: a folder or .zip of images, a directory of idx files.",
+            metavar="NAME|PATH",
+            help="mnist, fashion-mnist, kmnist, emnist-digits, usps; digits (10,000 of MNIST, "
+            "embedded); or a path: a folder or .zip of images, a folder of idx files.",
             rich_help_panel="Data",
         ),
     ] = "mnist",
     data_dir: Annotated[
         str,
         typer.Option(
+            metavar="PATH",
             help="Where downloaded data sets lie.",
             show_default="$GANCTL_DATA, else the user's cache",
             rich_help_panel="Data",
@@ -56,10 +58,13 @@ def train(
     ] = True,
     img_size: Annotated[
         int,
-        typer.Option(min=4, max=512, help="Height and width in pixels.", rich_help_panel="Data"),
+        typer.Option(
+            metavar="N", min=4, max=512, help="Height and width in pixels.", rich_help_panel="Data"
+        ),
     ] = 28,
     channels: Annotated[
-        int, typer.Option(min=1, max=3, help="1 grey, 3 colour.", rich_help_panel="Data")
+        int,
+        typer.Option(metavar="N", min=1, max=3, help="1 grey, 3 colour.", rich_help_panel="Data"),
     ] = 1,
     recipe: Annotated[
         RecipeName,
@@ -69,29 +74,37 @@ def train(
         ),
     ] = RecipeName.DEFAULT,
     epochs: Annotated[
-        int, typer.Option(min=1, help="Passes over the data.", rich_help_panel="Training")
+        int,
+        typer.Option(metavar="N", min=1, help="Passes over the data.", rich_help_panel="Training"),
     ] = 200,
     batch_size: Annotated[
-        int, typer.Option(min=2, help="Images a step.", rich_help_panel="Training")
+        int, typer.Option(metavar="N", min=2, help="Images a step.", rich_help_panel="Training")
     ] = 64,
     lr: Annotated[
-        float, typer.Option(help="Adam's learning rate.", rich_help_panel="Training")
+        float, typer.Option(metavar="X", help="Adam's learning rate.", rich_help_panel="Training")
     ] = 2e-4,
     b1: Annotated[
         float,
-        typer.Option(help="Adam's decay of the gradient's mean.", rich_help_panel="Training"),
+        typer.Option(
+            metavar="X", help="Adam's decay of the gradient's mean.", rich_help_panel="Training"
+        ),
     ] = 0.5,
     b2: Annotated[
         float,
-        typer.Option(help="Adam's decay of the gradient's square.", rich_help_panel="Training"),
+        typer.Option(
+            metavar="X", help="Adam's decay of the gradient's square.", rich_help_panel="Training"
+        ),
     ] = 0.999,
     latent_dim: Annotated[
         int,
-        typer.Option(min=1, help="Dimensions of the latent z.", rich_help_panel="Training"),
+        typer.Option(
+            metavar="N", min=1, help="Dimensions of the latent z.", rich_help_panel="Training"
+        ),
     ] = 100,
     seed: Annotated[
         int,
         typer.Option(
+            metavar="N",
             min=0,
             max=MAX_SEED,
             help="Of the weights, the order of the data and the latents.",
@@ -101,6 +114,7 @@ def train(
     name: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             help="The run's folder, checkpoints/NAME.",
             show_default="data, recipe and time",
             rich_help_panel="Run",
@@ -116,19 +130,28 @@ def train(
     ] = False,
     sample_every: Annotated[
         int,
-        typer.Option(min=0, help="Epochs between sample grids; 0: none.", rich_help_panel="Run"),
+        typer.Option(
+            metavar="N", min=0, help="Epochs between sample grids; 0: none.", rich_help_panel="Run"
+        ),
     ] = 10,
     checkpoint_every: Annotated[
         int,
         typer.Option(
-            min=0, help="Epochs between checkpoints; 0: at the end.", rich_help_panel="Run"
+            metavar="N",
+            min=0,
+            help="Epochs between checkpoints; 0: at the end.",
+            rich_help_panel="Run",
         ),
     ] = 10,
     device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Run")
+        str,
+        typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Run"),
     ] = "auto",
     threads: Annotated[
-        int, typer.Option(min=0, max=1024, help="CPU threads; 0: all cores.", rich_help_panel="Run")
+        int,
+        typer.Option(
+            metavar="N", min=0, max=1024, help="CPU threads; 0: all cores.", rich_help_panel="Run"
+        ),
     ] = 0,
 ) -> None:
     """Train a GAN on pictures: handwritten digits, or your own.

@@ -28,6 +28,7 @@ class TrainState:
     latent_rng: torch.Generator  # of the training latents, on the run's device
     epoch_totals: Tensor  # (4,) sums over this epoch's steps of what adversarial_step returns
     step: int = 0  # finished, over all epochs
+    statistics_step: int = -1  # whose average generator_ema's BatchNorm statistics belong to
 
     @property
     def device(self) -> torch.device:
@@ -41,8 +42,10 @@ class TrainState:
         """
         if self.generator_ema is None:
             return copy.deepcopy(self.generator).eval()
-        recompute_statistics(self.generator_ema)
-        return self.generator_ema.eval()
+        if self.statistics_step != self.step:
+            recompute_statistics(self.generator_ema)
+            self.statistics_step = self.step
+        return self.generator_ema
 
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:

@@ -15,8 +15,9 @@ def adversarial_step(
 ) -> Tensor:
     """Set the gradients of one simultaneous update of both players.
 
-    The fake batch goes through the discriminator once: neither player moves until both gradients
-    are known, which is what the study note's loop does with two backward passes.
+    Neither player moves until both gradients are known, which is what the study note's loop does
+    with two backward passes. So the fakes go through the discriminator once, and together with the
+    real images: one product of 2B rows is faster than two of B, and no layer of it mixes rows.
 
     Args:
         generator: z → images.
@@ -28,8 +29,8 @@ def adversarial_step(
         (4,): the generator's loss, the discriminator's loss, mean D(x), mean D(G(z)).
     """
     fake = generator(z)  # (B, C, H, W)
-    fake_logits = discriminator(fake)  # (B, 1)
-    real_logits = discriminator(real)  # (B, 1)
+    logits = discriminator(torch.cat((fake, real)))  # (2B, 1)
+    fake_logits, real_logits = logits[: len(fake)], logits[len(fake) :]
     g_loss = generator_loss(fake_logits)
     d_loss = discriminator_loss(real_logits, fake_logits)
     set_gradients(g_loss, generator.parameters(), retain_graph=True)
