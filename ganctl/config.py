@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from ganctl.errors import BadInput
@@ -61,6 +61,7 @@ class TrainConfig:
     b1: float = 0.5  # Adam's decay of the gradient's mean
     b2: float = 0.999  # Adam's decay of its square
     ema_decay: float = 0.9995  # of the generator's weights, a step; 0 switches the average off
+    ema_every: int = 8  # steps between updates of the average, by decay ** ema_every
     r1_weight: float = 0.1  # of the gradient penalty on real images; 0 switches it off
     r1_every: int = 16  # steps between penalties, each weighted so many times as much
     seed: int = 0  # of the initial weights, the order of the data and the latents
@@ -75,6 +76,7 @@ class TrainConfig:
         _check(self, "b1", 0 <= self.b1 < 1, "0 or more and below 1")
         _check(self, "b2", 0 <= self.b2 < 1, "0 or more and below 1")
         _check(self, "ema_decay", 0 <= self.ema_decay < 1, "0 or more and below 1")
+        _check(self, "ema_every", self.ema_every >= 1, "1 or more")
         valid = math.isfinite(self.r1_weight) and self.r1_weight >= 0
         _check(self, "r1_weight", valid, "a number of 0 or more")
         _check(self, "r1_every", self.r1_every >= 1, "1 or more")
@@ -108,19 +110,16 @@ def train_config(recipe: str, model: Mapping[str, Any], **training: Any) -> Trai
     """
     if recipe not in RECIPES:
         raise BadInput(f"there is no recipe '{recipe}'", f"recipes: {', '.join(RECIPES)}")
-    settled = RECIPES[recipe]
+    settled = asdict(RECIPES[recipe])
+    norm = {"bn_eps": settled.pop("bn_eps"), "bn_momentum": settled.pop("bn_momentum")}
     return TrainConfig(
-        model=ModelConfig(bn_eps=settled.bn_eps, bn_momentum=settled.bn_momentum, **model),
-        recipe=recipe,
-        ema_decay=settled.ema_decay,
-        r1_weight=settled.r1_weight,
-        **training,
+        model=ModelConfig(**{**norm, **model}), recipe=recipe, **{**settled, **training}
     )
 
 
 def to_dict(config: ModelConfig | TrainConfig) -> dict[str, Any]:
     """Return ``config`` as plain JSON types, nested as it is."""
-    return dataclasses.asdict(config)
+    return asdict(config)
 
 
 def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:

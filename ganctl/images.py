@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,12 @@ MAX_GRID_PIXELS = 100_000_000
 """A larger grid is refused: viewers fail on it, and it is held in memory whole."""
 
 
-def to_uint8(images: NDArray[np.float32]) -> Pixels:
+def to_uint8(images: NDArray[np.floating[Any]]) -> Pixels:
     """Return images in [-1, 1] as grey levels 0 … 255, rounded to the nearest; the shape stays.
 
     The scale is fixed: nothing is stretched to the contrast of the batch.
     """
-    levels = np.rint((images + np.float32(1)) * np.float32(127.5))
+    levels = np.rint((images + 1) * 127.5)
     pixels: Pixels = np.clip(levels, 0, 255).astype(np.uint8)
     return pixels
 

@@ -43,7 +43,7 @@ def export(
     parity = exported.parity
     screen.result(
         f"wrote {out}: {len(exported.data) / 1e6:.2f} MB, opset {exported.opset}",
-        f"onnxruntime against torch: at most {parity.max_difference:.1e} apart; "
+        f"against torch: at most {parity.max_difference:.1e} apart; "
         f"{parity.pixels_off} of {parity.pixels:,} pixels differ, "
         f"by at most {parity.max_levels} grey levels",
         f"next: ganctl infer {out}",

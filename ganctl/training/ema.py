@@ -14,14 +14,14 @@ STATISTICS_BATCH = 256
 
 
 @torch.no_grad()
-def update_average(average: nn.Module, live: nn.Module, decay: float, step: int) -> None:
+def update_average(average: nn.Module, live: nn.Module, decay: float, updates: int) -> None:
     """Move ``average``'s weights towards ``live``'s: average ← d · average + (1 - d) · live.
 
-    d = min(decay, (1 + step) / (10 + step)), so that a young average forgets its random start
-    (TensorFlow's ExponentialMovingAverage with ``num_updates``). ``step`` counts from 0.
-    BatchNorm's statistics are left alone: see `recompute_statistics`.
+    d = min(decay, (1 + updates) / (10 + updates)), so that a young average forgets its random
+    start (TensorFlow's ExponentialMovingAverage with ``num_updates``); ``updates`` counts those
+    before. BatchNorm's statistics are left alone: see `recompute_statistics`.
     """
-    decay = min(decay, (1 + step) / (10 + step))
+    decay = min(decay, (1 + updates) / (10 + updates))
     torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - decay)
 
 

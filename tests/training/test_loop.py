@@ -149,6 +149,17 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
             assert ours[name] == theirs[name], name
 
 
+def test_the_average_follows_every_few_steps(small_data: Path) -> None:
+    training = start_run(config(small_data, ema_every=3), "one", CPU, True, ignore)
+    seen = []
+    while not training.train(ignore, after(1)):
+        average = training.state.generator_ema
+        assert average is not None
+        seen.append(next(average.parameters()).clone())
+    moved = [not torch.equal(a, b) for a, b in zip(seen[:-1], seen[1:], strict=True)]
+    assert moved == [False, False, True, False, False, True, False, False, True, False]
+
+
 def test_a_loss_that_is_not_finite_stops_before_the_weights(small_data: Path) -> None:
     """A huge rate throws the weights so far that the next step's loss overflows."""
     training = start_run(config(small_data, lr=1e30), "sick", CPU, True, ignore)
