@@ -87,7 +87,7 @@ class _Bars:
 
         self.progress = progress.Progress(
             progress.TextColumn("{task.description}"),
-            progress.BarColumn(bar_width=24),
+            progress.BarColumn(bar_width=20),
             progress.TextColumn("{task.fields[text]}"),
             console=console,  # type: ignore[arg-type]
         )

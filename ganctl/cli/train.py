@@ -156,7 +156,7 @@ def train(
 ) -> None:
     """Train a GAN on pictures: handwritten digits, or your own.
 
-    Ctrl-C saves; [bold]ganctl train --resume[/] goes on.
+    Ctrl-C saves (twice leaves at once); [bold]ganctl train --resume[/] goes on.
 
     Example: [bold]ganctl train --data digits --epochs 50[/]
     """
@@ -255,7 +255,6 @@ def caught_signals() -> Iterator[list[int]]:
     def catch(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        screen.note("stopping: saving the run (Ctrl-C again to leave at once)")
 
     before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
