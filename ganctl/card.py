@@ -41,7 +41,7 @@ class Card:
 
     def to_json(self) -> str:
         """Return the card as JSON with sorted keys: equal cards give equal bytes."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False)
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
 
 
 def card_from_json(text: str) -> Card:
@@ -61,4 +61,6 @@ def card_from_json(text: str) -> Card:
             values[name] = tuple(values[name])
         return Card(**values)
     except (ValueError, TypeError, KeyError) as error:
-        raise BadInput(f"the model card cannot be read: {error}") from error
+        raise BadInput(
+            f"the model card cannot be read: {error}", "use a file that ganctl wrote"
+        ) from error

@@ -142,7 +142,8 @@ def _typed(name: str, declared: str, value: Any) -> Any:
     if declared == "float" and type(value) is int:  # JSON writes 1.0 as it likes
         return float(value)
     if type(value).__name__ != declared:
-        raise BadInput(f"the configuration's {name} is no {declared}: {value!r}")
+        hint = "use the ganctl that wrote it"
+        raise BadInput(f"the configuration's {name} is no {declared}: {value!r}", hint)
     return value
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganctl.errors import CheckFailed
+from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels, check_grid, to_uint8, write_images
 from ganctl.latents import latents
 
@@ -16,6 +16,9 @@ Floats = NDArray[np.float32]
 
 GeneratorFunction = Callable[[Floats], Floats]
 """(B, latent_dim) latents → (B, C, H, W) images in [-1, 1]."""
+
+MAX_INDEX = 2**53
+"""Image indices are below it: what JSON readers and spreadsheets hold exactly."""
 
 
 def draw(
@@ -40,7 +43,7 @@ def draw(
         images = generator(latents(seed, first, batch_size, latent_dim))
         images = images[: start + count - first]
         if not np.isfinite(images).all():
-            raise CheckFailed("the generator draws values that are not finite numbers")
+            raise CheckFailed("the generator draws values that are not finite", "train it again")
         yield to_uint8(images)
 
 
@@ -59,8 +62,10 @@ def draw_to(
     """Draw as `draw` does and write as `write_images` does, with the errors of both.
 
     Raises:
-        BadInput: also where the grid would be too large for a PNG.
+        BadInput: also where an index is MAX_INDEX or more, or the grid too large for a PNG.
     """
+    if start + count > MAX_INDEX:
+        raise BadInput(f"image indices are 0 … {MAX_INDEX - 1}", "use a smaller start or count")
     check_grid(out, count, image_shape, cols)
     batches = draw(
         generator, latent_dim, seed=seed, start=start, count=count, batch_size=batch_size

@@ -19,12 +19,12 @@ class GanctlError(Exception):
 
     Args:
         message: names the thing and the reason, without a final full stop.
-        hint: the way out; empty when there is none to name.
+        hint: the way out, in one line.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

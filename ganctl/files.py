@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,21 +25,22 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         OutOfResources: the disk is full.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise BadInput(f"cannot write {path}: it is not a regular file", "name another file")
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
     try:
-        if target.exists() and not target.is_file():
-            raise BadInput(f"cannot write {path}: it is not a regular file", "name another file")
         with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(temporary, target)
+            except BaseException:
+                os.unlink(temporary)
+                raise
         sync_folder(target.parent)
     except OSError as error:
         raise write_error(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -65,8 +67,8 @@ def check_writable(path: Path) -> None:
         BadInput: ``path``'s folder does not exist or may not be written.
     """
     folder = path.parent
-    if not folder.is_dir():
-        reason = "it is not a folder" if folder.exists() else "the folder does not exist"
+    if not os.path.isdir(folder):
+        reason = "it is not a folder" if os.path.exists(folder) else "the folder does not exist"
         raise BadInput(f"cannot write {path}: {folder}: {reason}", f"mkdir -p '{folder}'")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(f"cannot write {path}: {folder} may not be written", "name another folder")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -74,7 +73,7 @@ def check_output(out: Path) -> None:
     Raises:
         BadInput: the ending is unknown, or the place cannot be written.
     """
-    if out.is_dir():
+    if os.path.isdir(out):
         check_writable(out / "000000.png")
         return
     if out.suffix.lower() not in ("", ".png", ".npy"):
@@ -83,7 +82,7 @@ def check_output(out: Path) -> None:
             "end it in .png (a grid) or .npy (an array), or name a folder (a PNG an image)",
         )
     check_writable(out)
-    if out.exists() and (out.suffix == "" or not out.is_file()):
+    if os.path.exists(out) and (out.suffix == "" or not os.path.isfile(out)):
         raise BadInput(f"cannot write {out}: it is in the way", "name another file or folder")
 
 
@@ -141,7 +140,7 @@ def _write_folder(out: Path, batches: Iterable[Pixels], start: int) -> None:
                 Path(temporary, f"{index:06d}.png").write_bytes(encode_png(picture(image)))
             out.mkdir(exist_ok=True)
             for file in sorted(os.listdir(temporary)):
-                shutil.move(Path(temporary, file), out / file)
+                os.replace(Path(temporary, file), out / file)
     except OSError as error:
         raise write_error(out, error) from error
 

@@ -37,6 +37,20 @@ def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("start", "count", "drawn"), [(2**53 - 5, 5, True), (2**53 - 5, 6, False)])
+def test_the_last_index_is_the_limit(start: int, count: int, drawn: bool, tmp_path: Path) -> None:
+    def write() -> None:
+        out = tmp_path / "x.npy"
+        draw_to(out, generator, 4, (1, 2, 2), seed=0, start=start, count=count, batch_size=64)
+
+    if drawn:
+        write()
+        assert np.load(tmp_path / "x.npy").shape == (5, 1, 2, 2)
+    else:
+        with pytest.raises(BadInput, match="image indices"):
+            write()
+
+
 def test_a_grid_is_refused_before_it_is_drawn(tmp_path: Path) -> None:
     def unasked(latents: Floats) -> Floats:
         raise AssertionError

@@ -40,6 +40,12 @@ def test_a_failure_leaves_the_old_file_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_temporary_file_left_by_another_process_is_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / f".file.{os.getpid()}.tmp").touch()
+    write_atomic(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
 def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

@@ -31,7 +31,7 @@ def shades(count: int, channels: int = 1, size: int = 4) -> Pixels:
 
 def failing(images: Pixels) -> Iterator[Pixels]:
     yield images
-    raise BadInput("no more")
+    raise BadInput("no more", "")
 
 
 def test_grey_levels_have_fixed_ends() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ganctl.config import MAX_SEED
 from ganctl.errors import BadInput
-from ganctl.latents import BLOCK, MAX_INDEX, Stream, latents, random_generator
+from ganctl.latents import BLOCK, Stream, latents, random_generator
 
 
 @given(seed=st.integers(0, MAX_SEED), start=st.integers(0, 3 * BLOCK), count=st.integers(0, 400))
@@ -46,7 +46,7 @@ def test_the_distribution_is_standard_normal() -> None:
     assert abs((z**4).mean() - 3) < 0.1
 
 
-@pytest.mark.parametrize(("seed", "start"), [(-1, 0), (MAX_SEED + 1, 0), (0, -1), (0, MAX_INDEX)])
+@pytest.mark.parametrize(("seed", "start"), [(-1, 0), (MAX_SEED + 1, 0), (0, -1)])
 def test_what_is_out_of_range_is_refused(seed: int, start: int) -> None:
     with pytest.raises(BadInput):
         latents(seed, start, 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typer.core import TyperGroup
 
 from ganctl import __version__
 from ganctl.cli import screen
-from ganctl.errors import GanctlError, MissingDependency, OutOfResources
+from ganctl.errors import BadInput, GanctlError, MissingDependency, OutOfResources, explain
 
 COMMANDS = ("train", "sample", "export", "infer")
 """Each is the function of its name in the module of its name, imported when it is asked for."""
@@ -80,12 +81,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; None for the process's own.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
+    options = given[: given.index("--")] if "--" in given else given
+    debug = "--debug" in options
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no × gets a ?
+            stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATE_EXIT))  # cleans up on the way out
     try:
         command = typer.main.get_command(app)
         status = command(
-            [word for word in given if word != "--debug"],
+            [word for word in options if word != "--debug"] + given[len(options) :],
             prog_name="ganctl",
             standalone_mode=False,
         )
@@ -96,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE_EXIT
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPT_EXIT
-    except (GanctlError, ModuleNotFoundError, MemoryError) as error:
+    except Exception as error:
         shown = _as_ganctl_error(error)
         if debug or shown is None:
             raise
@@ -104,12 +109,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return shown.exit_code
 
 
+def _is_torchs_memory_error(error: Exception) -> bool:
+    """Tell it by name and text: torch is not imported here, and its CPU allocator has no class."""
+    name, text = type(error).__name__, str(error)
+    return name == "OutOfMemoryError" or "can't allocate memory" in text
+
+
 def _as_ganctl_error(error: Exception) -> GanctlError | None:
     """Return what the user is told, or None for a bug, which keeps its traceback."""
     if isinstance(error, GanctlError):
         return error
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _is_torchs_memory_error(error):
         return OutOfResources("there is not enough memory", "lower --batch-size, -n or --img-size")
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = explain(error)
+        return BadInput(f"cannot use {error.filename}: {reason}", "name a path that can be used")
     if isinstance(error, ModuleNotFoundError) and error.name in TRAIN_PACKAGES:
         return MissingDependency(
             f"this command needs {error.name}, which is not installed",

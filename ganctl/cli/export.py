@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from ganctl.cli import screen
-from ganctl.cli.options import Checkpoint
+from ganctl.cli.options import Checkpoint, refuse_same
 
 
 def export(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The ONNX file to write.")] = Path(
-        "generator.onnx"
-    ),
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", readable=False, help="The ONNX file to write.")
+    ] = Path("generator.onnx"),
     checkpoint: Checkpoint = None,
     opset: Annotated[
         int, typer.Option(metavar="N", min=18, max=23, help="ONNX operator set.")
@@ -31,6 +31,7 @@ def export(
 
     check_writable(out)
     path = find_checkpoint(checkpoint)
+    refuse_same(out, path, "the ONNX file would take the checkpoint's place")
     if checkpoint is None:
         screen.note(f"exporting {path}")
 

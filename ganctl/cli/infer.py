@@ -8,16 +8,21 @@ from typing import Annotated
 import typer
 
 from ganctl.cli import screen
-from ganctl.cli.options import OUT_HELP, Cols, Count, Seed, Start
+from ganctl.cli.options import OUT_HELP, Cols, Count, Seed, Start, refuse_same
 
 
 def infer(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="The ONNX file that ganctl export wrote.")
+        Path,
+        typer.Argument(
+            metavar="MODEL", readable=False, help="The ONNX file that ganctl export wrote."
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Argument(metavar="OUT", help=OUT_HELP, show_default="the model's name with .png"),
+        typer.Argument(
+            metavar="OUT", readable=False, help=OUT_HELP, show_default="the model's name with .png"
+        ),
     ] = None,
     count: Count = 64,
     seed: Seed = 0,
@@ -41,11 +46,10 @@ def infer(
     from ganctl.images import check_output
     from ganctl.inference.generator import load_onnx
 
-    out = out or model.with_suffix(".png")
-    if out == model:
-        raise typer.BadParameter("the images would take the model's place", param_hint="OUT")
-    check_output(out)
     generator = load_onnx(model, threads)
+    out = out or model.with_suffix(".png")
+    check_output(out)
+    refuse_same(out, model, "the images would take the model's place")
     draw_to(
         out,
         generator,

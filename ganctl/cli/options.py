@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,9 +29,20 @@ Checkpoint = Annotated[
     Path | None,
     typer.Option(
         metavar="RUN|FILE",
+        readable=False,
         help="A .safetensors file, a run's folder or its name.",
         show_default="the newest run",
     ),
 ]
 
 OUT_HELP = "A grid (.png), a uint8 array of N×C×H×W (.npy), or a folder (one PNG an image)."
+
+
+def refuse_same(out: Path, source: Path, message: str) -> None:
+    """Refuse to write over what is being read, by whatever path.
+
+    Raises:
+        typer.BadParameter: ``out`` is the file ``source``.
+    """
+    if os.path.exists(out) and os.path.samefile(out, source):
+        raise typer.BadParameter(message, param_hint="OUT")

@@ -22,7 +22,9 @@ class Weights(str, Enum):
 
 
 def sample(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help=OUT_HELP)] = Path("samples.png"),
+    out: Annotated[Path, typer.Argument(metavar="OUT", readable=False, help=OUT_HELP)] = Path(
+        "samples.png"
+    ),
     count: Count = 64,
     seed: Seed = 0,
     start: Start = 0,
@@ -47,7 +49,9 @@ def sample(
     from ganctl.drawing import draw_to
     from ganctl.training.generate import as_function, load_generator
 
-    generator, _ = load_generator(path, weights.value)
+    generator, card = load_generator(path, weights.value)
+    if card.weights != weights.value:
+        screen.note("the run keeps no average of the weights: drawing from the live ones")
     draw_to(
         out,
         as_function(generator),

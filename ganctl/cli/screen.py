@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from ganctl.training.loop import Progress
@@ -13,12 +14,21 @@ if TYPE_CHECKING:
 
 def result(*lines: str) -> None:
     """Print what a command has made, on stdout."""
-    print(*lines, sep="\n")
+    _say("\n".join(lines), sys.stdout)
 
 
 def note(text: str) -> None:
     """Print a line that the user should know, on stderr."""
-    print(f"note: {text}", file=sys.stderr)
+    _say(f"note: {text}", sys.stderr)
+
+
+def _say(text: str, stream: TextIO) -> None:
+    """Print; whoever has stopped reading must not stop the work."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
 
 
 def error(message: str, hint: str = "") -> None:
@@ -63,11 +73,10 @@ class TrainingScreen:
         if self._bars:
             self._bars.show(progress, left)
         elif progress.step == progress.steps:
-            print(
+            _say(
                 f"epoch {progress.epoch}/{progress.epochs}  {_figures(progress)}  "
                 f"{_rate(progress)}  {duration(left)} left",
-                file=sys.stderr,
-                flush=True,
+                sys.stderr,
             )
 
     def _seconds_left(self, progress: Progress) -> float:

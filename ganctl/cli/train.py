@@ -64,7 +64,7 @@ def train(
     ] = 28,
     channels: Annotated[
         int,
-        typer.Option(metavar="N", min=1, max=3, help="1 grey, 3 colour.", rich_help_panel="Data"),
+        typer.Option(metavar="1|3", help="1 grey, 3 colour.", rich_help_panel="Data"),
     ] = 1,
     recipe: Annotated[
         RecipeName,
@@ -199,7 +199,7 @@ def train(
     run = training.run
     if not finished:
         screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
-        screen.note(f"to go on: ganctl train --resume --name {run.name}")
+        screen.note(f"to go on: {run.resume_command}")
         raise typer.Exit(128 + caught[0])
     screen.result(
         f"trained {config.epochs} epochs in {screen.duration(time.monotonic() - began)}",

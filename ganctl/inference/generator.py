@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from ganctl.drawing import Floats
 from ganctl.errors import BadInput, GanctlError, explain
 
 INPUT, OUTPUT = "latents", "images"
+
+REMAKE = "write one: ganctl export gen.onnx"
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,15 @@ class OnnxGenerator:
     card: Card | None  # None: the file carries none
 
     def __call__(self, latents: Floats) -> Floats:
-        """Draw one image for each row of ``latents``."""
-        images: Floats = self.session.run([OUTPUT], {INPUT: latents})[0]
+        """Draw one image for each row of ``latents``.
+
+        Raises:
+            BadInput: the model loads but fails to run.
+        """
+        try:
+            images: Floats = self.session.run([OUTPUT], {INPUT: latents})[0]
+        except Exception as error:  # onnxruntime has no exception class of its own to name here
+            raise BadInput(f"the model fails to run: {_reason(error)}", REMAKE) from error
         return images
 
 
@@ -39,14 +49,12 @@ def load_onnx(path: Path, threads: int = 0) -> OnnxGenerator:
     Raises:
         BadInput: the file cannot be read, is no ONNX file, or is no generator.
     """
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise BadInput(f"{path} is not a file", "name an ONNX file")
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise BadInput(
-            f"cannot read model {path}: {explain(error)}", "write one: ganctl export gen.onnx"
-        ) from error
+        raise BadInput(f"cannot read model {path}: {explain(error)}", REMAKE) from error
     return parse_onnx(data, str(path), threads)
 
 
@@ -66,12 +74,16 @@ def parse_onnx(data: bytes, name: str, threads: int = 0) -> OnnxGenerator:
     except Exception as error:  # onnxruntime has no exception class of its own to name here
         raise BadInput(
             f"{name} is not an ONNX file that onnxruntime can run: {_reason(error)}",
-            "write one: ganctl export gen.onnx",
+            REMAKE,
         ) from error
     found = [(value.name, value.type, len(value.shape)) for value in (*inputs, *outputs)]
     expected = [(INPUT, "tensor(float)", 2), (OUTPUT, "tensor(float)", 4)]
     sizes = [*inputs[0].shape[1:], *outputs[0].shape[1:]] if found == expected else []
-    if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+    if (
+        not sizes
+        or isinstance(inputs[0].shape[0], int)
+        or not all(isinstance(size, int) and size > 0 for size in sizes)
+    ):
         raise _no_generator(name)
     latent_dim, channels, height, width = sizes
     if channels not in (1, 3):
@@ -83,8 +95,8 @@ def parse_onnx(data: bytes, name: str, threads: int = 0) -> OnnxGenerator:
 def _no_generator(name: str) -> GanctlError:
     return BadInput(
         f"{name} is an ONNX file but no generator: it does not turn float '{INPUT}' (batch, dim) "
-        f"into float '{OUTPUT}' (batch, 1 or 3 channels, height, width)",
-        "write one: ganctl export gen.onnx",
+        f"into float '{OUTPUT}' (batch, 1 or 3 channels, height, width), for any batch",
+        REMAKE,
     )
 
 

@@ -20,7 +20,7 @@ def resolve_device(name: str) -> torch.device:
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
-    if not re.fullmatch(r"cpu|mps|cuda(:\d{1,3})?", name):
+    if not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?", name):
         raise BadInput(f"there is no device '{name}'", "--device auto, cpu, cuda, cuda:N or mps")
     device = torch.device(name)
     there = {

@@ -46,5 +46,7 @@ def load_generator(path: Path, weights: str = "ema") -> tuple[Generator, Card]:
     try:
         generator.load_state_dict(tensors)
     except RuntimeError as error:
-        raise BadInput(f"{path} has no generator that fits its configuration") from error
+        raise BadInput(
+            f"{path} has no generator that fits its configuration", "use another checkpoint"
+        ) from error
     return generator.eval(), dataclasses.replace(checkpoint.card, weights=chosen)

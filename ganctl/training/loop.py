@@ -81,6 +81,7 @@ class Training:
             clock = _Clock()
             for indices in batches[done:]:
                 if should_stop():
+                    self._check_weights()
                     self._save()
                     return False
                 if clock.is_due():
@@ -126,6 +127,7 @@ class Training:
         )
 
     def _finish_epoch(self, progress: Progress, seconds: float) -> None:
+        self._check_weights()
         epoch, config = progress.epoch, self.config
         last = epoch == config.epochs
         self.state.epoch_totals.zero_()
@@ -142,11 +144,15 @@ class Training:
         batches = draw(generator, latent_dim, seed=seed, start=0, count=SAMPLES, batch_size=SAMPLES)
         write_images(self.run.sample(epoch), batches, SAMPLES)
 
+    def _check_weights(self) -> None:
+        """Keep a weight that is not finite out of samples and checkpoints."""
+        tensors = state_tensors(self.state).values()
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
+            raise self._diverged("a weight")
+
     def _save(self) -> None:
         self.state.drawing_generator()  # saved with BatchNorm statistics of its own
         tensors = state_tensors(self.state)
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-            raise self._diverged("a weight")
         epochs = self.state.step // self.steps
         card = make_card(self.state, self.data, self.config, self.run.name, epochs)
         checkpoint = Checkpoint(self.config, card, self.state.step, tensors)

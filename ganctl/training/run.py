@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +44,29 @@ class Run:
         """Return the path of the sample grid drawn after ``epoch`` epochs."""
         return self.folder / "samples" / f"{epoch:06d}.png"
 
-    def begin(self, config: Mapping[str, Any]) -> None:
-        """Make the folder and write the configuration; errors as of `ganctl.files`."""
-        make_folder(self.folder / "samples")
+    @property
+    def resume_command(self) -> str:
+        """Return what to type to go on with it."""
+        return f"ganctl train --resume --name {shlex.quote(self.name)}"
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            BadInput: it exists, perhaps since a moment ago, or cannot be made.
+            OutOfResources: the disk is full.
+        """
+        make_folder(RUNS)
+        try:
+            self.folder.mkdir()
+            (self.folder / "samples").mkdir()
+        except FileExistsError as error:
+            raise _taken(self) from error
+        except OSError as error:
+            raise write_error(self.folder, error) from error
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Write the configuration as config.json; errors as of `ganctl.files`."""
         text = json.dumps(config, indent=2, sort_keys=True) + "\n"
         write_atomic(self.folder / "config.json", text.encode())
 
@@ -81,12 +103,16 @@ def new_run(name: str) -> Run:
     if name in ("", ".", "..") or Path(name).name != name or name.startswith("-"):
         raise BadInput(f"--name '{name}' is not a plain folder name", "such as --name first-try")
     run = Run(RUNS / name)
-    if run.folder.exists():
-        raise BadInput(
-            f"{run.folder} exists already",
-            f"go on with it: ganctl train --resume --name {name}; or choose another --name",
-        )
+    if os.path.lexists(run.folder):
+        raise _taken(run)
     return run
+
+
+def _taken(run: Run) -> BadInput:
+    way_out = "choose another --name"
+    if os.path.isfile(run.checkpoint):
+        way_out = f"go on with it: {run.resume_command}; or {way_out}"
+    return BadInput(f"{run.folder} exists already", way_out)
 
 
 def newest_run() -> Run | None:
@@ -107,7 +133,7 @@ def find_run(name: str | None) -> Run:
     run = newest_run() if name is None else Run(RUNS / name)
     if run is None:
         raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
-    if not run.checkpoint.is_file():
+    if not os.path.isfile(run.checkpoint):
         raise BadInput(f"there is no checkpoint in {run.folder}", "train one: ganctl train")
     return run
 
@@ -121,7 +147,7 @@ def find_checkpoint(given: Path | None) -> Path:
     if given is None:
         return find_run(None).checkpoint
     for candidate in (given, given / LAST, RUNS / given / LAST):
-        if candidate.is_file():
+        if os.path.isfile(candidate):
             return candidate
     raise BadInput(
         f"there is no checkpoint {given}", "name a .safetensors file, a run's folder or its name"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -41,8 +42,11 @@ def start_run(
     if run is None:
         moment = datetime.now().strftime("%Y%m%d-%H%M%S")
         run = new_run(re.sub(r"[^\w.-]+", "-", f"{data.name}-{config.recipe}-{moment}").strip("-."))
+    if data.note:  # the run is one on the digits from now on, whatever can be downloaded later
+        config = replace(config, data=data.name)
     state = new_state(config, device)
-    run.begin(to_dict(config))
+    run.create()
+    run.write_config(to_dict(config))
     return Training(state, data, config, run)
 
 
@@ -57,7 +61,7 @@ def resume_run(
         BadInput: the run is finished, or its data is not what it was.
     """
     card = checkpoint.card
-    data = _load(config, card.data_note != "", notify)
+    data = replace(_load(config, False, notify), note=card.data_note)
     if data.fingerprint != card.data_fingerprint:
         raise BadInput(
             f"the data is not what {run.name} began with: {len(data.images):,} images of "
@@ -70,10 +74,10 @@ def resume_run(
     if state.step >= training.steps * config.epochs:
         raise BadInput(
             f"{run.name} has finished its {config.epochs} epochs",
-            f"for more: ganctl train --resume --name {run.name} --epochs {2 * config.epochs}",
+            f"for more: {run.resume_command} --epochs {2 * config.epochs}",
         )
     run.rewind_metrics(state.step)
-    run.begin(to_dict(config))
+    run.write_config(to_dict(config))
     return training
 
 

@@ -115,7 +115,9 @@ def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -
         state.epoch_totals.copy_(tensors["epoch_totals"])
         rng_state = tensors["latent_rng"]
     except (RuntimeError, KeyError, ValueError) as error:
-        raise BadInput(f"the checkpoint does not fit its own configuration: {error}") from error
+        raise BadInput(
+            f"the checkpoint does not fit its own configuration: {error}", "use another checkpoint"
+        ) from error
     if rng_state.shape == state.latent_rng.get_state().shape:
         state.latent_rng.set_state(rng_state)
     else:

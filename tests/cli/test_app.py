@@ -10,6 +10,7 @@ import pytest
 
 from ganctl import __version__
 from ganctl.cli.app import COMMANDS
+from ganctl.inference import generator
 
 from ..conftest import Ganctl
 
@@ -110,6 +111,31 @@ def test_debug_shows_the_traceback() -> None:
     assert plain.returncode == 3 and "Traceback" not in plain.stderr
     for arguments in (("--debug", "infer", "none.onnx"), ("infer", "none.onnx", "--debug")):
         assert "Traceback" in in_process_of_its_own(*arguments).stderr
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: …")]
+)
+def test_too_little_memory_exits_6(
+    error: Exception, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(generator, "load_onnx", fail)
+    outcome = ganctl("infer", "x.onnx")
+    assert outcome.code == 6 and outcome.err.startswith("error: there is not enough memory\nhint:")
+
+
+def test_a_bug_keeps_its_traceback(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(generator, "load_onnx")
+    with pytest.raises(ImportError):
+        ganctl("infer", "x.onnx")
+
+
+def test_help_is_readable_where_only_ascii_is_known() -> None:
+    done = in_process_of_its_own("infer", "--help", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0 and "N?C?H?W" in done.stdout
 
 
 def test_a_pipe_gets_no_colours() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -70,8 +71,8 @@ def test_the_batch_size_changes_no_pixel(workplace: Path, ganctl: Ganctl) -> Non
     for size in (1, 7, 64, 1000):
         out = f"{size}.npy"
         assert ganctl("infer", "small.onnx", "--batch-size", size, "--threads", 1, out).code == 0
-    first = np.load("1.npy").astype(int)
-    assert all(np.abs(np.load(f"{size}.npy") - first).max() <= 1 for size in (7, 64, 1000))
+    first = np.load("1.npy")
+    assert all(np.array_equal(np.load(f"{size}.npy"), first) for size in (7, 64, 1000))
 
 
 def test_live_weights_draw_something_else(workplace: Path, ganctl: Ganctl) -> None:
@@ -133,6 +134,11 @@ def test_a_damaged_checkpoint_exits_5(workplace: Path, ganctl: Ganctl) -> None:
         (["infer", "none.onnx"], "cannot read model none.onnx: no such file or directory"),
         (["infer", "checkpoints"], "checkpoints is not a file"),
         (["infer", "text.onnx"], "text.onnx is not an ONNX file"),
+        (["infer", "."], ". is not a file"),
+        (["infer", ""], ". is not a file"),
+        (["infer", "x" * 300], "file name too long"),
+        (["sample", "--checkpoint", "x" * 300], "there is no checkpoint xxx"),
+        (["sample", "x" * 300], "file name too long"),
     ],
 )
 def test_what_cannot_be_read_is_named(
@@ -161,4 +167,44 @@ def test_the_images_never_take_the_models_place(workplace: Path, ganctl: Ganctl)
     shutil.copy("small.onnx", "small.npy")
     outcome = ganctl("infer", "small.npy", "small.npy")
     assert outcome.code == 2 and "the model's place" in outcome.err
+    absolute = Path("small.npy").resolve()
+    assert ganctl("infer", "small.npy", absolute).code == 2
     assert Path("small.npy").read_bytes() == Path("small.onnx").read_bytes()
+
+
+def test_the_export_never_takes_the_checkpoints_place(workplace: Path, ganctl: Ganctl) -> None:
+    path = Path("checkpoints/small/last.safetensors")
+    before = path.read_bytes()
+    outcome = ganctl("export", path)
+    assert outcome.code == 2 and "the checkpoint's place" in outcome.err
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_may_not_be_written_is_named(
+    workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
+    for command in ("sample", "infer small.onnx", "export"):
+        outcome = ganctl(*command.split(), "x.onnx" if command == "export" else "x.png")
+        assert outcome.code == 3 and "may not be written" in outcome.err
+
+
+def test_an_unreadable_model_is_named(
+    workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    for command in (["infer", "small.onnx"], ["sample"]):
+        outcome = ganctl(*command)
+        assert outcome.code == 3 and "permission denied" in outcome.err
+
+
+def test_classic_draws_its_live_weights_and_says_so(
+    workplace: Path, ganctl: Ganctl, small_data: Path
+) -> None:
+    options = ["--recipe", "classic", "--epochs", 1, "--name", "classic"]
+    assert ganctl("train", "--data", small_data, *options).code == 0
+    outcome = ganctl("sample", "--checkpoint", "classic")
+    assert outcome.code == 0 and "keeps no average" in outcome.err

@@ -97,7 +97,7 @@ def test_other_data_is_not_taken_for_the_runs(
     ("arguments", "message", "hint"),
     [
         (["--data", "mnsit"], "no data set or path named 'mnsit'", "did you mean 'mnist'"),
-        (["--data", "."], "", ""),
+        (["--data", "."], "0 readable PNG or JPEG images", "more images"),
         (["--lr", "0"], "--lr 0.0", "above 0"),
         (["--lr", "nan"], "--lr nan", "above 0"),
         (["--b1", "1"], "--b1 1.0", "below 1"),
@@ -143,6 +143,9 @@ def test_without_a_network_mnist_falls_back_and_says_so(
     card = load_checkpoint(LAST).card
     assert (card.data_name, card.data_count) == ("digits", 10_000)
     assert "could not be downloaded" in card.data_note
+    more = ganctl("train", "--resume", "--epochs", 2)  # asks no mirror again
+    assert more.code == 0 and "could not" not in more.err
+    assert load_checkpoint(LAST).card.data_note == card.data_note
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -200,6 +203,20 @@ def test_what_may_change_changes_and_nothing_else() -> None:
 def test_what_may_not_change_is_refused_by_name(name: str, asked: TrainConfig) -> None:
     with pytest.raises(BadInput, match="--" + name.replace("_", "-")):
         resumed_config(TrainConfig(), asked, [name])
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_run(small_data: Path) -> None:
+    command = [sys.executable, "-m", "ganctl", "train", "--data", str(small_data)]
+    process = subprocess.Popen(
+        [*command, "--name", "run", "--epochs", "5"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"epoch 1/5")
+    process.stderr.close()
+    assert process.wait(60) == 0
+    assert load_checkpoint(LAST).step == 20
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

@@ -33,7 +33,7 @@ def write_idx_pair(
     for name, array in ((f"images{dot}idx3", images), (f"labels{dot}idx1", labels)):
         content = idx_bytes(array)
         path = folder / f"train-{name}-ubyte{gz}"
-        path.write_bytes(gzip.compress(content) if gz else content)
+        path.write_bytes(gzip.compress(content, mtime=0) if gz else content)
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:

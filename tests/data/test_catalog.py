@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import sys
+import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,12 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganctl.data.catalog import archives, load_known
+from ganctl.data.catalog import archives, fetch_archives, load_known
+from ganctl.data.download import Limits
 from ganctl.data.known import KNOWN
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, CheckFailed
 
 from .files import idx_bytes, small_set, write_idx_pair
-from .server import Server, serve
+from .server import Server, hang, serve
 
 datasets: Any = pytest.importorskip("torchvision.datasets")
 
@@ -30,7 +32,7 @@ FILES = {
     "t10k-images-idx3-ubyte": idx_bytes(IMAGES[:3]),
     "t10k-labels-idx1-ubyte": idx_bytes(LABELS[:3]),
 }
-ARCHIVES = {f"{name}.gz": gzip.compress(content) for name, content in FILES.items()}
+ARCHIVES = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in FILES.items()}
 
 
 def expect(monkeypatch: pytest.MonkeyPatch, name: str, files: Mapping[str, bytes]) -> None:
@@ -82,6 +84,24 @@ def test_a_mirror_that_lies_is_passed_over(
     assert np.array_equal(load_known("mnist", tmp_path).images, IMAGES)
 
 
+def test_all_archives_share_one_connect_limit(
+    tmp_path: Path, small_mnist: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing, there = list(ARCHIVES)[:2], list(ARCHIVES)[2:]
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in there:
+        (raw / name).write_bytes(ARCHIVES[name])
+    for name in missing:
+        small_mnist.add(f"/hangs/{name}", hang)
+    mirrors = [f"{small_mnist.url}/hangs/", f"{small_mnist.url}/mnist/"]
+    monkeypatch.setattr(datasets.MNIST, "mirrors", mirrors)
+    begun = time.monotonic()
+    fetch_archives(KNOWN["mnist"], datasets.MNIST, tmp_path, Limits(connect=1.0))
+    assert time.monotonic() - begun < 1.0
+    assert {path.name for path in raw.iterdir()} == set(ARCHIVES)
+
+
 def test_intact_archives_are_not_downloaded_again(tmp_path: Path, small_mnist: Server) -> None:
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -114,11 +134,29 @@ def test_a_changed_file_is_refused_and_kept(tmp_path: Path, small_mnist: Server,
     write_idx_pair(raw, IMAGES, LABELS)
     changed = FILES[file][:-1] + b"\xff"
     (raw / file).write_bytes(changed)
-    with pytest.raises(BadInput, match=f"{file}: SHA-256") as caught:
+    with pytest.raises(CheckFailed, match=f"{file}: SHA-256") as caught:
         load_known("mnist", tmp_path)
     assert caught.value.hint.startswith("delete it and run again")
     assert (raw / file).read_bytes() == changed
     assert small_mnist.requests == []
+
+
+@pytest.mark.usefixtures("no_torchvision")
+def test_an_archive_whose_digest_is_known_is_preferred_and_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect(monkeypatch, "kmnist", ARCHIVES)
+    raw = tmp_path / "KMNIST" / "raw"
+    write_idx_pair(raw, 255 - IMAGES, LABELS)
+    assert np.array_equal(load_known("kmnist", tmp_path).images, 255 - IMAGES)
+
+    archive = raw / "train-images-idx3-ubyte.gz"
+    archive.write_bytes(ARCHIVES[archive.name])
+    assert np.array_equal(load_known("kmnist", tmp_path).images, IMAGES)
+
+    archive.write_bytes(gzip.compress(FILES["train-images-idx3-ubyte"], mtime=1))
+    with pytest.raises(CheckFailed, match=f"{archive.name}: SHA-256"):
+        load_known("kmnist", tmp_path)
 
 
 def test_emnist_is_stored_column_by_column(
@@ -155,9 +193,15 @@ def test_usps_is_downloaded_and_checked_each_time(
     assert labels.tolist() == [9, 0]
 
     (tmp_path / "usps.bz2").write_bytes(content[:-1])
-    with pytest.raises(BadInput, match="usps.bz2: its SHA-256 is wrong"):
+    with pytest.raises(CheckFailed, match="usps.bz2: its SHA-256 is wrong"):
         load_known("usps", tmp_path)
     assert server.requests == ["/usps.bz2"]
+
+
+@pytest.mark.parametrize("name", ["mnist", "usps"])
+def test_a_directory_that_cannot_be_there_is_bad_input(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInput, match="name too long"):
+        load_known(name, tmp_path / ("x" * 300))
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.data.download import DownloadError, Limits, fetch
+from ganctl.data import download
+from ganctl.data.download import DownloadError, Limits, connect, fetch
 from ganctl.errors import BadInput
 
 from .server import (
@@ -66,7 +67,7 @@ def test_every_reason_is_named(tmp_path: Path, server: Server) -> None:
     mirrors = [closed_port(), server.add("/file", missing)]
     with pytest.raises(DownloadError) as caught:
         fetch(mirrors, tmp_path / "file", SHA256, QUICK)
-    assert caught.value.message == "127.0.0.1: connection refused; 127.0.0.1: HTTP status 404"
+    assert str(caught.value) == "127.0.0.1: connection refused; 127.0.0.1: HTTP status 404"
 
 
 def time_to_fail(call: Callable[[], None]) -> float:
@@ -82,6 +83,29 @@ def test_mirrors_that_hang_share_one_limit(tmp_path: Path, server: Server) -> No
     seconds = time_to_fail(lambda: fetch(mirrors, tmp_path / "file", SHA256, limits))
     assert 0.35 < seconds < 0.9  # not 8 × 0.4
     assert len(server.requests) == 8
+
+
+def test_what_is_left_of_the_limit_is_returned(tmp_path: Path, server: Server) -> None:
+    mirrors = [server.add("/bad", hang), server.add("/good", serve(CONTENT))]
+    assert 0.1 < fetch(mirrors, tmp_path / "file", SHA256, QUICK) < 0.51
+
+
+def test_a_response_that_comes_too_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    late, closed = threading.Event(), threading.Event()
+
+    class Opener:
+        def open(self, *_: object, **__: object) -> Opener:
+            late.wait()
+            return self
+
+        def close(self) -> None:
+            closed.set()
+
+    monkeypatch.setattr(download, "web_opener", Opener)
+    with pytest.raises(DownloadError, match=r"no answer within 0\.1 s"):
+        connect("http://mirror.invalid/file", 0.1, 0.1)
+    late.set()
+    assert closed.wait(5)
 
 
 def test_a_name_that_is_never_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

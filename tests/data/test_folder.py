@@ -108,6 +108,24 @@ def test_fewer_than_two_images_are_an_error(tmp_path: Path, load: Load, readable
         load(tmp_path, files, ignore)
 
 
+def test_symlinked_class_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    for place in (pictures / "a", tmp_path / "elsewhere", pictures / ".hidden"):
+        place.mkdir(parents=True)
+    (pictures / "a" / "1.png").write_bytes(grey_png(1))
+    (tmp_path / "elsewhere" / "2.png").write_bytes(grey_png(2))
+    (pictures / ".hidden" / "3.png").write_bytes(grey_png(3))
+    (pictures / "b").symlink_to(tmp_path / "elsewhere")
+    (pictures / "c").symlink_to(".hidden")
+    (pictures / "a" / "up").symlink_to("..")
+    (tmp_path / "elsewhere" / "across").symlink_to(pictures / "a")
+    found = load_folder(pictures, 4, 1, ignore)
+    assert found.class_names == ("a", "b", "c")
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 1, 1, 2]
+    assert shades(found) == [1, 2, 1, 3]  # b/across is the folder a
+
+
 def test_a_notice_cannot_carry_terminal_codes(tmp_path: Path) -> None:
     files = {"1.png": grey_png(1), "2.png": grey_png(2), "\x1b[2J.png": b"broken"}
     notices: list[str] = []

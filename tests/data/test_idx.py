@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from ganctl.data.idx import parse_idx, read_idx, read_pair
-from ganctl.errors import BadInput
+from ganctl.data.idx import find_idx, parse_idx, read_idx, read_pair
+from ganctl.errors import BadInput, CheckFailed
 
 from .files import idx_bytes, small_set, write_idx_pair
 
@@ -76,6 +76,34 @@ def test_a_pair_is_found_under_every_spelling(tmp_path: Path, dot: str, gz: str)
     assert read_labels.dtype == np.int64
 
 
+@pytest.mark.parametrize("known", ["", ".gz"])
+@pytest.mark.parametrize("dot", ["-", "."])
+def test_the_file_whose_digest_is_known_is_read_and_checked(
+    tmp_path: Path, dot: str, known: str
+) -> None:
+    for gz in ("", ".gz"):
+        write_idx_pair(tmp_path / f"raw{gz}", *small_set(), dot, gz)
+        for path in (tmp_path / f"raw{gz}").iterdir():
+            path.rename(tmp_path / path.name)
+    name = "train-images-idx3-ubyte"
+    sha256 = {f"{name}{known}": "another"}
+    expected = name.replace("-idx", f"{dot}idx") + known
+    assert find_idx(tmp_path, name, sha256) == tmp_path / expected
+    with pytest.raises(CheckFailed, match=f"{expected}: SHA-256"):
+        read_pair(tmp_path, sha256=sha256)
+
+
+def test_a_damaged_file_whose_digest_is_known_fails_the_check(tmp_path: Path) -> None:
+    path = tmp_path / "broken.gz"
+    path.write_bytes(b"junk")
+    with pytest.raises(CheckFailed, match=r"broken\.gz: SHA-256"):
+        read_idx(path, 3, "0" * 64)
+
+
+def test_a_name_that_is_too_long_is_not_there(tmp_path: Path) -> None:
+    assert find_idx(tmp_path / ("x" * 300), "name") is None
+
+
 @pytest.mark.parametrize("spoil", [lambda b: b[:-9], lambda b: b[: len(b) // 2], lambda b: b"junk"])
 def test_damaged_gzip_data_names_the_file(tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "broken.gz"
@@ -84,14 +112,14 @@ def test_damaged_gzip_data_names_the_file(tmp_path: Path, spoil: Callable[[bytes
         read_idx(path, 3)
 
 
-def test_the_digest_is_that_of_the_unpacked_file(tmp_path: Path) -> None:
-    content = idx_bytes(np.arange(3, dtype=np.uint8))
+def test_the_digest_is_that_of_the_file_as_it_lies_there(tmp_path: Path) -> None:
+    content = gzip.compress(idx_bytes(np.arange(3, dtype=np.uint8)))
     path = tmp_path / "labels.gz"
-    path.write_bytes(gzip.compress(content))
+    path.write_bytes(content)
     right = hashlib.sha256(content).hexdigest()
     assert read_idx(path, 1, right).tolist() == [0, 1, 2]
     wrong = right[::-1]
-    with pytest.raises(BadInput, match=f"labels.gz: SHA-256 {right}, expected {wrong}"):
+    with pytest.raises(CheckFailed, match=f"labels.gz: SHA-256 {right}, expected {wrong}"):
         read_idx(path, 1, wrong)
 
 

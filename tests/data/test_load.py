@@ -10,7 +10,7 @@ import pytest
 from ganctl.data import load_data
 from ganctl.data.image_data import fingerprint
 from ganctl.data.load import NAMES, default_data_dir
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, CheckFailed
 
 from .files import grey_png, small_set, write_idx_pair
 from .server import closed_port
@@ -52,7 +52,7 @@ def test_no_fallback(tmp_path: Path, name: str, fallback: bool, folder: str) -> 
 @pytest.mark.usefixtures("no_network")
 def test_a_damaged_file_is_no_reason_to_fall_back(tmp_path: Path) -> None:
     write_idx_pair(tmp_path / "MNIST" / "raw", *small_set())
-    with pytest.raises(BadInput, match="SHA-256"):
+    with pytest.raises(CheckFailed, match="SHA-256"):
         load_data("mnist", data_dir=tmp_path)
 
 

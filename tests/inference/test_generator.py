@@ -19,6 +19,7 @@ def model(
     output_name: str = "images",
     latent_dim: int | str = 4,
     channels: int = 1,
+    batch: int | str = "n",
 ) -> bytes:
     """Return a model that reshapes latents (N, 4) to images (N, 1, 2, 2), or varies in one way."""
     shape = helper.make_tensor("shape", TensorProto.INT64, [4], [-1, 1, 2, 2])
@@ -28,7 +29,7 @@ def model(
     graph = helper.make_graph(
         [node],
         "g",
-        [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, ["n", latent_dim])],
+        [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, latent_dim])],
         [helper.make_tensor_value_info(output_name, TensorProto.FLOAT, image)],
         [shape] if op == "Reshape" else [],
     )
@@ -59,6 +60,7 @@ def test_an_exported_file_brings_its_card(trained: Path) -> None:
         model(input_name="z"),
         model(output_name="pictures"),
         model(latent_dim="dim"),
+        model(batch=1),
     ],
 )
 def test_a_model_that_is_no_generator_is_refused(data: bytes) -> None:
@@ -77,6 +79,12 @@ def test_what_is_no_onnx_file_is_refused(data: bytes) -> None:
 def test_no_bytes_bring_anything_but_bad_input(data: bytes) -> None:
     with pytest.raises(BadInput):
         parse_onnx(data, "x")
+
+
+def test_a_model_that_fails_to_run_is_named() -> None:
+    generator = parse_onnx(model(latent_dim=3), "x")  # 3 values do not make a 2 × 2 image
+    with pytest.raises(BadInput, match="the model fails to run"):
+        generator(np.zeros((1, 3), np.float32))
 
 
 def test_a_card_that_is_broken_is_refused() -> None:

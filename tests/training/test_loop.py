@@ -14,9 +14,12 @@ from ganctl.config import TrainConfig, train_config
 from ganctl.data import ImageData, load_data
 from ganctl.errors import CheckFailed
 from ganctl.training.checkpoint import load_checkpoint
+from ganctl.training.ema import recompute_statistics
 from ganctl.training.loop import Progress, epoch_batches, epoch_steps, scale
+from ganctl.training.networks import Generator
 from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
+from ganctl.training.state import under
 
 CPU = torch.device("cpu")
 
@@ -147,6 +150,43 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     for ours, theirs in zip(*figures, strict=True):
         for name in ("epoch", "step", "g_loss", "d_loss", "d_real", "d_fake"):
             assert ours[name] == theirs[name], name
+
+
+def test_what_is_saved_has_batchnorm_statistics_of_its_own(small_data: Path) -> None:
+    checkpoint = load_checkpoint(run(config(small_data, ema_every=1), "one").checkpoint)
+    saved = under("generator_ema", checkpoint.tensors)
+    generator = Generator(checkpoint.config.model)
+    generator.load_state_dict(saved)
+    recompute_statistics(generator)
+    live = under("generator", checkpoint.tensors)
+    for name, value in generator.state_dict().items():
+        assert torch.equal(value, saved[name]), name
+        assert not name.endswith("running_mean") or not torch.equal(value, live[name])
+
+
+@pytest.mark.parametrize(("recipe", "penalised"), [("default", True), ("classic", False)])
+def test_the_recipe_decides_on_the_gradient_penalty(
+    recipe: str, penalised: bool, small_data: Path
+) -> None:
+    weights = []
+    for name, changes in (("own", {}), ("none", {"r1_weight": 0.0})):
+        training = start_run(config(small_data, recipe, **changes), name, CPU, True, ignore)
+        assert not training.train(ignore, after(1))
+        weights.append(next(training.state.discriminator.parameters()))
+    assert torch.equal(*weights) is not penalised
+
+
+def test_a_weight_that_is_not_finite_is_never_drawn_nor_saved(small_data: Path) -> None:
+    training = start_run(config(small_data, epochs=1, sample_every=1), "sick", CPU, True, ignore)
+    assert not training.train(ignore, after(3))
+    before = training.run.checkpoint.read_bytes()
+    for group in training.state.generator_adam.param_groups:
+        group["lr"] = float("inf")
+    with pytest.raises(CheckFailed, match="a weight is not finite") as caught:
+        training.train(ignore, never)
+    assert str(training.run.checkpoint) in caught.value.hint
+    assert training.run.checkpoint.read_bytes() == before
+    assert not training.run.sample(1).exists()
 
 
 def test_the_average_follows_every_few_steps(small_data: Path) -> None:

@@ -17,7 +17,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def finished(name: str, age: int = 0) -> Run:
     run = new_run(name)
-    run.begin({"epochs": 1})
+    run.create()
+    run.write_config({"epochs": 1})
     run.checkpoint.touch()
     os.utime(run.checkpoint, (1_000_000 - age, 1_000_000 - age))
     return run
@@ -39,6 +40,21 @@ def test_a_run_is_never_begun_over_another() -> None:
     with pytest.raises(BadInput, match="exists already") as caught:
         new_run("one")
     assert "--resume --name one" in caught.value.hint
+    new_run("unsaved").create()
+    with pytest.raises(BadInput, match="exists already") as caught:
+        new_run("unsaved")
+    assert "--resume" not in caught.value.hint
+
+
+def test_of_two_who_begin_at_once_one_is_refused() -> None:
+    first, second = new_run("one"), new_run("one")
+    first.create()
+    with pytest.raises(BadInput, match="exists already"):
+        second.create()
+
+
+def test_a_name_with_spaces_can_be_typed_again() -> None:
+    assert Run(RUNS / "my run").resume_command == "ganctl train --resume --name 'my run'"
 
 
 def test_the_newest_checkpoint_is_found() -> None:
@@ -56,7 +72,7 @@ def test_a_checkpoint_is_a_file_a_folder_or_a_name() -> None:
 
 
 def test_what_is_not_there_is_named() -> None:
-    new_run("begun").begin({})
+    new_run("begun").create()
     for name, message in ((None, "no run in"), ("none", "in checkpoints/none"), ("begun", "begun")):
         with pytest.raises(BadInput, match=message) as caught:
             find_run(name)
@@ -67,7 +83,7 @@ def test_what_is_not_there_is_named() -> None:
 
 def test_figures_of_later_steps_and_torn_lines_are_dropped() -> None:
     run = new_run("one")
-    run.begin({})
+    run.create()
     for step in (10, 20, 30):
         run.append_metrics({"step": step})
     with open(run.metrics, "a") as file:
