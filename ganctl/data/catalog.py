@@ -8,21 +8,27 @@ their lengths, wants the test files too, and would bring torch to programs that 
 from __future__ import annotations
 
 import hashlib
+import os
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from ganctl.data.download import fetch
+from ganctl.data.download import LIMITS, Limits, fetch
 from ganctl.data.idx import REPLACE, find_idx, read_pair
 from ganctl.data.image_data import GreyImages
 from ganctl.data.known import KNOWN, Known
-from ganctl.errors import BadInput, explain
+from ganctl.errors import BadInput, CheckFailed, explain
 from ganctl.files import write_error
 
 
 def load_known(name: str, data_dir: Path) -> GreyImages:
     """Return the training split of a known data set, downloading it if it is not there.
+
+    A file whose SHA-256 is known is read rather than one that cannot be checked, and is checked
+    each time. EMNIST's archive is checked when it is downloaded; of what torchvision unpacks from
+    it no SHA-256 is known.
 
     Args:
         name: a key of `KNOWN`.
@@ -30,7 +36,8 @@ def load_known(name: str, data_dir: Path) -> GreyImages:
 
     Raises:
         DownloadError: no mirror gave the files.
-        BadInput: a file that is there is damaged, or ``data_dir`` cannot be written.
+        BadInput: a file that is there cannot be read, or ``data_dir`` cannot be written.
+        CheckFailed: a file that is there has another SHA-256 than is known.
         OutOfResources: the disk is full.
         ModuleNotFoundError: torchvision is needed and not installed.
     """
@@ -51,10 +58,10 @@ def load_usps(known: Known, data_dir: Path) -> GreyImages:
     from torchvision import datasets
 
     path = data_dir / known.images
-    if not path.exists():
+    if not os.path.exists(path):
         fetch_archives(known, datasets.USPS, data_dir)
     if not is_intact(path, known.sha256[path.name]):
-        raise BadInput(f"{path}: its SHA-256 is wrong", REPLACE)
+        raise CheckFailed(f"{path}: its SHA-256 is wrong", REPLACE)
     usps = datasets.USPS(data_dir, train=True)
     return GreyImages(usps.data, np.array(usps.targets, np.int64), known.class_names)
 
@@ -71,12 +78,13 @@ def download_idx(known: Known, data_dir: Path) -> None:
         raise write_error(known.folder(data_dir), error) from error
 
 
-def fetch_archives(known: Known, dataset: Any, data_dir: Path) -> None:
-    """Download each archive that is not there intact."""
+def fetch_archives(known: Known, dataset: Any, data_dir: Path, limits: Limits = LIMITS) -> None:
+    """Download each archive that is not there intact; all of them share one connect limit."""
     folder = known.folder(data_dir)
     for file, urls in archives(dataset).items():
         if not is_intact(folder / file, known.sha256[file]):
-            fetch(urls, folder / file, known.sha256[file])
+            left = fetch(urls, folder / file, known.sha256[file], limits)
+            limits = replace(limits, connect=left)
 
 
 def archives(dataset: Any) -> dict[str, list[str]]:

@@ -14,11 +14,11 @@ from urllib import request
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from ganctl.errors import GanctlError, explain
+from ganctl.errors import explain
 from ganctl.files import atomic_file, make_folder
 
 
-class DownloadError(GanctlError):
+class DownloadError(Exception):
     """No mirror gave the file; the message has each one's reason. It never leaves data/."""
 
 
@@ -37,10 +37,11 @@ class Limits:
 LIMITS = Limits()
 
 
-def fetch(urls: Sequence[str], path: Path, sha256: str, limits: Limits = LIMITS) -> None:
+def fetch(urls: Sequence[str], path: Path, sha256: str, limits: Limits = LIMITS) -> float:
     """Download one file to ``path`` from the first mirror that serves it intact.
 
-    A failure leaves no file behind, nor a part of one.
+    A failure leaves no file behind, nor a part of one. What is returned is the seconds that are
+    left of the connect limit, for the next file of a set.
 
     Args:
         urls: the file's http or https addresses, best first.
@@ -63,14 +64,14 @@ def fetch(urls: Sequence[str], path: Path, sha256: str, limits: Limits = LIMITS)
             try:
                 response = connect(url, share, limits.stall)
             finally:
-                budget -= time.monotonic() - begun
+                budget = max(0.0, budget - (time.monotonic() - begun))
             with response:
                 make_folder(path.parent)
                 with atomic_file(path) as file:
                     file.writelines(receive(response, sha256, limits))
-            return
+            return budget
         except DownloadError as error:
-            reasons.append(f"{urlsplit(url).hostname}: {error.message}")
+            reasons.append(f"{urlsplit(url).hostname}: {error}")
     raise DownloadError("; ".join(reasons))
 
 
@@ -78,7 +79,7 @@ def connect(url: str, limit: float, stall: float) -> HTTPResponse:
     """Return the response to a GET as soon as its headers are there.
 
     The request runs in a thread of its own, because looking up a name knows no time limit; one
-    that comes too late is dropped.
+    that comes too late is closed.
 
     Raises:
         DownloadError: there is no good response within ``limit`` seconds.
@@ -96,9 +97,16 @@ def connect(url: str, limit: float, stall: float) -> HTTPResponse:
     try:
         return answer.result(limit)
     except (concurrent.futures.TimeoutError, TimeoutError) as error:  # one class from 3.11 on
-        raise DownloadError(f"no answer within {limit:g} s") from error
+        answer.add_done_callback(close)
+        raise DownloadError(f"no answer within {limit:.1f} s") from error
     except (OSError, HTTPException) as error:
         raise DownloadError(reason(error)) from error
+
+
+def close(late: concurrent.futures.Future[HTTPResponse]) -> None:
+    """Close a response that nobody waits for any more, if it is one."""
+    if not late.exception():
+        late.result().close()
 
 
 def web_opener() -> request.OpenerDirector:

@@ -7,7 +7,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
@@ -45,11 +45,7 @@ def load_folder(folder: Path, size: int, channels: int, notify: Callable[[str], 
     Raises:
         BadInput: fewer than two images can be read.
     """
-    names = (
-        PurePosixPath(path.relative_to(folder).as_posix())
-        for path in folder.rglob("*")
-        if os.path.isfile(path)
-    )
+    names = (PurePosixPath(path.relative_to(folder).as_posix()) for path in files_under(folder))
 
     def open_file(name: PurePosixPath) -> BinaryIO:
         try:
@@ -58,6 +54,17 @@ def load_folder(folder: Path, size: int, channels: int, notify: Callable[[str], 
             raise Unreadable(explain(error)) from error
 
     return collect(folder, names, open_file, size, channels, notify)
+
+
+def files_under(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Yield the files under ``folder``, following symlinks except to a folder ``above``."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    _, folders, files = next(os.walk(folder), ("", [], []))
+    yield from (path for name in files if os.path.isfile(path := folder / name))
+    for name in folders:
+        yield from files_under(folder / name, (*above, real))
 
 
 def load_zip(path: Path, size: int, channels: int, notify: Callable[[str], None]) -> Pictures:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
+import os
 import struct
 import zlib
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ganctl.errors import BadInput, explain
+from ganctl.errors import BadInput, CheckFailed, explain
 
 IMAGES = "train-images-idx3-ubyte"
 LABELS = "train-labels-idx1-ubyte"
@@ -28,13 +29,20 @@ NOTHING_KNOWN: Mapping[str, str] = MappingProxyType({})
 REPLACE = "delete it and run again, or put an intact copy in its place"
 
 
-def find_idx(folder: Path, name: str) -> Path | None:
-    """Return the file of that name in ``folder``, as name-idx… or name.idx…, gzipped or not."""
-    for spelling in (name, name.replace("-idx", ".idx")):
-        for path in (folder / spelling, folder / f"{spelling}.gz"):
-            if path.is_file():
-                return path
-    return None
+def find_idx(folder: Path, name: str, sha256: Mapping[str, str] = NOTHING_KNOWN) -> Path | None:
+    """Return the file of that name in ``folder``, as name-idx… or name.idx…, gzipped or not.
+
+    One whose digest is known comes before one that cannot be checked, then an unpacked one first.
+    """
+    spellings = (name, name.replace("-idx", ".idx"))
+    paths = [folder / f"{spelling}{gz}" for spelling in spellings for gz in ("", ".gz")]
+    there = filter(os.path.isfile, paths)
+    return min(there, key=lambda path: known_digest(path, sha256) is None, default=None)
+
+
+def known_digest(path: Path, sha256: Mapping[str, str]) -> str | None:
+    """Return what is known of the file, under either spelling of its name."""
+    return sha256.get(path.name.replace(".idx", "-idx"))
 
 
 def read_pair(
@@ -49,20 +57,21 @@ def read_pair(
         folder: where the two files are looked for.
         images_name: as in `find_idx`.
         labels_name: as in `find_idx`.
-        sha256: what is known of the unpacked files: name → SHA-256 in hex.
+        sha256: what is known of the files, gzipped or not: name → SHA-256 in hex.
 
     Raises:
-        BadInput: a file is missing or damaged, the digest is another, the counts differ, or there
-            are fewer than two images or no pixels.
+        BadInput: a file is missing or damaged, the counts differ, or there are fewer than two
+            images or no pixels.
+        CheckFailed: a file's digest is known and is another.
     """
     paths = {}
     for name in (images_name, labels_name):
-        path = find_idx(folder, name)
+        path = find_idx(folder, name, sha256)
         if path is None:
             raise BadInput(f"{folder}: no file {name} or {name}.gz", "put it beside the others")
         paths[name] = path
-    images = read_idx(paths[images_name], 3, sha256.get(images_name))
-    labels = read_idx(paths[labels_name], 1, sha256.get(labels_name))
+    images = read_idx(paths[images_name], 3, known_digest(paths[images_name], sha256))
+    labels = read_idx(paths[labels_name], 1, known_digest(paths[labels_name], sha256))
     if len(images) != len(labels):
         raise BadInput(
             f"{paths[images_name]}: {len(images):,} images, "
@@ -81,22 +90,23 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uin
     Args:
         path: the file.
         ndim: the number of dimensions that it must have.
-        sha256: where given, what the unpacked file must have.
+        sha256: where given, what the file must have, before it is unpacked.
 
     Raises:
-        BadInput: the file cannot be read, is damaged, or has another digest.
+        BadInput: the file cannot be read or is damaged.
+        CheckFailed: it has another digest.
     """
     try:
         content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadInput(f"{path}: damaged gzip data: {error}", REPLACE) from error
     except OSError as error:
         raise BadInput(f"cannot read {path}: {explain(error)}", REPLACE) from error
-    found = hashlib.sha256(content).hexdigest() if sha256 else sha256
-    if found != sha256:
-        raise BadInput(f"{path}: SHA-256 {found}, expected {sha256}", REPLACE)
+    if sha256 and (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise CheckFailed(f"{path}: SHA-256 {found}, expected {sha256}", REPLACE)
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise BadInput(f"{path}: damaged gzip data: {error}", REPLACE) from error
     return parse_idx(content, ndim, str(path))
 
 

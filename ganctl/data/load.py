@@ -51,7 +51,7 @@ def load_data(
     Raises:
         BadInput: there is nothing of that name, it cannot be read or downloaded, or the size or
             the channels are out of range.
-        CheckFailed: the embedded digits are damaged.
+        CheckFailed: the SHA-256 of a known set's file or of the embedded digits is wrong.
         OutOfResources: the disk is full.
         ModuleNotFoundError: torchvision is needed and not installed.
     """
@@ -87,7 +87,7 @@ def load_named(
     try:
         return name, load_known(name, data_dir), ""
     except DownloadError as error:
-        failure = f"{name} could not be downloaded ({error.message})"
+        failure = f"{name} could not be downloaded ({error})"
         if name != "mnist" or not fallback:
             folder = KNOWN[name].folder(data_dir)
             hint = f"use --data {DIGITS}, which needs no network, or put the files in {folder}"

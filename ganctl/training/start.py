@@ -35,6 +35,7 @@ def start_run(
 
     Raises:
         BadInput: the data cannot be read or the name cannot be used.
+        CheckFailed: a data file has not the SHA-256 that it must have.
         OutOfResources: the disk is full.
     """
     run = new_run(name) if name is not None else None

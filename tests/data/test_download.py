@@ -70,7 +70,7 @@ def test_every_reason_is_named(tmp_path: Path, server: Server) -> None:
     assert str(caught.value) == "127.0.0.1: connection refused; 127.0.0.1: HTTP status 404"
 
 
-def time_to_fail(call: Callable[[], None]) -> float:
+def time_to_fail(call: Callable[[], object]) -> float:
     begun = time.monotonic()
     with pytest.raises(DownloadError, match="no answer within"):
         call()
@@ -87,7 +87,7 @@ def test_mirrors_that_hang_share_one_limit(tmp_path: Path, server: Server) -> No
 
 def test_what_is_left_of_the_limit_is_returned(tmp_path: Path, server: Server) -> None:
     mirrors = [server.add("/bad", hang), server.add("/good", serve(CONTENT))]
-    assert 0.1 < fetch(mirrors, tmp_path / "file", SHA256, QUICK) < 0.51
+    assert 0.1 < fetch(mirrors, tmp_path / "file", SHA256, QUICK) <= QUICK.connect - QUICK.stall
 
 
 def test_a_response_that_comes_too_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
