@@ -70,8 +70,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check(self, "recipe", self.recipe in RECIPES, " or ".join(RECIPES))
-        _check(self, "epochs", self.epochs >= 1, "1 or more")
-        _check(self, "batch_size", self.batch_size >= 2, "2 or more: BatchNorm compares images")
+        _check(self, "epochs", 1 <= self.epochs <= 10**9, "1 to 1,000,000,000")
+        valid = 2 <= self.batch_size <= 65536  # BatchNorm compares images
+        _check(self, "batch_size", valid, "2 to 65536")
         _check(self, "lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
         _check(self, "b1", 0 <= self.b1 < 1, "0 or more and below 1")
         _check(self, "b2", 0 <= self.b2 < 1, "0 or more and below 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,8 +69,10 @@ def check_writable(path: Path) -> None:
     """
     folder = path.parent
     if not os.path.isdir(folder):
-        reason = "it is not a folder" if os.path.exists(folder) else "the folder does not exist"
-        raise BadInput(f"cannot write {path}: {folder}: {reason}", f"mkdir -p '{folder}'")
+        if os.path.exists(folder):
+            raise BadInput(f"cannot write {path}: {folder} is not a folder", "name another folder")
+        hint = f"mkdir -p {shlex.quote(str(folder))}"
+        raise BadInput(f"cannot write {path}: the folder {folder} does not exist", hint)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(f"cannot write {path}: {folder} may not be written", "name another folder")
 

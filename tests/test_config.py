@@ -45,7 +45,9 @@ def test_a_configuration_survives_json(
     ("name", "value"),
     [
         ("epochs", 0),
+        ("epochs", 10**30),
         ("batch_size", 1),
+        ("batch_size", 10**30),
         ("lr", 0.0),
         ("lr", -1.0),
         ("lr", float("nan")),

@@ -95,7 +95,7 @@ def test_a_checkpoint_is_a_file_a_folder_or_a_name(workplace: Path, ganctl: Ganc
     ("out", "message"),
     [
         ("x.jpg", "'.jpg' is no kind of output"),
-        ("none/x.png", "the folder does not exist"),
+        ("none/x.png", "the folder none does not exist"),
         ("small.onnx/x.png", "not a folder"),
         ("file", "in the way"),
     ],

@@ -37,4 +37,4 @@ def test_a_failed_check_writes_nothing(
 
 def test_a_folder_that_does_not_exist_is_named(workplace: Path, ganctl: Ganctl) -> None:
     outcome = ganctl("export", "none/x.onnx")
-    assert outcome.code == 3 and "hint: mkdir -p 'none'" in outcome.err
+    assert outcome.code == 3 and "hint: mkdir -p none" in outcome.err
