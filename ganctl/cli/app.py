@@ -6,6 +6,7 @@ import importlib
 import io
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -103,8 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPT_EXIT
     except Exception as error:
         shown = _as_ganctl_error(error)
-        if debug or shown is None:
+        if shown is None:
             raise
+        if debug:
+            traceback.print_exception(error)
         screen.error(shown.message, shown.hint)
         return shown.exit_code
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -47,5 +48,5 @@ def export(
         f"against torch: at most {parity.max_difference:.1e} apart; "
         f"{parity.pixels_off} of {parity.pixels:,} pixels differ, "
         f"by at most {parity.max_levels} grey levels",
-        f"next: ganctl infer {out}",
+        f"next: ganctl infer {shlex.quote(str(out))}",
     )

@@ -109,9 +109,10 @@ def new_run(name: str) -> Run:
 
 
 def _taken(run: Run) -> BadInput:
-    way_out = "choose another --name"
     if os.path.isfile(run.checkpoint):
-        way_out = f"go on with it: {run.resume_command}; or {way_out}"
+        way_out = f"go on with it: {run.resume_command}; or choose another --name"
+    else:
+        way_out = "it holds no checkpoint: delete it, or choose another --name"
     return BadInput(f"{run.folder} exists already", way_out)
 
 

@@ -67,15 +67,15 @@ def resume_run(
         raise BadInput(
             f"the data is not what {run.name} began with: {len(data.images):,} images of "
             f"'{data.name}' instead of {card.data_count:,} of '{card.data_name}'",
-            "give the same --data-dir, or begin a new run",
+            "bring it back as it was (--data-dir?), or begin a new run",
         )
     state = new_state(config, device)
     restore_state(state, checkpoint.tensors, checkpoint.step)
     training = Training(state, data, config, run)
     if state.step >= training.steps * config.epochs:
         raise BadInput(
-            f"{run.name} has finished its {config.epochs} epochs",
-            f"for more: {run.resume_command} --epochs {2 * config.epochs}",
+            f"{run.name} has finished {card.epochs} epochs",
+            f"for more: {run.resume_command} --epochs {2 * card.epochs}",
         )
     run.rewind_metrics(state.step)
     run.write_config(to_dict(config))

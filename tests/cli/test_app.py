@@ -110,7 +110,9 @@ def test_debug_shows_the_traceback() -> None:
     plain = in_process_of_its_own("infer", "none.onnx")
     assert plain.returncode == 3 and "Traceback" not in plain.stderr
     for arguments in (("--debug", "infer", "none.onnx"), ("infer", "none.onnx", "--debug")):
-        assert "Traceback" in in_process_of_its_own(*arguments).stderr
+        shown = in_process_of_its_own(*arguments)
+        assert shown.returncode == 3 and "Traceback" in shown.stderr
+        assert shown.stderr.endswith(plain.stderr)
 
 
 @pytest.mark.parametrize(
