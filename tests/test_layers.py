@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import ganctl
+from ganctl.cli.app import COMMANDS
 
 ROOT = Path(ganctl.__file__).parent
 
@@ -104,9 +105,15 @@ def test_infer_runs_where_torch_cannot_be_imported(workplace: Path) -> None:
     assert loaded == "loaded:"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"]])
-def test_showing_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_showing_help_loads_nothing_heavy(command: str, tmp_path: Path) -> None:
     watched = ["numpy", "PIL", "onnxruntime"]
+    assert run_without(HEAVY, [*command.split(), "--help"], watched, tmp_path) == "loaded:"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["--version"]])
+def test_listing_the_commands_loads_none_of_them(arguments: list[str], tmp_path: Path) -> None:
+    watched = ["rich", "ganctl.config", *(f"ganctl.cli.{command}" for command in COMMANDS)]
     assert run_without(HEAVY, arguments, watched, tmp_path) == "loaded:"
 
 

@@ -17,8 +17,17 @@ from ganctl import __version__
 from ganctl.cli import screen
 from ganctl.errors import BadInput, GanctlError, MissingDependency, OutOfResources, explain
 
-COMMANDS = ("train", "sample", "export", "infer")
-"""Each is the function of its name in the module of its name, imported when it is asked for."""
+COMMANDS = {
+    "train": "Train a GAN on pictures: handwritten digits, or your own.",
+    "sample": "Draw images from a checkpoint.",
+    "export": "Write the generator as one ONNX file that runs anywhere without torch.",
+    "infer": "Draw images from an ONNX generator: onnxruntime and NumPy, no torch.",
+}
+"""Each is the function, or the group of commands, of its name in the module of its name.
+
+The module is imported when the command is asked for. The line of help is the first of the
+command's own, so that listing the commands imports none of them.
+"""
 
 TRAIN_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "safetensors", "matplotlib")
 """What only ``ganctl[train]`` installs."""
@@ -32,7 +41,10 @@ UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 
 class LazyCommands(TyperGroup):
-    """Imports a command's module when that command, or the help of all, is asked for."""
+    """Imports a command's module when that command is asked for; its own help does without rich.
+
+    Importing what typer needs for help with rich takes as long as importing typer.
+    """
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands in the order of their use."""
@@ -42,13 +54,20 @@ class LazyCommands(TyperGroup):
         """Return the command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"ganctl.cli.{cmd_name}")
-        single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        single.command(cmd_name, no_args_is_help=False)(getattr(module, cmd_name))
-        return typer.main.get_command(single)
+        found = getattr(importlib.import_module(f"ganctl.cli.{cmd_name}"), cmd_name)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(add_completion=False, rich_markup_mode="rich")
+            single.command(cmd_name, no_args_is_help=False)(found)
+            found = single
+        return typer.main.get_command(found)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the table of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
-app = typer.Typer(cls=LazyCommands, rich_markup_mode="rich", invoke_without_command=True)
+app = typer.Typer(cls=LazyCommands, rich_markup_mode=None, invoke_without_command=True)
 
 
 def _show_version(asked: bool) -> None:
@@ -68,8 +87,8 @@ def ganctl(
 ) -> None:
     """Train a GAN on digits, look at what it draws, ship the generator as one ONNX file.
 
-    The usual path: [bold]ganctl train[/], [bold]ganctl sample out.png[/],
-    [bold]ganctl export gen.onnx[/], [bold]ganctl infer gen.onnx[/].
+    The usual path: ganctl train, ganctl sample out.png, ganctl export gen.onnx, ganctl infer
+    gen.onnx.
     """
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from ganctl import __version__
 from ganctl.cli.app import COMMANDS
@@ -35,7 +36,25 @@ def test_help_reads_well_at_80_columns(command: str) -> None:
     if command:
         assert "Example: " in done.stdout
     else:
-        assert all(f"│ {name} " in done.stdout for name in COMMANDS)
+        assert all(re.search(rf"^  {name} +[A-Z]", done.stdout, re.M) for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_table_says_what_the_command_says(command: str, ganctl: Ganctl) -> None:
+    _, first, *_ = re.split(r"\n\s*\n", ganctl(command, "--help").out)
+    assert " ".join(first.split()) == COMMANDS[command]
+
+
+def test_a_command_may_be_a_group(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = typer.Typer(add_completion=False, help="Two of a kind.")
+    group.command("one")(lambda: print("this is one"))
+    group.command("two")(lambda: print("this is two"))
+    monkeypatch.setitem(COMMANDS, "infer", "Two of a kind.")
+    monkeypatch.setattr("ganctl.cli.infer.infer", group)
+    assert ganctl("infer", "two") == (0, "this is two\n", "")
+    assert "Two of a kind." in ganctl("infer", "--help").out
+    outcome = ganctl("infer", "three")
+    assert outcome.code == 2 and "hint: ganctl infer --help" in outcome.err
 
 
 def test_no_arguments_show_the_help(ganctl: Ganctl) -> None:
