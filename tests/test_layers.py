@@ -21,7 +21,8 @@ ARROWS = {
     "data": {"", "data"},
     "inference": {"", "data", "inference"},
     "training": {"", "data", "training"},
-    "cli": {"", "data", "inference", "training", "cli"},
+    "benchmark": {"", "data", "inference", "training", "benchmark"},
+    "cli": {"", "data", "inference", "training", "benchmark", "cli"},
 }
 ALLOWED_BESIDE = {
     ("__main__.py", "cli"),
@@ -32,10 +33,10 @@ ALLOWED_BESIDE = {
 OWNERS = {
     "typer": {"cli"},
     "rich": {"cli"},
-    "torch": {"training", "cli"},
+    "torch": {"training", "benchmark", "cli"},
     "safetensors": {"training"},
     "onnx": {"training"},
-    "torchvision": {"data"},
+    "torchvision": {"data", "benchmark"},
     "onnxruntime": {"inference"},
 }
 EVERYWHERE = {"numpy", "PIL"}
