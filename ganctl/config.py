@@ -15,6 +15,12 @@ Config = TypeVar("Config", "ModelConfig", "TrainConfig")
 MAX_SEED = 2**32 - 1
 """Seeds are 0 … MAX_SEED, as in most tools of the field."""
 
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+"""fp32 throughout, or matrix products in 16 bits; auto: bf16 where it is clearly faster."""
+
+ADDED_LATER = {"precision": "fp32"}
+"""Fields that older files lack, and what they would say."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -64,6 +70,7 @@ class TrainConfig:
     ema_every: int = 8  # steps between updates of the average, by decay ** ema_every
     r1_weight: float = 0.1  # of the gradient penalty on real images; 0 switches it off
     r1_every: int = 16  # steps between penalties, each weighted so many times as much
+    precision: str = "auto"  # of a step's arithmetic: see PRECISIONS; settled when a run starts
     seed: int = 0  # of the initial weights, the order of the data and the latents
     sample_every: int = 10  # epochs; 0 for never
     checkpoint_every: int = 10  # epochs; 0 for only at the end
@@ -81,6 +88,7 @@ class TrainConfig:
         valid = math.isfinite(self.r1_weight) and self.r1_weight >= 0
         _check(self, "r1_weight", valid, "a number of 0 or more")
         _check(self, "r1_every", self.r1_every >= 1, "1 or more")
+        _check(self, "precision", self.precision in PRECISIONS, ", ".join(PRECISIONS))
         _check(self, "seed", 0 <= self.seed <= MAX_SEED, f"0 to {MAX_SEED}")
         _check(self, "sample_every", self.sample_every >= 0, "0 or more")
         _check(self, "checkpoint_every", self.checkpoint_every >= 0, "0 or more")
@@ -130,6 +138,7 @@ def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
         BadInput: a field is missing, unknown, of the wrong type or out of its range.
     """
     fields = {f.name: f for f in dataclasses.fields(kind)}
+    values = {name: ADDED_LATER[name] for name in fields.keys() & ADDED_LATER} | dict(values)
     for name in sorted(fields.keys() ^ values.keys()):
         what = "lacks" if name in fields else "has an unknown field,"
         raise BadInput(f"the configuration {what} '{name}'", "use the ganctl that wrote it")

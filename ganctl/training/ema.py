@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from ganctl.latents import Stream, latents
@@ -14,15 +14,15 @@ STATISTICS_BATCH = 256
 
 
 @torch.no_grad()
-def update_average(average: nn.Module, live: nn.Module, decay: float, updates: int) -> None:
-    """Move ``average``'s weights towards ``live``'s: average ← d · average + (1 - d) · live.
+def update_average(average: Tensor, live: Tensor, decay: float, updates: int) -> None:
+    """Move the weights ``average`` towards ``live``: average ← d · average + (1 - d) · live.
 
     d = min(decay, (1 + updates) / (10 + updates)), so that a young average forgets its random
     start (TensorFlow's ExponentialMovingAverage with ``num_updates``); ``updates`` counts those
     before. BatchNorm's statistics are left alone: see `recompute_statistics`.
     """
     decay = min(decay, (1 + updates) / (10 + updates))
-    torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - decay)
+    average.lerp_(live, 1 - decay)
 
 
 def recompute_statistics(generator: Generator) -> None:

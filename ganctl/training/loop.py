@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,6 +22,7 @@ from ganctl.images import write_images
 from ganctl.latents import Stream, random_generator
 from ganctl.training.checkpoint import Checkpoint, save_checkpoint
 from ganctl.training.generate import as_function
+from ganctl.training.precision import DTYPES, LowPrecision
 from ganctl.training.run import Run
 from ganctl.training.state import TrainState, average_weights, state_tensors
 from ganctl.training.step import add_gradient_penalty, adversarial_step
@@ -59,6 +62,14 @@ class Training:
     config: TrainConfig
     run: Run
 
+    def __post_init__(self) -> None:
+        state, dtype = self.state, DTYPES[self.config.precision]
+        self._gradients: Callable[[Tensor, Tensor], Tensor] = (
+            partial(adversarial_step, state.generator, state.discriminator)
+            if dtype == torch.float32
+            else LowPrecision(state.generator, state.discriminator, dtype).adversarial_step
+        )
+
     def train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
         """Train to the configured number of epochs, saving on the way and at the end.
 
@@ -73,7 +84,7 @@ class Training:
             CheckFailed: a loss or a weight is no finite number; the last good checkpoint stays.
             BadInput, OutOfResources: the run's folder cannot be written.
         """
-        images = torch.from_numpy(self.data.images).to(self.state.device)
+        images = torch.from_numpy(self.data.images).flatten(1).to(self.state.device)
         count, batch_size = len(images), self.config.batch_size
         while self.state.step < self.steps * self.config.epochs:
             epoch, done = divmod(self.state.step, self.steps)
@@ -86,7 +97,7 @@ class Training:
                     return False
                 if clock.is_due():
                     report(self._progress(epoch, clock))
-                self._step(scale(images[indices.to(self.state.device)]))
+                self._step(scale(images.index_select(0, indices.to(self.state.device))))
                 clock.images += len(indices)
             progress = self._progress(epoch, clock)
             self._finish_epoch(progress, clock.seconds())
@@ -102,27 +113,26 @@ class Training:
         state = self.state
         z_shape = (len(real), self.config.model.latent_dim)
         z = torch.randn(z_shape, generator=state.latent_rng, device=state.device)
-        figures = adversarial_step(state.generator, state.discriminator, real, z)
+        figures = self._gradients(real, z)
         r1_weight, r1_every = self.config.r1_weight, self.config.r1_every
         if r1_weight and state.step % r1_every == 0:
             add_gradient_penalty(state.discriminator, real, r1_weight * r1_every)
-        if not bool(torch.isfinite(figures).all()):
-            raise self._diverged("a loss")
-        state.generator_adam.step()
-        state.discriminator_adam.step()
+        state.adam.step()
         average_weights(state, self.config)
         state.epoch_totals += figures
         state.step += 1
 
     def _progress(self, epoch: int, clock: _Clock) -> Progress:
         step = self.state.step - epoch * self.steps
-        means = self.state.epoch_totals / step
+        means = (self.state.epoch_totals / step).tolist()  # the only wait for the device
+        if not all(map(math.isfinite, means)):
+            raise self._diverged("a loss")
         return Progress(
             epoch=epoch + 1,
             epochs=self.config.epochs,
             step=step,
             steps=self.steps,
-            **dict(zip(("g_loss", "d_loss", "d_real", "d_fake"), means.tolist(), strict=True)),
+            **dict(zip(("g_loss", "d_loss", "d_real", "d_fake"), means, strict=True)),
             images_per_second=clock.images / clock.seconds(),
         )
 

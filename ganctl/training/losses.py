@@ -1,19 +1,19 @@
-"""The adversarial losses: pure functions of logits. Truths: valid = 1, fake = 0."""
+"""The adversarial losses: pure functions of logits. Truths: valid = 1, fake = 0.
+
+With D = sigmoid(logit), -log D = softplus(-logit) and -log(1 - D) = softplus(logit).
+"""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import softplus
 
 
 def generator_loss(fake_logits: Tensor) -> Tensor:
     """Return the non-saturating loss, -mean log D(G(z)) (Goodfellow et al. 2014, section 3)."""
-    return binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))
+    return softplus(-fake_logits).mean()
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Return the mean of -mean log D(x) and -mean log(1 - D(G(z))) (the same paper, eq. 1)."""
-    real_loss = binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
-    fake_loss = binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
-    return (real_loss + fake_loss) / 2
+    return (softplus(-real_logits).mean() + softplus(fake_logits).mean()) / 2

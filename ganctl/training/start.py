@@ -15,6 +15,7 @@ from ganctl.data import ImageData, load_data
 from ganctl.errors import BadInput
 from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.loop import Training
+from ganctl.training.precision import resolve_precision
 from ganctl.training.run import Run, new_run
 from ganctl.training.state import new_state, restore_state
 
@@ -45,6 +46,7 @@ def start_run(
         run = new_run(re.sub(r"[^\w.-]+", "-", f"{data.name}-{config.recipe}-{moment}").strip("-."))
     if data.note:  # the run is one on the digits from now on, whatever can be downloaded later
         config = replace(config, data=data.name)
+    config = replace(config, precision=resolve_precision(config.precision, device))
     state = new_state(config, device)
     run.create()
     run.write_config(to_dict(config))

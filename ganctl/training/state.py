@@ -13,18 +13,19 @@ from torch.optim import Adam
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
 from ganctl.training.ema import recompute_statistics, update_average
+from ganctl.training.flat import flatten, unflatten
 from ganctl.training.networks import Discriminator, Generator, seeded_networks
 
 
 @dataclass
 class TrainState:
-    """Both players, their optimisers, the generator's average and where the run stands."""
+    """Both players, their optimiser, the generator's average and where the run stands."""
 
     generator: Generator
     discriminator: Discriminator
     generator_ema: Generator | None  # None: the recipe keeps no average
-    generator_adam: Adam
-    discriminator_adam: Adam
+    vectors: dict[str, nn.Parameter]  # each network's parameters in one piece, by its name above
+    adam: Adam  # of the vectors "generator" and "discriminator"
     latent_rng: torch.Generator  # of the training latents, on the run's device
     epoch_totals: Tensor  # (4,) sums over this epoch's steps of what adversarial_step returns
     step: int = 0  # finished, over all epochs
@@ -50,20 +51,29 @@ class TrainState:
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:
     """Return the state before the first step: a pure function of the configuration."""
-    generator, discriminator = seeded_networks(config.model, config.seed)
-    generator.to(device).train()
-    discriminator.to(device).train()
+    return state_of(*seeded_networks(config.model, config.seed), config, device)
 
-    def adam(network: nn.Module) -> Adam:
-        betas = (config.b1, config.b2)
-        return Adam(network.parameters(), lr=config.lr, betas=betas, fused=True)
 
+def state_of(
+    generator: Generator, discriminator: Discriminator, config: TrainConfig, device: torch.device
+) -> TrainState:
+    """Return the state before the first step of these two networks, which it takes over."""
+    networks: dict[str, nn.Module] = {
+        "generator": generator.to(device).train(),
+        "discriminator": discriminator.to(device).train(),
+    }
+    average = copy.deepcopy(generator).eval() if config.ema_decay else None
+    vectors = {name: flatten(network) for name, network in networks.items()}
+    betas = (config.b1, config.b2)
+    adam = Adam(vectors.values(), lr=config.lr, betas=betas, fused=True)
+    if average is not None:
+        vectors["generator_ema"] = flatten(average)
     return TrainState(
         generator=generator,
         discriminator=discriminator,
-        generator_ema=copy.deepcopy(generator).eval() if config.ema_decay else None,
-        generator_adam=adam(generator),
-        discriminator_adam=adam(discriminator),
+        generator_ema=average,
+        vectors=vectors,
+        adam=adam,
         latent_rng=torch.Generator(device).manual_seed(config.seed),
         epoch_totals=torch.zeros(4, device=device),
     )
@@ -76,21 +86,28 @@ def average_weights(state: TrainState, config: TrainConfig) -> None:
     """
     if state.generator_ema is not None and state.step % config.ema_every == 0:
         decay, updates = config.ema_decay**config.ema_every, state.step // config.ema_every
-        update_average(state.generator_ema, state.generator, decay, updates)
+        average, live = state.vectors["generator_ema"], state.vectors["generator"]
+        update_average(average, live, decay, updates)
 
 
 def state_tensors(state: TrainState) -> dict[str, Tensor]:
-    """Return every tensor of ``state`` by name, for a checkpoint."""
+    """Return every tensor of ``state`` by name, for a checkpoint.
+
+    Adam's moments go by ``generator_adam.INDEX.NAME``, a parameter each, as torch numbers them.
+    """
     tensors = {
         "latent_rng": state.latent_rng.get_state(),
         "epoch_totals": state.epoch_totals,
     }
     for name, network in _networks(state).items():
         tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
-    for name, adam in _optimisers(state).items():
-        for index, slots in adam.state_dict()["state"].items():
-            tensors |= {f"{name}.{index}.{key}": value for key, value in slots.items()}
-    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+    for name, network in _players(state).items():
+        slots = state.adam.state.get(state.vectors[name], {})
+        for key, value in slots.items():
+            count = len(list(network.parameters()))
+            pieces = [value] * count if key == "step" else unflatten(network, value)
+            tensors |= {f"{name}_adam.{index}.{key}": piece for index, piece in enumerate(pieces)}
+    return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
 def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -> None:
@@ -105,13 +122,12 @@ def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -
     try:
         for name, network in _networks(state).items():
             network.load_state_dict(under(name, tensors))
-        for name, adam in _optimisers(state).items():
-            slots: dict[int, dict[str, Tensor]] = {}
-            for key, value in under(name, tensors).items():
-                index, _, slot = key.partition(".")
-                slots.setdefault(int(index), {})[slot] = value
-            groups = adam.state_dict()["param_groups"]
-            adam.load_state_dict({"state": slots, "param_groups": groups})
+        moments = {
+            index: _moments(network, under(f"{name}_adam", tensors))
+            for index, (name, network) in enumerate(_players(state).items())
+        }
+        groups = state.adam.state_dict()["param_groups"]
+        state.adam.load_state_dict({"state": moments if step else {}, "param_groups": groups})
         state.epoch_totals.copy_(tensors["epoch_totals"])
         rng_state = tensors["latent_rng"]
     except (RuntimeError, KeyError, ValueError) as error:
@@ -125,19 +141,25 @@ def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -
     state.step = step
 
 
+def _moments(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return Adam's moments of ``network``'s vector out of those of its parameters."""
+    parameters = list(network.parameters())
+    moments = {"step": tensors["0.step"]}
+    for key in ("exp_avg", "exp_avg_sq"):
+        pieces = [tensors[f"{index}.{key}"] for index in range(len(parameters))]
+        if [piece.shape for piece in pieces] != [parameter.shape for parameter in parameters]:
+            raise ValueError(f"{key} has other shapes than the parameters")
+        moments[key] = torch.cat([piece.flatten() for piece in pieces])
+    return moments
+
+
 def _networks(state: TrainState) -> dict[str, nn.Module]:
-    networks: dict[str, nn.Module] = {
-        "generator": state.generator,
-        "discriminator": state.discriminator,
-    }
-    return networks | ({"generator_ema": state.generator_ema} if state.generator_ema else {})
+    average = {"generator_ema": state.generator_ema} if state.generator_ema else {}
+    return _players(state) | average
 
 
-def _optimisers(state: TrainState) -> dict[str, Adam]:
-    return {
-        "generator_adam": state.generator_adam,
-        "discriminator_adam": state.discriminator_adam,
-    }
+def _players(state: TrainState) -> dict[str, nn.Module]:
+    return {"generator": state.generator, "discriminator": state.discriminator}
 
 
 def under(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 
+from ganctl.training.backprop import forward, input_slope, set_gradients
 from ganctl.training.losses import discriminator_loss, generator_loss
+from ganctl.training.networks import Discriminator, Generator
 
 
 def adversarial_step(
-    generator: nn.Module, discriminator: nn.Module, real: Tensor, z: Tensor
+    generator: Generator,
+    discriminator: Discriminator,
+    real: Tensor,
+    z: Tensor,
+    loss_scale: float = 1.0,
 ) -> Tensor:
     """Set the gradients of one simultaneous update of both players.
 
@@ -22,22 +26,45 @@ def adversarial_step(
     Args:
         generator: z → images.
         discriminator: images → logits.
-        real: (B, C, H, W) in [-1, 1].
+        real: (B, C, H, W) or (B, C·H·W), in [-1, 1].
         z: (B, latent_dim).
+        loss_scale: the gradients are those of so many times the losses.
 
     Returns:
         (4,): the generator's loss, the discriminator's loss, mean D(x), mean D(G(z)).
     """
-    fake = generator(z)  # (B, C, H, W)
-    logits = discriminator(torch.cat((fake, real)))  # (2B, 1)
-    fake_logits, real_logits = logits[: len(fake)], logits[len(fake) :]
+    fake, generator_tape = forward(generator.layers, z)  # (B, C·H·W)
+    both = torch.cat((fake, real.flatten(1)))
+    logits, discriminator_tape = forward(discriminator.layers, both)  # (2B, 1)
+    g_slope, d_slope, figures = judge(logits, len(fake), loss_scale)
+    set_gradients(discriminator_tape, d_slope)
+    set_gradients(generator_tape, input_slope(discriminator_tape, g_slope))
+    return figures
+
+
+def judge(logits: Tensor, fakes: int, loss_scale: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return both losses' slopes at the logits, and the figures; reckoned in float32 at least.
+
+    Args:
+        logits: (F + R, 1): those of F fakes, then of R real images.
+        fakes: F.
+        loss_scale: what the slopes are multiplied by.
+
+    Returns:
+        The slope of the generator's loss at the fakes' logits (F, 1), of the discriminator's at
+        all (F + R, 1), and `adversarial_step`'s figures (4,).
+    """
+    dtype = logits.dtype
+    logits = logits.detach().to(torch.promote_types(dtype, torch.float32)).requires_grad_()
+    fake_logits, real_logits = logits[:fakes], logits[fakes:]
     g_loss = generator_loss(fake_logits)
     d_loss = discriminator_loss(real_logits, fake_logits)
-    set_gradients(g_loss, generator.parameters(), retain_graph=True)
-    set_gradients(d_loss, discriminator.parameters())
+    (g_slope,) = torch.autograd.grad(g_loss * loss_scale, fake_logits, retain_graph=True)
+    (d_slope,) = torch.autograd.grad(d_loss * loss_scale, logits)
     with torch.no_grad():
-        d_real, d_fake = real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
-        return torch.stack((g_loss, d_loss, d_real, d_fake))
+        beliefs = logits.sigmoid()
+        figures = torch.stack((g_loss, d_loss, beliefs[fakes:].mean(), beliefs[:fakes].mean()))
+    return g_slope.to(dtype), d_slope.to(dtype), figures
 
 
 def add_gradient_penalty(discriminator: nn.Module, real: Tensor, weight: float) -> None:
@@ -60,11 +87,3 @@ def add_gradient_penalty(discriminator: nn.Module, real: Tensor, weight: float) 
     for parameter, gradient in zip(parameters, gradients, strict=True):
         if parameter.grad is not None and gradient is not None:  # D's last bias tilts nothing
             parameter.grad += gradient
-
-
-def set_gradients(loss: Tensor, parameters: Iterable[Tensor], retain_graph: bool = False) -> None:
-    """Put d loss / d p into each parameter's ``grad``, leaving all others alone."""
-    players = list(parameters)
-    gradients = torch.autograd.grad(loss, players, retain_graph=retain_graph)
-    for parameter, gradient in zip(players, gradients, strict=True):
-        parameter.grad = gradient

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from ganctl.config import train_config
 from ganctl.data import ImageData
 from ganctl.training.loop import Training
+from ganctl.training.losses import discriminator_loss, generator_loss
+from ganctl.training.networks import seeded_networks
 from ganctl.training.run import Run
-from ganctl.training.state import TrainState, new_state
+from ganctl.training.state import TrainState, new_state, state_of
 from ganctl.training.step import add_gradient_penalty, adversarial_step
 
 STEPS = 10
@@ -96,7 +98,8 @@ def our_loop(state: TrainState, batches: Tensor) -> Tensor:
     """Run the classic recipe's own loop, step by step, over one epoch of ``batches``."""
     images = np.zeros((64 * STEPS, 1, 28, 28), np.uint8)
     data = ImageData("made up", images, None, (), "")
-    training = Training(state, data, train_config("classic", {}), Run(Path("nowhere")))
+    config = train_config("classic", {}, precision="fp32")
+    training = Training(state, data, config, Run(Path("nowhere")))
     losses = []
     for real in batches:
         before = state.epoch_totals.clone()
@@ -105,10 +108,43 @@ def our_loop(state: TrainState, batches: Tensor) -> Tensor:
     return torch.stack(losses)
 
 
+def autograd_step(
+    generator: nn.Module, discriminator: nn.Module, real: Tensor, z: Tensor
+) -> list[Tensor]:
+    """Return the gradients of both players as autograd reckons them."""
+    fake = generator(z)
+    logits = discriminator(torch.cat((fake, real)))
+    fake_logits, real_logits = logits[: len(fake)], logits[len(fake) :]
+    g_loss, d_loss = generator_loss(fake_logits), discriminator_loss(real_logits, fake_logits)
+    players = list(generator.parameters()), list(discriminator.parameters())
+    g_gradients = torch.autograd.grad(g_loss, players[0], retain_graph=True)
+    return [*g_gradients, *torch.autograd.grad(d_loss, players[1])]
+
+
+@pytest.mark.parametrize("recipe", ["classic", "default"])
+def test_the_gradients_are_autograds_to_the_last_bit(recipe: str) -> None:
+    state = new_state(train_config(recipe, {}), torch.device("cpu"))
+    torch.manual_seed(3)
+    real, z = torch.rand(16, 1, 28, 28) * 2 - 1, torch.randn(16, 100)
+    buffers = {name: buffer.clone() for name, buffer in state.generator.named_buffers()}
+    expected = autograd_step(state.generator, state.discriminator, real, z)
+    moved = {name: buffer.clone() for name, buffer in state.generator.named_buffers()}
+    state.generator.load_state_dict(buffers, strict=False)
+    adversarial_step(state.generator, state.discriminator, real, z)
+    players = chain(state.generator.parameters(), state.discriminator.parameters())
+    for parameter, gradient in zip(players, expected, strict=True):
+        assert parameter.grad is not None
+        assert torch.equal(parameter.grad, gradient)
+    for name, buffer in state.generator.named_buffers():
+        assert torch.equal(buffer, moved[name]), name
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_ten_steps_of_classic_are_those_of_the_note(dtype: torch.dtype) -> None:
-    state = new_state(train_config("classic", {}), torch.device("cpu"))
-    state.generator.to(dtype), state.discriminator.to(dtype)
+    config = train_config("classic", {}, precision="fp32")
+    generator, discriminator = seeded_networks(config.model, config.seed)
+    generator.to(dtype), discriminator.to(dtype)
+    state = state_of(generator, discriminator, config, torch.device("cpu"))
     state.epoch_totals = state.epoch_totals.to(torch.float64)
     torch.manual_seed(1)
     batches = torch.rand(STEPS, 64, 1, 28, 28, dtype=dtype) * 2 - 1
