@@ -8,6 +8,7 @@ does not depend on the batch size, on where a run started or on who asks: torch 
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,11 @@ def latents(
     while filled < count:
         block, offset = divmod(start + filled, BLOCK)
         take = min(BLOCK - offset, count - filled)
-        normal = random_generator(seed, stream, block).standard_normal
-        z[filled : filled + take] = normal((BLOCK, latent_dim), np.float32)[offset : offset + take]
+        z[filled : filled + take] = _block(seed, stream, block, latent_dim)[offset : offset + take]
         filled += take
     return z
+
+
+@lru_cache(maxsize=1)  # a batch smaller than a block does not draw the whole block again
+def _block(seed: int, stream: Stream, block: int, latent_dim: int) -> NDArray[np.float32]:
+    return random_generator(seed, stream, block).standard_normal((BLOCK, latent_dim), np.float32)

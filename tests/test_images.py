@@ -18,6 +18,7 @@ from ganctl.images import (
     encode_png,
     grid,
     grid_shape,
+    picture,
     to_uint8,
     write_images,
 )
@@ -37,6 +38,14 @@ def failing(images: Pixels) -> Iterator[Pixels]:
 def test_grey_levels_have_fixed_ends() -> None:
     values = np.array([-1.5, -1, -0.5, 0, 0.5, 1, 2], np.float32)
     assert to_uint8(values).tolist() == [0, 0, 64, 128, 191, 255, 255]
+
+
+def test_rounding_in_place_is_the_formula() -> None:
+    values = np.random.default_rng(0).uniform(-1.2, 1.2, (4, 3, 64, 64)).astype(np.float32)
+    before = values.copy()
+    expected = np.clip(np.rint((values + 1) * 127.5), 0, 255).astype(np.uint8)
+    assert np.array_equal(to_uint8(values), expected)
+    assert np.array_equal(values, before)
 
 
 @given(st.integers(0, 255))
@@ -70,10 +79,16 @@ def test_a_grid_of_64_is_square() -> None:
     assert grid_shape(64) == (8, 8)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_png_reads_back(channels: int) -> None:
-    sheet = grid(shades(4, channels))
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encode_png(sheet)))), sheet)
+@given(
+    st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 3]), st.sampled_from([1, 2, 256])
+)
+def test_a_png_reads_back(height: int, width: int, channels: int, levels: int) -> None:
+    drawn = np.random.default_rng(0).integers(0, levels, (channels, height, width), np.uint8)
+    with Image.open(io.BytesIO(encode_png(picture(drawn)))) as read:
+        read.verify()  # the checksums too
+    with Image.open(io.BytesIO(encode_png(picture(drawn)))) as read:
+        assert read.mode == ("L" if channels == 1 else "RGB")
+        assert np.array_equal(np.asarray(read), picture(drawn))
 
 
 @pytest.mark.parametrize("channels", [1, 3])

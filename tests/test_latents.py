@@ -23,6 +23,14 @@ def test_the_numbers_are_those_of_the_format() -> None:
     ]
 
 
+def test_what_is_done_to_latents_does_not_come_back() -> None:
+    first = latents(5, 0, BLOCK, 4)
+    kept = first.copy()
+    first[:] = 0
+    assert np.array_equal(latents(5, 0, BLOCK, 4), kept)
+    assert not np.array_equal(latents(5, 0, BLOCK, 5)[:, :4], latents(6, 0, BLOCK, 5)[:, :4])
+
+
 def test_far_indices_cost_no_more() -> None:
     assert latents(0, 10**12, 3, 100).shape == (3, 100)
 
