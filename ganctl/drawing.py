@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +58,22 @@ def draw_to(
     count: int,
     batch_size: int,
     cols: int = 0,
+    report: Callable[[int], None] = lambda drawn: None,
 ) -> None:
     """Draw as `draw` does and write as `write_images` does, with the errors of both.
+
+    Args:
+        out: a grid (.png), an array (.npy) or a folder.
+        generator: draws the batches.
+        latent_dim: of the generator.
+        image_shape: (C, H, W) of its images.
+        seed: of the latents.
+        start: index of the first image.
+        count: how many images.
+        batch_size: images drawn at once; the memory taken depends on it, not on ``count``, except
+            for a grid.
+        cols: images a row of a grid; 0 for a square.
+        report: called with the number of images drawn and written, after each batch.
 
     Raises:
         BadInput: also where an index is MAX_INDEX or more, or the grid too large for a PNG.
@@ -70,4 +84,12 @@ def draw_to(
     batches = draw(
         generator, latent_dim, seed=seed, start=start, count=count, batch_size=batch_size
     )
-    write_images(out, batches, count, start, cols)
+    write_images(out, _reported(batches, report), count, start, cols)
+
+
+def _reported(batches: Iterable[Pixels], report: Callable[[int], None]) -> Iterator[Pixels]:
+    done = 0
+    for batch in batches:
+        yield batch
+        done += len(batch)
+        report(done)

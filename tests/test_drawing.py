@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +67,39 @@ def test_a_grid_is_refused_before_it_is_drawn(tmp_path: Path) -> None:
             count=100_000,
             batch_size=64,
         )
+
+
+def test_each_batch_is_reported_when_it_is_written(tmp_path: Path) -> None:
+    reported: list[int] = []
+    out = tmp_path / "x.npy"
+    draw_to(
+        out,
+        generator,
+        4,
+        (1, 2, 2),
+        seed=0,
+        start=0,
+        count=10,
+        batch_size=4,
+        report=reported.append,
+    )
+    assert reported == [4, 8, 10]
+
+
+@pytest.mark.parametrize("name", ["x.npy", "folder"])
+def test_memory_does_not_grow_with_the_count(name: str, tmp_path: Path) -> None:
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        try:
+            draw_to(
+                tmp_path / name, wide, 4, (1, 28, 28), seed=0, start=0, count=count, batch_size=16
+            )
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    def wide(latents: Floats) -> Floats:
+        return np.tile(latents[:, :1, None, None], (1, 1, 28, 28))
+
+    peak(32)  # what is imported and cached on the first call
+    assert peak(3200) < peak(320) + 50_000  # 2,880 images more would be 2.3 MB

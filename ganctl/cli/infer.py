@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -33,8 +34,14 @@ def infer(
         typer.Option(metavar="N", min=1, max=65536, help="Images drawn at once; changes no image."),
     ] = 64,
     threads: Annotated[
-        int, typer.Option(metavar="N", min=0, max=1024, help="Of onnxruntime; 0 for all cores.")
+        int, typer.Option(metavar="N", min=0, help="On the CPU; 0 for all cores.")
     ] = 0,
+    provider: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="What runs it: cpu, or another that onnxruntime has (cuda, …)."
+        ),
+    ] = "cpu",
 ) -> None:
     """Draw images from an ONNX generator: onnxruntime and NumPy, no torch.
 
@@ -46,19 +53,24 @@ def infer(
     from ganctl.images import check_output
     from ganctl.inference.generator import load_onnx
 
-    generator = load_onnx(model, threads)
+    cores = os.cpu_count() or 1
+    if threads > cores:
+        screen.note(f"{threads} threads would wait for each other on {cores} cores: using {cores}")
+    generator = load_onnx(model, min(threads, cores), provider)
     out = out or model.with_suffix(".png")
     check_output(out)
     refuse_same(out, model, "the images would take the model's place")
-    draw_to(
-        out,
-        generator,
-        generator.latent_dim,
-        generator.image_shape,
-        seed=seed,
-        start=start,
-        count=count,
-        batch_size=batch_size,
-        cols=cols,
-    )
-    screen.result(f"wrote {out}: {count:,} images of seed {seed}")
+    with screen.DrawingScreen(count) as progress:
+        draw_to(
+            out,
+            generator,
+            generator.latent_dim,
+            generator.image_shape,
+            seed=seed,
+            start=start,
+            count=count,
+            batch_size=batch_size,
+            cols=cols,
+            report=progress.show,
+        )
+    screen.result(f"wrote {out}: {count:,} images of seed {seed}{progress.speed}")

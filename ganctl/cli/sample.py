@@ -52,15 +52,17 @@ def sample(
     generator, card = load_generator(path, weights.value)
     if card.weights != weights.value:
         screen.note("the run keeps no average of the weights: drawing from the live ones")
-    draw_to(
-        out,
-        as_function(generator),
-        generator.latent_dim,
-        generator.image_shape,
-        seed=seed,
-        start=start,
-        count=count,
-        batch_size=BATCH_SIZE,
-        cols=cols,
-    )
-    screen.result(f"wrote {out}: {count:,} images of seed {seed}")
+    with screen.DrawingScreen(count) as progress:
+        draw_to(
+            out,
+            as_function(generator),
+            generator.latent_dim,
+            generator.image_shape,
+            seed=seed,
+            start=start,
+            count=count,
+            batch_size=BATCH_SIZE,
+            cols=cols,
+            report=progress.show,
+        )
+    screen.result(f"wrote {out}: {count:,} images of seed {seed}{progress.speed}")

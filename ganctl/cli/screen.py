@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from ganctl.training.loop import Progress
@@ -40,6 +40,64 @@ def error(message: str, hint: str = "") -> None:
     console.print(Text.assemble(("error:", "bold red"), f" {message}"))
     if hint:
         console.print(Text.assemble(("hint:", "bold cyan"), f" {hint}"))
+
+
+class DrawingScreen:
+    """Times a drawing and shows a bar on a terminal, if it takes longer than `PATIENCE`.
+
+    Args:
+        count: how many images are drawn.
+    """
+
+    PATIENCE = 1.0  # seconds
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._bar: Any = None
+        self._terminal = sys.stderr.isatty()
+
+    def __enter__(self) -> DrawingScreen:
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._seconds = time.perf_counter() - self._start
+        if self._bar:
+            self._bar.stop()
+
+    def show(self, done: int) -> None:
+        """Show that so many images are drawn and written."""
+        if self._bar:
+            self._bar.update(self._task, completed=done)
+        elif self._terminal and time.perf_counter() - self._start > self.PATIENCE:
+            self._open(done)
+
+    def _open(self, done: int) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        self._bar = progress.Progress(
+            progress.TextColumn("drawing"),
+            progress.BarColumn(bar_width=20),
+            progress.MofNCompleteColumn(),
+            progress.TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=self._count, completed=done)
+        self._bar.start()
+
+    @property
+    def speed(self) -> str:
+        """What the result line says of the speed: nothing, where it was too quick to say much."""
+        if self._seconds < self.PATIENCE:
+            return ""
+        return f", {self._count / self._seconds:,.0f} images/s"
 
 
 class TrainingScreen:

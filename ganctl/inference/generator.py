@@ -39,15 +39,17 @@ class OnnxGenerator:
         return images
 
 
-def load_onnx(path: Path, threads: int = 0) -> OnnxGenerator:
+def load_onnx(path: Path, threads: int = 0, provider: str = "cpu") -> OnnxGenerator:
     """Load the generator in the file ``path``.
 
     Args:
         path: an ONNX file that ``ganctl export`` wrote.
-        threads: that onnxruntime may use; 0 for all cores.
+        threads: that onnxruntime may use on the CPU; 0 for all cores.
+        provider: one of `providers`.
 
     Raises:
-        BadInput: the file cannot be read, is no ONNX file, or is no generator.
+        BadInput: the file cannot be read, is no ONNX file, or is no generator; or onnxruntime
+            does not have the provider, or cannot start it.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         raise BadInput(f"{path} is not a file", "name an ONNX file")
@@ -55,20 +57,32 @@ def load_onnx(path: Path, threads: int = 0) -> OnnxGenerator:
         data = path.read_bytes()
     except OSError as error:
         raise BadInput(f"cannot read model {path}: {explain(error)}", REMAKE) from error
-    return parse_onnx(data, str(path), threads)
+    return parse_onnx(data, str(path), threads, provider)
 
 
-def parse_onnx(data: bytes, name: str, threads: int = 0) -> OnnxGenerator:
+def parse_onnx(data: bytes, name: str, threads: int = 0, provider: str = "cpu") -> OnnxGenerator:
     """Load the generator in ``data``, the bytes of an ONNX file; ``name`` is for the errors.
 
     Raises:
-        BadInput: it is no ONNX file, or no generator.
+        BadInput: as `load_onnx`.
     """
-    options = ort.SessionOptions()
+    offered = providers()
+    if provider not in offered:
+        raise BadInput(
+            f"this onnxruntime has no provider '{provider}', only {', '.join(offered)}",
+            "use --provider cpu, or install an onnxruntime that has it",
+        )
+    options = ort.SessionOptions()  # its defaults are the fastest that were measured
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # its errors come back as exceptions
     try:
-        session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(
+            data,
+            options,
+            providers=[offered[provider]],
+            provider_options=[{"use_tf32": "0"} if provider == "cuda" else {}],
+            enable_fallback=0,  # it would print to stdout and go on without the provider
+        )
         inputs, outputs = session.get_inputs(), session.get_outputs()
         metadata = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime has no exception class of its own to name here
@@ -76,6 +90,11 @@ def parse_onnx(data: bytes, name: str, threads: int = 0) -> OnnxGenerator:
             f"{name} is not an ONNX file that onnxruntime can run: {_reason(error)}",
             REMAKE,
         ) from error
+    if session.get_providers()[0] != offered[provider]:
+        raise BadInput(
+            f"onnxruntime cannot start its provider '{provider}' here",
+            "use --provider cpu, or install the driver and the libraries that it needs",
+        )
     found = [(value.name, value.type, len(value.shape)) for value in (*inputs, *outputs)]
     expected = [(INPUT, "tensor(float)", 2), (OUTPUT, "tensor(float)", 4)]
     sizes = [*inputs[0].shape[1:], *outputs[0].shape[1:]] if found == expected else []
@@ -90,6 +109,15 @@ def parse_onnx(data: bytes, name: str, threads: int = 0) -> OnnxGenerator:
         raise _no_generator(name)
     card = card_from_json(metadata[CARD_KEY]) if CARD_KEY in metadata else None
     return OnnxGenerator(session, latent_dim, (channels, height, width), card)
+
+
+def providers() -> dict[str, str]:
+    """Return what can run a generator here: short name → onnxruntime's name, the CPU first."""
+    names = sorted(ort.get_available_providers(), key="CPUExecutionProvider".__ne__)
+    remote = "AzureExecutionProvider"  # sends to a service, and runs no generator
+    return {
+        name.removesuffix("ExecutionProvider").lower(): name for name in names if name != remote
+    }
 
 
 def _no_generator(name: str) -> GanctlError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
+from ganctl.cli.screen import DrawingScreen
 
 from ..conftest import Ganctl
 
@@ -47,6 +51,22 @@ def test_a_slice_is_the_slice_of_the_whole(
     assert np.array_equal(whole[70:], part)
 
 
+@pytest.mark.parametrize("kind", [".npy", ""])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_slices_are_the_single_run_bit_for_bit(
+    command: list[str], kind: str, workplace: Path, ganctl: Ganctl
+) -> None:
+    def drawn(name: str, start: int, count: int) -> NDArray[np.uint8]:
+        assert ganctl(*command, "--start", start, "-n", count, name + kind).code == 0
+        if kind:
+            return np.asarray(np.load(name + kind))
+        return np.stack([np.asarray(Image.open(path)) for path in sorted(Path(name).iterdir())])
+
+    whole = drawn("whole", 200, 150)
+    parts = [drawn(f"{start}", start, count) for start, count in ((200, 1), (201, 70), (271, 79))]
+    assert np.array_equal(np.concatenate(parts), whole)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_folder_gets_a_picture_an_image(
     command: list[str], workplace: Path, ganctl: Ganctl
@@ -73,6 +93,45 @@ def test_the_batch_size_changes_no_pixel(workplace: Path, ganctl: Ganctl) -> Non
         assert ganctl("infer", "small.onnx", "--batch-size", size, "--threads", 1, out).code == 0
     first = np.load("1.npy")
     assert all(np.array_equal(np.load(f"{size}.npy"), first) for size in (7, 64, 1000))
+
+
+def test_more_threads_than_cores_are_not_used(workplace: Path, ganctl: Ganctl) -> None:
+    cores = os.cpu_count()
+    outcome = ganctl("infer", "small.onnx", "--threads", 1024, "many.npy")
+    assert outcome.code == 0
+    assert outcome.err.startswith("note: 1024 threads ")
+    assert outcome.err.endswith(f" on {cores} cores: using {cores}\n")
+    assert ganctl("infer", "small.onnx", "--threads", 1, "one.npy").err == ""
+    assert np.array_equal(np.load("many.npy"), np.load("one.npy"))
+
+
+def test_a_provider_that_is_not_there_is_named(workplace: Path, ganctl: Ganctl) -> None:
+    assert ganctl("infer", "small.onnx", "--provider", "cpu", "x.png").code == 0
+    outcome = ganctl("infer", "small.onnx", "--provider", "abacus", "y.png")
+    assert outcome.code == 3 and "no provider 'abacus', only cpu" in outcome.err
+    assert "hint: use --provider cpu" in outcome.err and not Path("y.png").exists()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_long_drawing_shows_a_bar_and_its_speed(
+    command: list[str], workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(DrawingScreen, "PATIENCE", 3600)
+    assert ganctl(*command, "-n", 200, "quick.npy").out.endswith("200 images of seed 0\n")
+    monkeypatch.setattr(DrawingScreen, "PATIENCE", 0)
+    piped = ganctl(*command, "-n", 200, "x.npy")
+    assert re.search(r"200 images of seed 0, [\d,]+ images/s\n$", piped.out)
+    assert "200/200" not in piped.err
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert ganctl(*command, "-n", 200, "x.npy").out.count("\n") == 1
+    assert "200/200" in terminal.getvalue()
 
 
 def test_live_weights_draw_something_else(workplace: Path, ganctl: Ganctl) -> None:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from ganctl.errors import BadInput
-from ganctl.inference.generator import load_onnx, parse_onnx
+from ganctl.inference.generator import load_onnx, parse_onnx, providers
 
 
 def model(
@@ -108,3 +109,20 @@ def test_images_depend_on_neither_batch_nor_threads(trained: Path) -> None:
     for size in (1, 2, 3, 64):
         parts = [two(z[first : first + size]) for first in range(0, 130, size)]
         assert np.abs(np.concatenate(parts) - whole).max() < 1e-6
+
+
+def test_what_onnxruntime_has_is_offered_and_the_rest_refused() -> None:
+    offered = providers()
+    assert next(iter(offered)) == "cpu" and "azure" not in offered
+    assert parse_onnx(model(), "x", provider="cpu").session.get_providers() == [offered["cpu"]]
+    with pytest.raises(BadInput, match="no provider 'abacus', only cpu"):
+        parse_onnx(model(), "x", provider="abacus")
+
+
+def test_a_provider_that_does_not_start_is_no_silent_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = ["XnnpackExecutionProvider", "CPUExecutionProvider"]  # the first is not in our wheels
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: listed)
+    assert list(providers()) == ["cpu", "xnnpack"]
+    with pytest.warns(UserWarning, match="Xnnpack"), pytest.raises(BadInput) as caught:
+        parse_onnx(model(), "x", provider="xnnpack")
+    assert caught.value.message == "onnxruntime cannot start its provider 'xnnpack' here"
