@@ -1,6 +1,7 @@
 # make demo   train on real digits, draw, export, draw again without torch
 # make test   run the tests
 # make check  format check, lint, types, then the tests
+# make bench  measure training, drawing and starting (DATA=mnist for the full set)
 # make format rewrite the code in the project's format
 # make clean  remove what the targets above have made, but no trained run
 
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint format clean
+.PHONY: demo test check lint bench format clean
 
 demo: $(READY)
 	$(BIN)/ganctl train --data $(DATA) --epochs $(EPOCHS)
@@ -29,6 +30,11 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/ganctl bench train --data $(DATA)
+	$(BIN)/ganctl bench infer
+	$(BIN)/ganctl bench start --data $(DATA)
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -22,12 +22,15 @@ from ganctl.benchmark.our_loop import OurLoop
 from ganctl.benchmark.timing import Clock, Spread, alternate, ratio, spread
 from ganctl.config import TrainConfig, train_config
 from ganctl.data import ImageData
+from ganctl.errors import BadInput
+from ganctl.training.precision import resolve_precision
 
 CONTENDERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "classic": {"recipe": "classic"},
+        "classic": {"recipe": "classic", "precision": "fp32"},  # the note's mathematics
         "default": {"recipe": "default"},
-        "batch256": {"recipe": "classic", "batch_size": 256},
+        "bf16": {"recipe": "classic", "precision": "bf16"},
+        "batch256": {"recipe": "classic", "precision": "fp32", "batch_size": 256},
     }
 )
 """What is measured against the note's loop: a name and how its configuration differs."""
@@ -61,6 +64,7 @@ class ContenderResult:
 
     name: str
     config: dict[str, Any]  # how it differs from ganctl train's defaults
+    precision: str  # that it ran in: where config leaves it open, what ganctl train would take
     rate: Spread  # images a second
     over_baseline: Spread  # of the rates, round by round
     over_floor: Spread  # of the rates; the floor at float32 and the same batch
@@ -108,6 +112,7 @@ def bench_train(
         clock: measures the rates.
 
     Raises:
+        BadInput: there is no such contender, or a size is out of its range.
         CheckFailed: a process that measures memory fails.
         OutOfResources: the disk for temporary files is full.
     """
@@ -142,6 +147,7 @@ def bench_train(
         return ContenderResult(
             name=name,
             config=dict(CONTENDERS[name]),
+            precision=configs[name].precision,
             rate=spread(rates[name]),
             over_baseline=ratio(rates[name], rates[""]),
             over_floor=ratio(rates[name], rates[configs[name].batch_size, "float32"]),
@@ -176,9 +182,17 @@ def make_floors(batch_sizes: Sequence[int]) -> dict[FloorKey, Floor]:
 
 
 def contender_config(name: str, batch_size: int) -> TrainConfig:
-    """Return the configuration of a contender, whose own batch size comes before the given one."""
+    """Return the configuration of a contender, whose own batch size comes before the given one.
+
+    Raises:
+        BadInput: there is no such contender, or the size is out of its range.
+    """
+    if name not in CONTENDERS:
+        raise BadInput(f"there is no contender '{name}'", f"contenders: {', '.join(CONTENDERS)}")
     changes = {"batch_size": batch_size, **CONTENDERS[name]}
-    return train_config(changes.pop("recipe"), {}, **changes)
+    config = train_config(changes.pop("recipe"), {}, **changes)
+    precision = resolve_precision(config.precision, torch.device("cpu"))
+    return replace(config, precision=precision)
 
 
 def _rate(run: Callable[[int], int], steps: int, clock: Clock) -> float:

@@ -1,0 +1,59 @@
+"""A generator to measure: the file that is given, or a fresh one of the default size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganctl import __version__
+from ganctl.card import Card
+from ganctl.config import ModelConfig, from_dict, to_dict, train_config
+from ganctl.errors import BadInput
+from ganctl.files import write_atomic
+from ganctl.inference.generator import load_onnx
+from ganctl.training.export import export_onnx
+from ganctl.training.networks import Generator, seeded_networks
+
+
+def write_fresh_model(path: Path) -> None:
+    """Export a generator of the default configuration and seed 0, as ``ganctl export`` would.
+
+    It draws noise, in the time in which a trained one draws digits.
+
+    Raises:
+        CheckFailed: the export does not agree with torch.
+    """
+    config = train_config("default", {})
+    generator, _ = seeded_networks(config.model, config.seed)
+    card = Card(
+        name="untrained",
+        architecture="mlp",
+        latent_dim=config.model.latent_dim,
+        image_shape=config.model.image_shape,
+        class_names=(),
+        data_name="none",
+        data_fingerprint="",
+        data_count=0,
+        data_note="",
+        weights="live",
+        epochs=0,
+        steps=0,
+        config=to_dict(config),
+        ganctl_version=__version__,
+    )
+    write_atomic(path, export_onnx(generator.eval(), card).data)
+
+
+def same_network(path: Path) -> Generator:
+    """Return a torch generator of the size of the ONNX file's, in eval mode, with fresh weights.
+
+    Raises:
+        BadInput: the file is no generator, or has no card that says what is in it.
+    """
+    card = load_onnx(path).card
+    if card is None:
+        raise BadInput(
+            f"{path} has no model card, so torch cannot rebuild its network",
+            "name a file that ganctl export wrote, or none",
+        )
+    generator, _ = seeded_networks(from_dict(ModelConfig, card.config["model"]), seed=0)
+    return generator.eval()
