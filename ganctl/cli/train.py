@@ -5,17 +5,23 @@ from __future__ import annotations
 import dataclasses
 import signal
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ganctl.cli import screen
 from ganctl.config import MAX_SEED, TrainConfig, to_dict, train_config
 from ganctl.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganctl.training.distributed import World
+    from ganctl.training.loop import Training
 
 CHANGEABLE = ("data_dir", "epochs", "sample_every", "checkpoint_every")
 """What may change when a run goes on; where it runs (device, threads) always may."""
@@ -193,37 +199,84 @@ def train(
         checkpoint_every=checkpoint_every,
     )
 
-    import torch
+    from ganctl.training.device import resolve_device, use_threads
+    from ganctl.training.distributed import joined, local_rank, local_size
 
+    torch_device = resolve_device(device, local_rank())
+    with joined(torch_device, config.batch_size) as world:
+        note = screen.note if world.leads else _ignore
+        for doubt in use_threads(threads, local_size()):
+            note(doubt)
+        if world.size > 1:
+            each = config.batch_size // world.size
+            note(f"{world.size} processes, {each} images of each batch of {config.batch_size}")
+        training = _prepared(config, name, resume, _given(ctx), torch_device, fallback, note, world)
+        _run(training, quiet=not world.leads)
+
+
+def _ignore(_: object) -> None:
+    """Show nothing: a process beside the leading one."""
+
+
+def _prepared(
+    config: TrainConfig,
+    name: str | None,
+    resume: bool,
+    given: Collection[str],
+    device: torch.device,
+    fallback: bool,
+    note: Callable[[str], None],
+    world: World,
+) -> Training:
+    """Return a new run, or one that goes on: asked to, or started again by torchrun."""
     from ganctl.training.checkpoint import load_checkpoint
-    from ganctl.training.device import resolve_device
-    from ganctl.training.run import find_run
+    from ganctl.training.distributed import is_restart, may_restart
+    from ganctl.training.run import find_run, has_checkpoint
     from ganctl.training.start import resume_run, start_run
 
-    torch_device = resolve_device(device)
-    if threads:
-        torch.set_num_threads(threads)
-    if resume:
-        run = find_run(name)
-        checkpoint = load_checkpoint(run.checkpoint)
-        config = resumed_config(checkpoint.config, config, _given(ctx))
-        training = resume_run(run, checkpoint, config, torch_device, screen.note)
-        screen.note(f"going on with {run.name} after step {checkpoint.step:,}")
+    if may_restart() and name is None:
+        raise BadInput(
+            "torchrun may start this run again, and could not find it without a name",
+            "--name NAME, or torchrun --max-restarts 0",
+        )
+    again = is_restart()
+    if not resume and not (again and name is not None and has_checkpoint(name)):
+        return start_run(config, name, device, fallback, note, world, again)
+    run = find_run(name)
+    checkpoint = load_checkpoint(run.checkpoint)
+    if again:  # the same command, which need not say --resume, and may have fallen back
+        config = dataclasses.replace(checkpoint.config, epochs=config.epochs)
     else:
-        training = start_run(config, name, torch_device, fallback, screen.note)
-    began = time.monotonic()
-    with screen.TrainingScreen() as shown, caught_signals() as caught:
-        finished = training.train(shown.show, lambda: bool(caught))
-    run = training.run
+        config = resumed_config(checkpoint.config, config, given)
+    training = resume_run(run, checkpoint, config, device, note, world)
+    note(f"going on with {run.name} after step {checkpoint.step:,}")
+    return training
+
+
+def _run(training: Training, quiet: bool) -> None:
+    began, run = time.monotonic(), training.run
+    with caught_signals() as caught:
+
+        def stop() -> bool:
+            return bool(caught)
+
+        if quiet:
+            finished = training.train(_ignore, stop)
+        else:
+            with screen.TrainingScreen() as shown:
+                finished = training.train(shown.show, stop)
     if not finished:
-        screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
-        screen.note(f"to go on: {run.resume_command}")
-        raise typer.Exit(128 + caught[0])
-    screen.result(
-        f"trained {config.epochs} epochs in {screen.duration(time.monotonic() - began)}",
-        f"wrote {run.checkpoint}",
-        "next: ganctl sample out.png",
-    )
+        if not quiet:
+            screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
+            screen.note(f"to go on: {run.resume_command}")
+        raise typer.Exit(128 + (caught or [signal.SIGTERM])[0])
+    if not quiet:
+        seconds = screen.duration(time.monotonic() - began)
+        screen.result(
+            f"trained {training.config.epochs} epochs in {seconds}",
+            f"wrote {run.checkpoint}",
+            "next: ganctl sample out.png",
+        )
 
 
 def resumed_config(saved: TrainConfig, asked: TrainConfig, given: Collection[str]) -> TrainConfig:

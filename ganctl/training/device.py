@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import torch
@@ -9,14 +10,21 @@ import torch
 from ganctl.errors import BadInput
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: str, number: int = 0) -> torch.device:
     """Return the device that ``name`` means: auto, cpu, cuda, cuda:N or mps.
 
     ``auto`` is the first of CUDA, MPS and the CPU that is there.
 
+    Args:
+        name: see above.
+        number: of this process among those on this machine, each of which takes a CUDA device
+            of its own where ``name`` names none.
+
     Raises:
         BadInput: the name is unknown or this machine has no such device.
     """
+    if number and torch.cuda.is_available() and name in ("auto", "cuda"):
+        name = f"cuda:{number}"
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
@@ -31,3 +39,36 @@ def resolve_device(name: str) -> torch.device:
     if not there[device.type]:
         raise BadInput(f"this machine has no device '{name}' that torch can use", "--device cpu")
     return device
+
+
+def use_threads(asked: int, processes: int) -> list[str]:
+    """Let torch use so many CPU threads, and return what the user should know of it.
+
+    Args:
+        asked: 0 for all cores, shared with the other processes of the run on this machine.
+        processes: of the run on this machine.
+
+    Returns:
+        A line for each doubt about whether the machine has room for them.
+    """
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    if asked:
+        torch.set_num_threads(asked)
+    elif processes > 1:  # torchrun has set one for each
+        torch.set_num_threads(max(1, cores // processes))
+    threads, busy = torch.get_num_threads() * processes, _busy_cores()
+    if threads > cores:
+        return [f"{threads} threads on {cores} cores will wait for each other: --threads {cores}"]
+    if threads > 1 and busy + threads >= cores + 1:
+        return [
+            f"other programs keep {busy:.0f} of {cores} cores busy; threads that wait for each "
+            "other can be many times slower than one: --threads 1"
+        ]
+    return []
+
+
+def _busy_cores() -> float:
+    """Return how many cores were busy in the last minute."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -21,6 +21,7 @@ from ganctl.errors import CheckFailed
 from ganctl.images import write_images
 from ganctl.latents import Stream, random_generator
 from ganctl.training.checkpoint import Checkpoint, save_checkpoint
+from ganctl.training.distributed import ALONE, World
 from ganctl.training.generate import as_function
 from ganctl.training.precision import DTYPES, LowPrecision
 from ganctl.training.run import Run
@@ -28,6 +29,7 @@ from ganctl.training.state import TrainState, average_weights, state_tensors
 from ganctl.training.step import add_gradient_penalty, adversarial_step
 
 REPORT_SECONDS = 0.2
+STOP_EVERY = 10
 SAMPLES = 64
 
 
@@ -55,12 +57,14 @@ class Training:
         data: the training images.
         config: of the run.
         run: its folder, which exists.
+        world: the processes that the run is spread over; the leading one alone writes.
     """
 
     state: TrainState
     data: ImageData
     config: TrainConfig
     run: Run
+    world: World = ALONE
 
     def __post_init__(self) -> None:
         state, dtype = self.state, DTYPES[self.config.precision]
@@ -70,12 +74,16 @@ class Training:
             else LowPrecision(state.generator, state.discriminator, dtype).adversarial_step
         )
 
+        players = (state.vectors["generator"], state.vectors["discriminator"])
+        self._vector_gradients = [vector.grad for vector in players if vector.grad is not None]
+
     def train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
         """Train to the configured number of epochs, saving on the way and at the end.
 
         Args:
             report: told several times a second, and at each epoch's end (``step == steps``).
-            should_stop: asked before each step.
+            should_stop: asked before each step; where several processes must agree to stop,
+                before every `STOP_EVERY`-th.
 
         Returns:
             True when all epochs are finished; False when the run was stopped, and saved, before.
@@ -91,13 +99,14 @@ class Training:
             batches = epoch_batches(self.config.seed, epoch, count, batch_size)
             clock = _Clock()
             for indices in batches[done:]:
-                if should_stop():
+                if self._agree(should_stop):
                     self._check_weights()
                     self._save()
                     return False
-                if clock.is_due():
+                if clock.images and clock.is_due():
                     report(self._progress(epoch, clock))
-                self._step(scale(images.index_select(0, indices.to(self.state.device))))
+                mine = self.world.share(indices).to(self.state.device)
+                self._step(scale(images.index_select(0, mine)), self._latents(len(indices)))
                 clock.images += len(indices)
             progress = self._progress(epoch, clock)
             self._finish_epoch(progress, clock.seconds())
@@ -109,14 +118,23 @@ class Training:
         """Return the steps in an epoch."""
         return epoch_steps(len(self.data.images), self.config.batch_size)
 
-    def _step(self, real: Tensor) -> None:
+    def _agree(self, should_stop: Callable[[], bool]) -> bool:
+        if self.world.size > 1 and self.state.step % STOP_EVERY:
+            return False
+        return self.world.any(should_stop(), self.state.device)
+
+    def _latents(self, count: int) -> Tensor:
+        """Return this process's share of the latents of the next ``count`` images."""
+        shape, state = (count, self.config.model.latent_dim), self.state
+        return self.world.share(torch.randn(shape, generator=state.latent_rng, device=state.device))
+
+    def _step(self, real: Tensor, z: Tensor) -> None:
         state = self.state
-        z_shape = (len(real), self.config.model.latent_dim)
-        z = torch.randn(z_shape, generator=state.latent_rng, device=state.device)
         figures = self._gradients(real, z)
         r1_weight, r1_every = self.config.r1_weight, self.config.r1_every
         if r1_weight and state.step % r1_every == 0:
             add_gradient_penalty(state.discriminator, real, r1_weight * r1_every)
+        self.world.average([*self._vector_gradients, figures])
         state.adam.step()
         average_weights(state, self.config)
         state.epoch_totals += figures
@@ -141,6 +159,8 @@ class Training:
         epoch, config = progress.epoch, self.config
         last = epoch == config.epochs
         self.state.epoch_totals.zero_()
+        if not self.world.leads:
+            return
         self.run.append_metrics(_figures(progress, self.state.step, seconds))
         if config.sample_every and (last or epoch % config.sample_every == 0):
             self._draw_samples(epoch)
@@ -161,6 +181,8 @@ class Training:
             raise self._diverged("a weight")
 
     def _save(self) -> None:
+        if not self.world.leads:
+            return
         self.state.drawing_generator()  # saved with BatchNorm statistics of its own
         tensors = state_tensors(self.state)
         epochs = self.state.step // self.steps

@@ -125,6 +125,11 @@ def newest_run() -> Run | None:
     )
 
 
+def has_checkpoint(name: str) -> bool:
+    """Tell whether the run of that name has a checkpoint."""
+    return os.path.isfile(Run(RUNS / name).checkpoint)
+
+
 def find_run(name: str | None) -> Run:
     """Return the run of that name, or the newest for None.
 

@@ -14,16 +14,23 @@ from ganctl.config import TrainConfig, to_dict
 from ganctl.data import ImageData, load_data
 from ganctl.errors import BadInput
 from ganctl.training.checkpoint import Checkpoint
+from ganctl.training.distributed import ALONE, World
 from ganctl.training.loop import Training
-from ganctl.training.precision import resolve_precision
-from ganctl.training.run import Run, new_run
+from ganctl.training.precision import DTYPES, resolve_precision
+from ganctl.training.run import RUNS, Run, new_run
 from ganctl.training.state import new_state, restore_state
 
 Notify = Callable[[str], None]
 
 
 def start_run(
-    config: TrainConfig, name: str | None, device: torch.device, fallback: bool, notify: Notify
+    config: TrainConfig,
+    name: str | None,
+    device: torch.device,
+    fallback: bool,
+    notify: Notify,
+    world: World = ALONE,
+    again: bool = False,
 ) -> Training:
     """Load the data, make the run's folder and return the training, ready to begin.
 
@@ -33,28 +40,44 @@ def start_run(
         device: where the networks train.
         fallback: whether the embedded digits may stand in for an MNIST that cannot be had.
         notify: told, in a line each, what the user should know of the data.
+        world: the processes of the run; the leading one makes the folder.
+        again: whether the folder may exist already, from an attempt that ended without a
+            checkpoint.
 
     Raises:
         BadInput: the data cannot be read or the name cannot be used.
         CheckFailed: a data file has not the SHA-256 that it must have.
         OutOfResources: the disk is full.
     """
-    run = new_run(name) if name is not None else None
-    data = _load(config, fallback, notify)
+    run = None
+    if name is not None:
+        run = new_run(name) if world.leads and not again else Run(RUNS / name)
+    data = _load(config, fallback, notify, world)
     if run is None:
         moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-        run = new_run(re.sub(r"[^\w.-]+", "-", f"{data.name}-{config.recipe}-{moment}").strip("-."))
+        plain = re.sub(r"[^\w.-]+", "-", f"{data.name}-{config.recipe}-{moment}").strip("-.")
+        run = new_run(plain) if world.leads else Run(RUNS / plain)
     if data.note:  # the run is one on the digits from now on, whatever can be downloaded later
         config = replace(config, data=data.name)
-    config = replace(config, precision=resolve_precision(config.precision, device))
+    config = replace(config, precision=_agreed_precision(config.precision, device, world))
     state = new_state(config, device)
-    run.create()
-    run.write_config(to_dict(config))
-    return Training(state, data, config, run)
+    if world.leads:
+        if again and run.folder.exists():
+            run.rewind_metrics(0)
+        else:
+            run.create()
+        run.write_config(to_dict(config))
+    world.take_from_leader(vector.data for vector in state.vectors.values())
+    return Training(state, data, config, run, world)
 
 
 def resume_run(
-    run: Run, checkpoint: Checkpoint, config: TrainConfig, device: torch.device, notify: Notify
+    run: Run,
+    checkpoint: Checkpoint,
+    config: TrainConfig,
+    device: torch.device,
+    notify: Notify,
+    world: World = ALONE,
 ) -> Training:
     """Return the training of ``run`` as its checkpoint left it.
 
@@ -64,7 +87,7 @@ def resume_run(
         BadInput: the run is finished, or its data is not what it was.
     """
     card = checkpoint.card
-    data = replace(_load(config, False, notify), note=card.data_note)
+    data = replace(_load(config, False, notify, world), note=card.data_note)
     if data.fingerprint != card.data_fingerprint:
         raise BadInput(
             f"the data is not what {run.name} began with: {len(data.images):,} images of "
@@ -73,23 +96,42 @@ def resume_run(
         )
     state = new_state(config, device)
     restore_state(state, checkpoint.tensors, checkpoint.step)
-    training = Training(state, data, config, run)
+    training = Training(state, data, config, run, world)
     if state.step >= training.steps * config.epochs:
         raise BadInput(
             f"{run.name} has finished {card.epochs} epochs",
             f"for more: {run.resume_command} --epochs {2 * card.epochs}",
         )
-    run.rewind_metrics(state.step)
-    run.write_config(to_dict(config))
+    if world.leads:
+        run.rewind_metrics(state.step)
+        run.write_config(to_dict(config))
     return training
 
 
-def _load(config: TrainConfig, fallback: bool, notify: Notify) -> ImageData:
-    return load_data(
-        config.data,
-        data_dir=Path(config.data_dir) if config.data_dir else None,
-        img_size=config.model.img_size,
-        channels=config.model.channels,
-        fallback=fallback,
-        notify=notify,
-    )
+def _load(config: TrainConfig, fallback: bool, notify: Notify, world: World) -> ImageData:
+    with world.leader_first():  # what has to be downloaded is downloaded once
+        data = load_data(
+            config.data,
+            data_dir=Path(config.data_dir) if config.data_dir else None,
+            img_size=config.model.img_size,
+            channels=config.model.channels,
+            fallback=fallback,
+            notify=notify,
+        )
+    ours = torch.tensor(list(data.fingerprint.encode()))
+    leaders = ours.clone()
+    world.take_from_leader([leaders])
+    if not torch.equal(ours, leaders):
+        raise BadInput(
+            f"the processes of this run have found different data: '{data.name}' is not what the "
+            "first process has",
+            "give every machine the same --data and --data-dir",
+        )
+    return data
+
+
+def _agreed_precision(name: str, device: torch.device, world: World) -> str:
+    """Return what the leading process settles on."""
+    choice = torch.tensor(list(DTYPES).index(resolve_precision(name, device)))
+    world.take_from_leader([choice])
+    return list(DTYPES)[int(choice)]

@@ -239,3 +239,15 @@ def test_a_terminal_gets_bars(small_data: Path) -> None:
     assert process.wait(60) == 0
     text = shown.decode()
     assert "━" in text and "30/30" in text and "images/s" in text and "D(G(z))" in text
+
+
+def test_a_run_that_torchrun_may_restart_needs_a_name(
+    ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "1")
+    outcome = ganctl("train", "--data", "digits", "--epochs", 1)
+    assert outcome.code == 3
+    assert "torchrun may start this run again" in outcome.err
+    assert "--name NAME" in outcome.err
+    assert not (tmp_path / "checkpoints").exists()

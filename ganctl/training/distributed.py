@@ -1,0 +1,146 @@
+"""One run over several processes, started by torchrun, on torch's own process groups.
+
+Every process holds both networks and all images. The batches and latents are those of a single
+process; each takes its slice of them, and the gradients are averaged before anyone moves, which is
+what DistributedDataParallel does with a network of one bucket. So the weights are equal everywhere,
+and a checkpoint of one number of processes serves any other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ganctl.errors import BadInput, OutOfResources
+
+TIMEOUT = timedelta(minutes=10)
+"""How long a process waits for another that lives but does not answer."""
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those of the run; a single one unless torchrun started it."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether this is the process that shows, writes and saves."""
+        return self.rank == 0
+
+    def share(self, batch: Tensor) -> Tensor:
+        """Return this process's rows of a batch (B, …): equal slices, B mod size rows unused.
+
+        A batch too small for BatchNorm to see two rows in every slice is everyone's whole batch.
+        """
+        rows = len(batch) // self.size
+        return batch if rows < 2 else batch[self.rank * rows : (self.rank + 1) * rows]
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Replace each tensor by its mean over all processes.
+
+        Raises:
+            OutOfResources: another process is gone.
+        """
+        if self.size > 1:
+            with _lost_connections():
+                for tensor in tensors:
+                    dist.all_reduce(tensor)
+                    tensor.div_(self.size)
+
+    def take_from_leader(self, tensors: Iterable[Tensor]) -> None:
+        """Replace each tensor by that of the leading process; errors as of `average`."""
+        if self.size > 1:
+            with _lost_connections():
+                for tensor in tensors:
+                    dist.broadcast(tensor, src=0)
+
+    def any(self, here: bool, device: torch.device) -> bool:
+        """Tell whether any process says so, the same answer to all; errors as of `average`."""
+        if self.size == 1:
+            return here
+        votes = torch.tensor(float(here), device=device)
+        self.average([votes])
+        return bool(votes > 0)
+
+    @contextmanager
+    def leader_first(self) -> Iterator[None]:
+        """Let the leading process through the block before the others; errors as of `average`."""
+        nothing = [torch.zeros(1)]
+        if not self.leads:
+            self.average(nothing)  # which waits for the others
+        yield
+        if self.leads:
+            self.average(nothing)
+
+
+ALONE = World()
+
+
+def is_restart() -> bool:
+    """Tell whether torchrun has started this run again after a failure."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
+def may_restart() -> bool:
+    """Tell whether torchrun would start this run again after a failure."""
+    return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
+
+
+def local_rank() -> int:
+    """Return this process's number among those of the run on this machine."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def local_size() -> int:
+    """Return how many processes of the run are on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+@contextmanager
+def joined(device: torch.device, batch_size: int) -> Iterator[World]:
+    """Meet the other processes that torchrun started, if it did; part from them at the end.
+
+    Args:
+        device: where the networks train: nccl connects CUDA devices, gloo everything else.
+        batch_size: over all processes.
+
+    Raises:
+        BadInput: the processes cannot share the batch.
+        OutOfResources: the others cannot be reached.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield ALONE
+        return
+    if batch_size % size or batch_size < 2 * size:
+        raise BadInput(
+            f"{size} processes cannot share a batch of {batch_size}",
+            f"--batch-size: a multiple of {size}, at least {2 * size}",
+        )
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    with _lost_connections():
+        dist.init_process_group(backend, timeout=TIMEOUT)
+    try:
+        yield World(dist.get_rank(), size)
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def _lost_connections() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # gloo and nccl have no class of their own for it
+        raise OutOfResources(
+            "another process of this run is gone, or cannot be reached",
+            "look for its own error (--debug shows this one's), then go on with --resume",
+        ) from error

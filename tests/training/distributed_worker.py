@@ -1,0 +1,96 @@
+"""Run by torchrun in each of two processes: measures, and leaves what it saw as JSON.
+
+Usage: distributed_worker.py FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ganctl.config import train_config
+from ganctl.training.distributed import World, joined
+from ganctl.training.losses import discriminator_loss, generator_loss
+from ganctl.training.state import TrainState, new_state
+from ganctl.training.step import add_gradient_penalty, adversarial_step
+
+CPU = torch.device("cpu")
+
+
+def gradients(state: TrainState) -> list[Tensor]:
+    return [vector.grad for vector in state.vectors.values() if vector.grad is not None]
+
+
+def shared_step(world: World, state: TrainState, real: Tensor, z: Tensor) -> Tensor:
+    adversarial_step(state.generator, state.discriminator, world.share(real), world.share(z))
+    add_gradient_penalty(state.discriminator, world.share(real), 1.6)
+    world.average(gradients(state))
+    return torch.cat(gradients(state))
+
+
+def single_step(state: TrainState, real: Tensor, z: Tensor) -> Tensor:
+    adversarial_step(state.generator, state.discriminator, real, z)
+    add_gradient_penalty(state.discriminator, real, 1.6)
+    return torch.cat(gradients(state))
+
+
+def ddp_step(world: World, real: Tensor, z: Tensor) -> Tensor:
+    """Return the discriminator's gradient as torch's own DistributedDataParallel reckons it."""
+    state = state_without_average()
+    generator: nn.Module = DistributedDataParallel(state.generator, broadcast_buffers=False)
+    discriminator: nn.Module = DistributedDataParallel(state.discriminator)
+    fake, real = generator(world.share(z)), world.share(real)
+    logits = discriminator(torch.cat((fake, real)))
+    g_loss = generator_loss(logits[: len(fake)])
+    d_loss = discriminator_loss(logits[len(fake) :], logits[: len(fake)])
+    torch.autograd.backward(g_loss, inputs=list(state.generator.parameters()), retain_graph=True)
+    torch.autograd.backward(d_loss, inputs=list(state.discriminator.parameters()))
+    players = [*state.generator.parameters(), *state.discriminator.parameters()]
+    return torch.cat([p.grad.flatten() for p in players if p.grad is not None])
+
+
+def state_without_average() -> TrainState:
+    return new_state(train_config("classic", {}, precision="fp32"), CPU)
+
+
+def relative(ours: Tensor, theirs: Tensor) -> float:
+    return float((ours - theirs).norm() / theirs.norm())
+
+
+def measure(world: World) -> dict[str, Any]:
+    torch.manual_seed(5)
+    real, z = torch.rand(16, 1, 28, 28) * 2 - 1, torch.randn(16, 100)
+
+    def frozen() -> TrainState:
+        """A state whose BatchNorm does not look at the batch, so that no row sees another."""
+        state = state_without_average()
+        state.generator.eval()
+        return state
+
+    shared, single = shared_step(world, frozen(), real, z), single_step(frozen(), real, z)
+    ours = state_without_average()
+    adversarial_step(ours.generator, ours.discriminator, world.share(real), world.share(z))
+    world.average(gradients(ours))
+    tensor = torch.full((3,), float(world.rank))
+    world.take_from_leader([tensor])
+    return {
+        "joint": relative(shared, single),
+        "alone": relative(single_step(frozen(), world.share(real), world.share(z)), single),
+        "ddp": relative(torch.cat(gradients(ours)), ddp_step(world, real, z)),
+        "any": [world.any(world.rank == 1, CPU), world.any(False, CPU)],
+        "leaders": tensor.tolist(),
+        "backend": dist.get_backend(),
+    }
+
+
+if __name__ == "__main__":
+    with joined(CPU, 16) as joined_world:
+        seen = measure(joined_world)
+        Path(sys.argv[1], f"{joined_world.rank}.json").write_text(json.dumps(seen))

@@ -1,0 +1,151 @@
+"""Two processes on this machine, started by torchrun as a user would start them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganctl.errors import BadInput
+from ganctl.training.checkpoint import load_checkpoint
+from ganctl.training.distributed import ALONE, World, joined
+
+WORKER = Path(__file__).with_name("distributed_worker.py")
+SECONDS = 120
+
+
+def torchrun(*arguments: object, cwd: Path, restarts: int = 0) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", "--max-restarts", str(restarts)]
+    return subprocess.Popen(
+        [*command, *map(str, arguments)],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+def train(small_data: Path, *options: object) -> list[object]:
+    return ["-m", "ganctl", "train", "--data", small_data, "--name", "two", *options]
+
+
+def epochs_of(folder: Path) -> list[int]:
+    metrics = folder / "checkpoints" / "two" / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True) if metrics.exists() else []
+    return [json.loads(line)["epoch"] for line in lines if line.endswith("\n")]
+
+
+def wait_for_epoch(epoch: int, folder: Path) -> None:
+    end = time.monotonic() + SECONDS
+    while len(epochs_of(folder)) < epoch:
+        assert time.monotonic() < end, "no progress"
+        time.sleep(0.05)
+
+
+def kill_rank(rank: int, launcher: int) -> None:
+    """Kill the process of that rank, a child of ``launcher``, without a word."""
+    for children in Path(f"/proc/{launcher}/task").glob("*/children"):
+        for child in children.read_text().split():
+            if f"\0RANK={rank}\0" in "\0" + Path(f"/proc/{child}/environ").read_text():
+                os.kill(int(child), signal.SIGKILL)
+                return
+    raise AssertionError("there is no such process")
+
+
+def test_each_process_takes_its_slice_of_the_batch() -> None:
+    batch = torch.arange(8)
+    shares = [World(rank, 2).share(batch).tolist() for rank in (0, 1)]
+    assert shares == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert ALONE.share(batch) is batch or torch.equal(ALONE.share(batch), batch)
+
+
+@pytest.mark.parametrize(("rows", "each"), [(9, 4), (5, 2), (4, 2), (3, 3), (2, 2)])
+def test_a_batch_that_does_not_divide(rows: int, each: int) -> None:
+    """What is left over is unused; a batch too small to share is taken whole by everyone."""
+    for rank in (0, 1):
+        assert len(World(rank, 2).share(torch.arange(rows))) == each
+
+
+@pytest.mark.parametrize(("size", "batch_size"), [("3", 64), ("32", 32)])
+def test_a_batch_that_cannot_be_shared_is_refused(
+    size: str, batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", size)
+    with (
+        pytest.raises(BadInput, match=f"{size} processes cannot share a batch of {batch_size}"),
+        joined(torch.device("cpu"), batch_size),
+    ):
+        pass
+
+
+def test_gradients_are_those_of_one_process_and_of_ddp(tmp_path: Path) -> None:
+    process = torchrun(WORKER, tmp_path, cwd=tmp_path)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    seen = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+    for rank in (0, 1):
+        assert seen[rank]["joint"] < 1e-5 < 0.1 < seen[rank]["alone"]
+        assert seen[rank]["ddp"] < 1e-5
+        assert seen[rank]["any"] == [True, False]
+        assert seen[rank]["leaders"] == [0, 0, 0]
+        assert seen[rank]["backend"] == "gloo"
+
+
+def test_two_processes_train_one_run_and_one_process_goes_on(
+    small_data: Path, tmp_path: Path
+) -> None:
+    process = torchrun(*train(small_data, "--epochs", 2), cwd=tmp_path)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    assert out.count("trained 2 epochs") == 1
+    assert err.count("note: 2 processes, 32 images of each batch of 64") == 1
+    assert err.count("epoch 2/2") == 1
+    assert epochs_of(tmp_path) == [1, 2]
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 1
+
+    alone = [sys.executable, *map(str, train(small_data, "--resume", "--epochs", 3))]
+    done = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    process = torchrun(*train(small_data, "--resume", "--epochs", 4), cwd=tmp_path)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    assert epochs_of(tmp_path) == [1, 2, 3, 4]
+
+
+def test_a_dead_process_ends_the_run_with_an_error(small_data: Path, tmp_path: Path) -> None:
+    options = ("--epochs", 10**6, "--checkpoint-every", 1, "--sample-every", 0)
+    process = torchrun(*train(small_data, *options), cwd=tmp_path)
+    try:
+        wait_for_epoch(2, tmp_path)
+        kill_rank(1, process.pid)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode != 0
+    checkpoint = load_checkpoint(tmp_path / "checkpoints" / "two" / "last.safetensors")
+    assert checkpoint.step % 4 == 0
+
+
+def test_torchrun_brings_a_run_back_from_its_last_checkpoint(
+    small_data: Path, tmp_path: Path
+) -> None:
+    options = ("--epochs", 40, "--checkpoint-every", 3, "--sample-every", 0)
+    process = torchrun(*train(small_data, *options), cwd=tmp_path, restarts=1)
+    try:
+        wait_for_epoch(5, tmp_path)
+        kill_rank(1, process.pid)
+        out, err = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert "going on with two after step" in err
+    assert epochs_of(tmp_path) == list(range(1, 41))
