@@ -87,7 +87,7 @@ def bench_infer(
     torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory(prefix="ganctl-bench-") as temporary:
         folder = Path(temporary)
-        path = model.resolve() if model else folder / "fresh.onnx"
+        path = model or folder / "fresh.onnx"
         if model is None:
             notify("exporting a fresh generator")
             write_fresh_model(path)
@@ -102,7 +102,7 @@ def bench_infer(
             out: partial(
                 process_seconds,
                 COMMAND,
-                ["infer", str(path), out, "-n", str(count), "--threads", str(threads)],
+                ["infer", str(path.resolve()), out, "-n", str(count), "--threads", str(threads)],
                 folder,
             )
             for out in ("out.npy", "out.png")

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 bench = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
-    no_args_is_help=True,
     help="Measure ganctl against what one would type without it.\n\n"
     "Each pair is measured in strict alternation; every figure is a median, with the lowest and "
     "the highest round in brackets.\n\n"

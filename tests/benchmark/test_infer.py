@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganctl.benchmark import infer
+from ganctl.benchmark.infer import bench_infer
+from ganctl.benchmark.model import same_network, write_fresh_model
+from ganctl.benchmark.timing import Spread
+from ganctl.errors import BadInput
+from ganctl.inference.generator import load_onnx
+from ganctl.latents import latents
+from ganctl.training.generate import as_function
+
+
+def test_a_fresh_model_is_the_network_that_torch_rebuilds(tmp_path: Path) -> None:
+    write_fresh_model(tmp_path / "fresh.onnx")
+    z = latents(0, 0, 3, 100)
+    drawn = load_onnx(tmp_path / "fresh.onnx")(z)
+    np.testing.assert_allclose(
+        as_function(same_network(tmp_path / "fresh.onnx"))(z), drawn, atol=1e-5
+    )
+
+
+def test_a_model_without_a_card_cannot_be_rebuilt(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganctl.inference.generator.CARD_KEY", "another.card")
+    with pytest.raises(BadInput, match="has no model card"):
+        same_network(workplace / "small.onnx")
+
+
+def test_rates_are_images_by_the_clock(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock goes on by a second whenever it is asked; a command is said to take half of one."""
+    monkeypatch.setattr(infer, "process_seconds", lambda *_: 0.5)
+    ticks = count()
+    model = workplace / "small.onnx"
+    result = bench_infer(
+        model,
+        [2, 8],
+        rounds=3,
+        count=50,
+        threads=1,
+        notify=lambda _: None,
+        clock=lambda: float(next(ticks)),
+    )
+    assert [(each.batch, each.onnx, each.torch) for each in result.batches] == [
+        (batch, Spread(batch, batch, batch), Spread(batch, batch, batch)) for batch in (2, 8)
+    ]
+    assert {each.over_torch for each in result.batches} == {Spread(1, 1, 1)}
+    assert result.npy == result.png == Spread(100, 100, 100)
+    assert result.png_share == Spread(1, 1, 1)
+    assert (result.model, result.threads, result.count) == ("small.onnx", 1, 50)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganctl.benchmark.processes import COMMAND, process_seconds
+from ganctl.benchmark.start import BARE_DRAW, ONE_STEP, check_same_picture
+from ganctl.errors import CheckFailed
+
+
+def test_the_bare_script_draws_ganctls_picture(workplace: Path) -> None:
+    model = str(workplace / "small.onnx")
+    process_seconds(BARE_DRAW, [model, "bare.png"], workplace)
+    process_seconds(COMMAND, ["infer", model, "ours.png", "-n", "64"], workplace)
+    check_same_picture(workplace / "ours.png", workplace / "bare.png")
+
+
+def test_other_pictures_are_noticed(tmp_path: Path) -> None:
+    levels = np.full((4, 4), 100, np.uint8)
+    for name, picture in (
+        ("one", levels),
+        ("rounded", levels + 1),
+        ("other", levels + 2),
+        ("smaller", levels[1:]),
+    ):
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    check_same_picture(tmp_path / "one.png", tmp_path / "rounded.png")
+    for name in ("other", "smaller"):
+        with pytest.raises(CheckFailed, match="different pictures"):
+            check_same_picture(tmp_path / "one.png", tmp_path / f"{name}.png")
+
+
+def test_training_leaves_after_its_first_step(small_data: Path, tmp_path: Path) -> None:
+    """It leaves at the second question, within the first epoch, so it saves nothing."""
+    arguments = ["train", "--data", str(small_data), "--epochs", "1", "--name", "run"]
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_STEP, *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    left = sorted(path.name for path in (tmp_path / "checkpoints" / "run").iterdir())
+    assert left == ["config.json", "samples"]
+
+
+def test_training_that_ends_before_is_no_measurement(small_data: Path, tmp_path: Path) -> None:
+    arguments = ["--data", str(small_data), "--batch-size", "200", "--epochs", "1", "--name", "run"]
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_STEP, "train", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "the training ended before its second step"
