@@ -17,6 +17,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from ganctl.errors import BadInput, OutOfResources
 
@@ -87,7 +88,11 @@ ALONE = World()
 
 def is_restart() -> bool:
     """Tell whether torchrun has started this run again after a failure."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return _restarts() > 0
+
+
+def _restarts() -> int:
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
 def may_restart() -> bool:
@@ -128,9 +133,17 @@ def joined(device: torch.device, batch_size: int) -> Iterator[World]:
         )
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with _lost_connections():
-        dist.init_process_group(backend, timeout=TIMEOUT)
+        store, rank, _ = next(rendezvous("env://", timeout=TIMEOUT))
+        if local_size() == size:
+            # torchrun keeps one store over all restarts, where the addresses of the dead still lie
+            # (torch 2.14). Machines count their restarts apart, so on several only
+            # TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 helps.
+            store = dist.PrefixStore(  # type: ignore[attr-defined]
+                f"attempt {_restarts()}", store
+            )
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
     try:
-        yield World(dist.get_rank(), size)
+        yield World(rank, size)
     finally:
         dist.destroy_process_group()
 
