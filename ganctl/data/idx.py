@@ -97,7 +97,7 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uin
         CheckFailed: it has another digest.
     """
     try:
-        content = path.read_bytes()
+        content: bytes | memoryview = memoryview(np.fromfile(path, np.uint8))
     except OSError as error:
         raise BadInput(f"cannot read {path}: {explain(error)}", REPLACE) from error
     if sha256 and (found := hashlib.sha256(content).hexdigest()) != sha256:
@@ -110,8 +110,8 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uin
     return parse_idx(content, ndim, str(path))
 
 
-def parse_idx(content: bytes, ndim: int, name: str) -> NDArray[np.uint8]:
-    """Return the array that ``content`` holds, as a read-only view of it.
+def parse_idx(content: bytes | memoryview, ndim: int, name: str) -> NDArray[np.uint8]:
+    """Return the array that ``content`` holds, as a view of it.
 
     Args:
         content: a whole idx file, unpacked.
@@ -124,7 +124,7 @@ def parse_idx(content: bytes, ndim: int, name: str) -> NDArray[np.uint8]:
     magic = bytes([0, 0, 8, ndim])
     if content[:4] != magic:
         raise BadInput(
-            f"{name}: starts with {content[:4].hex(' ') or 'nothing'}, expected {magic.hex(' ')}",
+            f"{name}: starts with {bytes(content[:4]).hex(' ') or 'nothing'}, expected {magic.hex(' ')}",
             REPLACE,
         )
     start = 4 + 4 * ndim

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
 
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
+from ganctl.training.adam import Adam
 from ganctl.training.ema import recompute_statistics, update_average
 from ganctl.training.flat import flatten, unflatten
 from ganctl.training.networks import Discriminator, Generator, seeded_networks
@@ -64,8 +64,7 @@ def state_of(
     }
     average = copy.deepcopy(generator).eval() if config.ema_decay else None
     vectors = {name: flatten(network) for name, network in networks.items()}
-    betas = (config.b1, config.b2)
-    adam = Adam(vectors.values(), lr=config.lr, betas=betas, fused=True)
+    adam = Adam(vectors.values(), config.lr, (config.b1, config.b2))
     if average is not None:
         vectors["generator_ema"] = flatten(average)
     return TrainState(
@@ -101,9 +100,8 @@ def state_tensors(state: TrainState) -> dict[str, Tensor]:
     }
     for name, network in _networks(state).items():
         tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
-    for name, network in _players(state).items():
-        slots = state.adam.state.get(state.vectors[name], {})
-        for key, value in slots.items():
+    for (name, network), moments in zip(_players(state).items(), state.adam.moments, strict=True):
+        for key, value in moments.items():
             count = len(list(network.parameters()))
             pieces = [value] * count if key == "step" else unflatten(network, value)
             tensors |= {f"{name}_adam.{index}.{key}": piece for index, piece in enumerate(pieces)}
@@ -122,12 +120,10 @@ def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -
     try:
         for name, network in _networks(state).items():
             network.load_state_dict(under(name, tensors))
-        moments = {
-            index: _moments(network, under(f"{name}_adam", tensors))
-            for index, (name, network) in enumerate(_players(state).items())
-        }
-        groups = state.adam.state_dict()["param_groups"]
-        state.adam.load_state_dict({"state": moments if step else {}, "param_groups": groups})
+        for (name, network), moments in zip(
+            _players(state).items(), state.adam.moments, strict=True
+        ):
+            _restore_moments(moments, network, under(f"{name}_adam", tensors))
         state.epoch_totals.copy_(tensors["epoch_totals"])
         rng_state = tensors["latent_rng"]
     except (RuntimeError, KeyError, ValueError) as error:
@@ -141,16 +137,17 @@ def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -
     state.step = step
 
 
-def _moments(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return Adam's moments of ``network``'s vector out of those of its parameters."""
+def _restore_moments(
+    moments: Mapping[str, Tensor], network: nn.Module, tensors: Mapping[str, Tensor]
+) -> None:
+    """Fill Adam's moments of ``network``'s vector with those of its parameters."""
     parameters = list(network.parameters())
-    moments = {"step": tensors["0.step"]}
+    moments["step"].copy_(tensors["0.step"])
     for key in ("exp_avg", "exp_avg_sq"):
         pieces = [tensors[f"{index}.{key}"] for index in range(len(parameters))]
         if [piece.shape for piece in pieces] != [parameter.shape for parameter in parameters]:
             raise ValueError(f"{key} has other shapes than the parameters")
-        moments[key] = torch.cat([piece.flatten() for piece in pieces])
-    return moments
+        moments[key].copy_(torch.cat([piece.flatten() for piece in pieces]))
 
 
 def _networks(state: TrainState) -> dict[str, nn.Module]:

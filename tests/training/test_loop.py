@@ -181,8 +181,7 @@ def test_a_weight_that_is_not_finite_is_never_drawn_nor_saved(small_data: Path) 
     training = start_run(config(small_data, epochs=1, sample_every=1), "sick", CPU, True, ignore)
     assert not training.train(ignore, after(3))
     before = training.run.checkpoint.read_bytes()
-    for group in training.state.adam.param_groups:
-        group["lr"] = float("inf")
+    training.state.adam.lr = float("inf")
     with pytest.raises(CheckFailed, match="a weight is not finite") as caught:
         training.train(ignore, never)
     assert str(training.run.checkpoint) in caught.value.hint
@@ -215,8 +214,7 @@ def test_a_divergence_leaves_the_last_good_checkpoint(small_data: Path) -> None:
     checkpoint = load_checkpoint(good.checkpoint)
     longer = replace(checkpoint.config, epochs=3)
     training = resume_run(good, checkpoint, longer, CPU, ignore)
-    for group in training.state.adam.param_groups:
-        group["lr"] = 1e30
+    training.state.adam.lr = 1e30
     with pytest.raises(CheckFailed, match="diverged") as caught:
         training.train(ignore, never)
     assert str(good.checkpoint) in caught.value.hint
