@@ -97,7 +97,7 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uin
         CheckFailed: it has another digest.
     """
     try:
-        content: bytes | memoryview = memoryview(np.fromfile(path, np.uint8))
+        content: bytes | memoryview = np.fromfile(path, np.uint8).data
     except OSError as error:
         raise BadInput(f"cannot read {path}: {explain(error)}", REPLACE) from error
     if sha256 and (found := hashlib.sha256(content).hexdigest()) != sha256:
@@ -122,20 +122,21 @@ def parse_idx(content: bytes | memoryview, ndim: int, name: str) -> NDArray[np.u
         BadInput: the magic bytes, the header or the length is wrong.
     """
     magic = bytes([0, 0, 8, ndim])
-    if content[:4] != magic:
+    start = bytes(content[:4])
+    if start != magic:
         raise BadInput(
-            f"{name}: starts with {bytes(content[:4]).hex(' ') or 'nothing'}, expected {magic.hex(' ')}",
+            f"{name}: starts with {start.hex(' ') or 'nothing'}, expected {magic.hex(' ')}",
             REPLACE,
         )
-    start = 4 + 4 * ndim
-    if len(content) < start:
-        raise BadInput(f"{name}: {len(content)} bytes, expected a header of {start}", REPLACE)
-    shape = struct.unpack(f">{ndim}I", content[4:start])
-    expected = start + math.prod(shape)
+    header = 4 + 4 * ndim
+    if len(content) < header:
+        raise BadInput(f"{name}: {len(content)} bytes, expected a header of {header}", REPLACE)
+    shape = struct.unpack(f">{ndim}I", content[4:header])
+    expected = header + math.prod(shape)
     if len(content) != expected:
         raise BadInput(
             f"{name}: {len(content):,} bytes, expected {expected:,} "
             f"for {' × '.join(map(str, shape))}",
             REPLACE,
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

@@ -25,11 +25,14 @@ def test_scaling_equals_torchvision(size: int) -> None:
     assert difference.max() <= 1 / 255 + 1e-6
 
 
-def test_the_right_size_is_left_alone_and_copied() -> None:
+@pytest.mark.parametrize("writeable", [True, False])
+def test_the_right_size_is_left_alone_and_copied_only_to_be_writeable(writeable: bool) -> None:
     images, _ = small_set()
+    images.flags.writeable = writeable
     same = fit_all(images, 28, 1)
     assert np.array_equal(same[:, 0], images)
-    assert not np.shares_memory(same, images)
+    assert same.flags.writeable
+    assert np.shares_memory(same, images) is writeable
 
 
 def test_grey_is_repeated_in_three_channels() -> None:
