@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganctl import __version__
+from ganctl.machine import usable_cores
 
 BUSY_LOAD = 0.5
 """The 1-minute load average, for each core, above which others are at work."""
@@ -30,13 +31,13 @@ class Machine:
 
 def describe_machine(packages: Sequence[str]) -> Machine:
     """Return this machine, and the versions of ganctl and of those ``packages`` that are there."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = usable_cores()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return Machine(
         cpu=cpu_name(),
-        cores=cores or 1,
+        cores=cores,
         load=load,
-        busy=load is not None and load > BUSY_LOAD * (cores or 1),
+        busy=load is not None and load > BUSY_LOAD * cores,
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         versions={"ganctl": __version__}

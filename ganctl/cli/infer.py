@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -52,8 +51,9 @@ def infer(
     from ganctl.drawing import draw_to
     from ganctl.images import check_output
     from ganctl.inference.generator import load_onnx
+    from ganctl.machine import usable_cores
 
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     if threads > cores:
         screen.note(f"{threads} threads would wait for each other on {cores} cores: using {cores}")
     generator = load_onnx(model, min(threads, cores), provider)

@@ -8,6 +8,7 @@ import re
 import torch
 
 from ganctl.errors import BadInput
+from ganctl.machine import usable_cores
 
 
 def resolve_device(name: str, number: int = 0) -> torch.device:
@@ -51,16 +52,15 @@ def use_threads(asked: int, processes: int) -> list[str]:
     Returns:
         A line for each doubt about whether the machine has room for them.
     """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    cores = usable_cores()
     if asked:
         torch.set_num_threads(asked)
     elif processes > 1:  # torchrun has set one for each
         torch.set_num_threads(max(1, cores // processes))
     threads, busy = torch.get_num_threads() * processes, _busy_cores()
     if threads > cores:
-        return [f"{threads} threads on {cores} cores will wait for each other: --threads {cores}"]
+        fitting = max(1, cores // processes)
+        return [f"{threads} threads on {cores} cores will wait for each other: --threads {fitting}"]
     if threads > 1 and busy + threads >= cores + 1:
         return [
             f"other programs keep {busy:.0f} of {cores} cores busy; threads that wait for each "

@@ -92,7 +92,8 @@ class Training:
             CheckFailed: a loss or a weight is no finite number; the last good checkpoint stays.
             BadInput, OutOfResources: the run's folder cannot be written.
         """
-        images = torch.from_numpy(self.data.images).flatten(1).to(self.state.device)
+        device = self.state.device
+        images = place(torch.from_numpy(self.data.images).flatten(1), device)
         count, batch_size = len(images), self.config.batch_size
         while self.state.step < self.steps * self.config.epochs:
             epoch, done = divmod(self.state.step, self.steps)
@@ -105,8 +106,9 @@ class Training:
                     return False
                 if clock.images and clock.is_due():
                     report(self._progress(epoch, clock))
-                mine = self.world.share(indices).to(self.state.device)
-                self._step(scale(images.index_select(0, mine)), self._latents(len(indices)))
+                mine = self.world.share(indices).to(images.device)
+                real = scale(images.index_select(0, mine).to(device))
+                self._step(real, self._latents(len(indices)))
                 clock.images += len(indices)
             progress = self._progress(epoch, clock)
             self._finish_epoch(progress, clock.seconds())
@@ -210,6 +212,13 @@ def epoch_batches(seed: int, epoch: int, count: int, batch_size: int) -> tuple[T
     """Return each step's image indices: a new order every epoch, a pure function of the seed."""
     order = random_generator(seed, Stream.ORDER, epoch).permutation(count)
     return torch.split(torch.from_numpy(order), batch_size)[: epoch_steps(count, batch_size)]
+
+
+def place(images: Tensor, device: torch.device) -> Tensor:
+    """Return ``images`` on ``device``, or as they are where they would fill half of its memory."""
+    if device.type == "cuda" and images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return images
+    return images.to(device)
 
 
 def scale(images: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ganctl.data import ImageData, load_data
 from ganctl.errors import CheckFailed
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.ema import recompute_statistics
-from ganctl.training.loop import Progress, epoch_batches, epoch_steps, scale
+from ganctl.training.loop import Progress, epoch_batches, epoch_steps, place, scale
 from ganctl.training.networks import Generator
 from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
@@ -227,6 +227,13 @@ def test_progress_is_reported_at_each_epochs_end(small_data: Path) -> None:
     assert training.train(seen.append, never)
     ends = [progress for progress in seen if progress.step == progress.steps]
     assert [(p.epoch, p.epochs, p.step) for p in ends] == [(1, 3, 4), (2, 3, 4), (3, 3, 4)]
+
+
+def test_images_that_would_fill_a_gpu_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.zeros(1000, 784, dtype=torch.uint8)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2 * 784_000 - 1, 10**9))
+    assert place(images, torch.device("cuda")) is images
+    assert torch.equal(place(images, CPU), images)
 
 
 def test_colour_pictures_of_64_pixels_train(tmp_path: Path) -> None:

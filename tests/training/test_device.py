@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from ganctl.errors import BadInput
+from ganctl.training import device
+from ganctl.training.device import resolve_device, use_threads
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A quiet machine of two cores; torch's own number of threads comes back afterwards."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(device, "usable_cores", lambda: 2)
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.1, 0.1))
+    yield monkeypatch
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(
+    ("asked", "processes", "used"), [(2, 1, 2), (1, 2, 1), (0, 2, 1), (0, 4, 1)]
+)
+def test_the_cores_are_shared_by_the_processes(
+    asked: int, processes: int, used: int, two_cores: pytest.MonkeyPatch
+) -> None:
+    use_threads(asked, processes)
+    assert torch.get_num_threads() == used
+
+
+def test_without_a_wish_torchs_own_number_stays(two_cores: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(2)
+    assert use_threads(0, 1) == []
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(("asked", "processes"), [(3, 1), (2, 2)])
+def test_more_threads_than_cores_are_doubted(
+    asked: int, processes: int, two_cores: pytest.MonkeyPatch
+) -> None:
+    (doubt,) = use_threads(asked, processes)
+    assert f"{asked * processes} threads on 2 cores" in doubt
+    assert doubt.endswith(f"--threads {max(1, 2 // processes)}")
+
+
+@pytest.mark.parametrize(
+    ("threads", "load", "doubted"), [(2, 1.2, True), (2, 0.6, False), (1, 3, False)]
+)
+def test_a_busy_machine_is_doubted(
+    threads: int, load: float, doubted: bool, two_cores: pytest.MonkeyPatch
+) -> None:
+    """One thread waits for nobody."""
+    two_cores.setattr(os, "getloadavg", lambda: (load, 0, 0))
+    doubts = use_threads(threads, 1)
+    assert bool(doubts) is doubted
+    assert all("--threads 1" in doubt for doubt in doubts)
+
+
+def test_each_process_of_a_machine_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert [str(resolve_device("auto", number)) for number in (1, 3)] == ["cuda:1", "cuda:3"]
+    assert str(resolve_device("cuda:2", 1)) == "cuda:2"
+    assert str(resolve_device("cpu", 1)) == "cpu"
+    with pytest.raises(BadInput, match="no device 'cuda:4'"):
+        resolve_device("auto", 4)
