@@ -92,3 +92,9 @@ def test_a_missing_field_is_named() -> None:
     del values["seed"]
     with pytest.raises(BadInput, match="seed"):
         from_dict(TrainConfig, values)
+
+
+def test_a_configuration_from_before_a_field_was_added_says_what_it_meant() -> None:
+    older = to_dict(TrainConfig(precision="fp32"))
+    del older["precision"]
+    assert from_dict(TrainConfig, older) == TrainConfig(precision="fp32")

@@ -53,6 +53,20 @@ def test_every_size_is_an_option(ganctl: Ganctl, small_data: Path) -> None:
     assert (config.recipe, config.ema_decay, config.model.bn_eps) == ("classic", 0, 0.8)
 
 
+def test_the_precision_is_settled_at_the_start_and_kept(ganctl: Ganctl, small_data: Path) -> None:
+    arguments = ["train", "--data", small_data, "--epochs", 1, "--name", "run"]
+    assert ganctl(*arguments, "--precision", "bf16").code == 0
+    assert load_checkpoint(LAST).config.precision == "bf16"
+    assert json.loads(Path("checkpoints/run/config.json").read_text())["precision"] == "bf16"
+    refused = ganctl("train", "--resume", "--epochs", 2, "--precision", "fp32")
+    assert (refused.code, "--precision fp32 contradicts" in refused.err) == (3, True)
+    assert ganctl("train", "--resume", "--epochs", 2, "--precision", "auto").code == 0
+    assert load_checkpoint(LAST).config.precision == "bf16"
+    assert ganctl(*arguments[:-1], "auto").code == 0
+    settled = load_checkpoint(Path("checkpoints/auto/last.safetensors")).config.precision
+    assert settled in ("fp32", "bf16")
+
+
 def test_a_run_without_a_name_gets_one(ganctl: Ganctl, small_data: Path) -> None:
     assert ganctl("train", "--data", small_data, "--epochs", 1).code == 0
     (folder,) = Path("checkpoints").iterdir()
