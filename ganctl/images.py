@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
+import struct
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ganctl.errors import BadInput
 from ganctl.files import atomic_file, check_writable, write_atomic, write_error
@@ -67,12 +66,21 @@ def grid_shape(count: int, cols: int = 0) -> tuple[int, int]:
 def encode_png(pixels: Pixels) -> bytes:
     """Return a picture of (H, W) grey levels or (H, W, 3) colours as the bytes of a PNG file.
 
-    The compressor looks for runs of one value only: less than half the time of its usual search,
-    and no larger a file, for digits on black.
+    Written here rather than by Pillow, which cannot be told to leave the rows unfiltered, as is
+    best for digits on black: it would take most of a grid's time, drawing included. The compressor
+    looks for runs of one value only, for the same reason.
     """
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_type=zlib.Z_RLE)
-    return buffer.getvalue()
+    height, width = pixels.shape[:2]
+    rows = np.zeros((height, 1 + pixels[0].size), np.uint8)  # before each row its filter: none
+    rows[:, 1:] = pixels.reshape(height, -1)
+    deflate = zlib.compressobj(strategy=zlib.Z_RLE)
+    colour_type = 0 if pixels.ndim == 2 else 2
+    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
+    data = deflate.compress(rows.data) + deflate.flush()
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    )
 
 
 def check_output(out: Path) -> None:

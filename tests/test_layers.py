@@ -101,7 +101,7 @@ def run_without(blocked: list[str], arguments: list[str], watched: list[str], cw
 
 
 def test_infer_runs_where_torch_cannot_be_imported(workplace: Path) -> None:
-    loaded = run_without(HEAVY, ["infer", "small.onnx", "drawn.png"], ["rich"], workplace)
+    loaded = run_without(HEAVY, ["infer", "small.onnx", "drawn.png"], ["rich", "PIL"], workplace)
     assert (workplace / "drawn.png").stat().st_size > 1000
     assert loaded == "loaded:"
 
