@@ -29,8 +29,10 @@ from ganctl.training.state import TrainState, average_weights, state_tensors
 from ganctl.training.step import add_gradient_penalty, adversarial_step
 
 REPORT_SECONDS = 0.2
-STOP_EVERY = 10
 SAMPLES = 64
+
+STOP_EVERY = 10
+"""Steps between the questions whether to stop, where several processes must agree on it."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,6 @@ class Training:
             if dtype == torch.float32
             else LowPrecision(state.generator, state.discriminator, dtype).adversarial_step
         )
-
         players = (state.vectors["generator"], state.vectors["discriminator"])
         self._vector_gradients = [vector.grad for vector in players if vector.grad is not None]
 

@@ -81,7 +81,7 @@ def state_of(
 def average_weights(state: TrainState, config: TrainConfig) -> None:
     """Let the average follow the live generator, once every ``ema_every`` steps.
 
-    A pass over all weights at every step would take a tenth of the training time.
+    A pass over all weights at every step would take a twentieth of the training time.
     """
     if state.generator_ema is not None and state.step % config.ema_every == 0:
         decay, updates = config.ema_decay**config.ema_every, state.step // config.ema_every
