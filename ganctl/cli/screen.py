@@ -157,6 +157,7 @@ class _Bars:
             progress.BarColumn(bar_width=20),
             progress.TextColumn("{task.fields[text]}"),
             console=console,  # type: ignore[arg-type]
+            auto_refresh=False,  # its thread would take 4 % of the training
         )
         self._epochs = self.progress.add_task("epoch", total=None, text="starting")
         self._steps = self.progress.add_task("step", total=None, text="")
@@ -175,6 +176,7 @@ class _Bars:
             total=progress.steps,
             text=f"{progress.step}/{progress.steps}  {_figures(progress)}",
         )
+        self.progress.refresh()
 
 
 def _figures(progress: Progress) -> str:

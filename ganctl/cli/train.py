@@ -203,14 +203,15 @@ def train(
     from ganctl.training.distributed import joined, local_rank, local_size
 
     torch_device = resolve_device(device, local_rank())
-    with joined(torch_device, config.batch_size) as world:
+    with joined(torch_device) as world:
         note = screen.note if world.leads else _ignore
         for doubt in use_threads(threads, local_size()):
             note(doubt)
-        if world.size > 1:
-            each = config.batch_size // world.size
-            note(f"{world.size} processes, {each} images of each batch of {config.batch_size}")
         training = _prepared(config, name, resume, _given(ctx), torch_device, fallback, note, world)
+        if world.size > 1:
+            batch_size = training.config.batch_size
+            each = batch_size // world.size
+            note(f"{world.size} processes, {each} images of each batch of {batch_size}")
         _run(training, quiet=not world.leads)
 
 
@@ -230,8 +231,8 @@ def _prepared(
 ) -> Training:
     """Return a new run, or one that goes on: asked to, or started again by torchrun."""
     from ganctl.training.checkpoint import load_checkpoint
-    from ganctl.training.distributed import is_restart, may_restart
-    from ganctl.training.run import find_run, has_checkpoint
+    from ganctl.training.distributed import is_restart, job, may_restart
+    from ganctl.training.run import RUNS, Run, find_run
     from ganctl.training.start import resume_run, start_run
 
     if may_restart() and name is None:
@@ -239,15 +240,19 @@ def _prepared(
             "torchrun may start this run again, and could not find it without a name",
             "--name NAME, or torchrun --max-restarts 0",
         )
-    again = is_restart()
-    if not resume and not (again and name is not None and has_checkpoint(name)):
+    # Started again, the same command goes on with what it began, and with nothing else. The leading
+    # process decides: machines count their restarts apart.
+    begun = is_restart() and name is not None and Run(RUNS / name).is_signed(job())
+    again = world.any(world.leads and begun, device)
+    saved = begun and name is not None and Run(RUNS / name).checkpoint.exists()
+    if not resume and not world.any(world.leads and saved, device):
         return start_run(config, name, device, fallback, note, world, again)
     run = find_run(name)
     checkpoint = load_checkpoint(run.checkpoint)
-    if again:  # the same command, which need not say --resume, and may have fallen back
-        config = dataclasses.replace(checkpoint.config, epochs=config.epochs)
-    else:
+    if resume:
         config = resumed_config(checkpoint.config, config, given)
+    else:  # which may have fallen back to other data than the command names
+        config = checkpoint.config
     training = resume_run(run, checkpoint, config, device, note, world)
     note(f"going on with {run.name} after step {checkpoint.step:,}")
     return training

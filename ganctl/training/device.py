@@ -61,10 +61,10 @@ def use_threads(asked: int, processes: int) -> list[str]:
     if threads > cores:
         fitting = max(1, cores // processes)
         return [f"{threads} threads on {cores} cores will wait for each other: --threads {fitting}"]
-    if threads > 1 and busy + threads >= cores + 1:
+    if torch.get_num_threads() > 1 and busy + threads >= cores + 1:
         return [
-            f"other programs keep {busy:.0f} of {cores} cores busy; threads that wait for each "
-            "other can be many times slower than one: --threads 1"
+            f"{busy:.1f} of {cores} cores were busy in the last minute: if other programs go on, "
+            "threads that wait for each other can be many times slower than one (--threads 1)"
         ]
     return []
 

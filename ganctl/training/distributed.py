@@ -9,6 +9,7 @@ and a checkpoint of one number of processes serves any other.
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,18 @@ class World:
     def leads(self) -> bool:
         """Tell whether this is the process that shows, writes and saves."""
         return self.rank == 0
+
+    def check(self, batch_size: int) -> None:
+        """Refuse a batch, of all processes together, that they cannot share.
+
+        Raises:
+            BadInput: it is no multiple of their number, or too small for BatchNorm.
+        """
+        if self.size > 1 and (batch_size % self.size or batch_size < 2 * self.size):
+            raise BadInput(
+                f"{self.size} processes cannot share a batch of {batch_size}",
+                f"--batch-size: a multiple of {self.size}, at least {2 * self.size}",
+            )
 
     def share(self, batch: Tensor) -> Tensor:
         """Return this process's rows of a batch (B, …): equal slices, B mod size rows unused.
@@ -95,6 +108,11 @@ def _restarts() -> int:
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
+def job() -> str:
+    """Return what tells this torchrun from any other, and is the same over its restarts."""
+    return f"{os.environ.get('TORCHELASTIC_RUN_ID', '')} {platform.node()} {os.getppid()}"
+
+
 def may_restart() -> bool:
     """Tell whether torchrun would start this run again after a failure."""
     return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
@@ -111,29 +129,30 @@ def local_size() -> int:
 
 
 @contextmanager
-def joined(device: torch.device, batch_size: int) -> Iterator[World]:
+def joined(device: torch.device) -> Iterator[World]:
     """Meet the other processes that torchrun started, if it did; part from them at the end.
 
     Args:
         device: where the networks train: nccl connects CUDA devices, gloo everything else.
-        batch_size: over all processes.
 
     Raises:
-        BadInput: the processes cannot share the batch.
+        BadInput: the device cannot take part, or the environment is not torchrun's.
         OutOfResources: the others cannot be reached.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ALONE
         return
-    if batch_size % size or batch_size < 2 * size:
-        raise BadInput(
-            f"{size} processes cannot share a batch of {batch_size}",
-            f"--batch-size: a multiple of {size}, at least {2 * size}",
-        )
+    if device.type == "mps":
+        raise BadInput("mps devices cannot share a run", "--device cpu")
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with _lost_connections():
-        store, rank, _ = next(rendezvous("env://", timeout=TIMEOUT))
+        try:
+            store, rank, _ = next(rendezvous("env://", timeout=TIMEOUT))
+        except ValueError as error:
+            raise BadInput(
+                f"WORLD_SIZE is {size}, but {error}", "start it with torchrun, or unset WORLD_SIZE"
+            ) from error
         if local_size() == size:
             # torchrun keeps one store over all restarts, where the addresses of the dead still lie
             # (torch 2.14). Machines count their restarts apart, so on several only

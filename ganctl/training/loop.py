@@ -28,7 +28,7 @@ from ganctl.training.run import Run
 from ganctl.training.state import TrainState, average_weights, state_tensors
 from ganctl.training.step import add_gradient_penalty, adversarial_step
 
-REPORT_SECONDS = 0.2
+REPORT_SECONDS = 0.5
 SAMPLES = 64
 
 STOP_EVERY = 10

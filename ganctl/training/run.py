@@ -17,6 +17,7 @@ RUNS = Path("checkpoints")
 """Where runs lie, under the folder that the command is started in."""
 
 LAST = "last.safetensors"
+JOB = ".torchrun"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,17 @@ class Run:
         """Write the configuration as config.json; errors as of `ganctl.files`."""
         text = json.dumps(config, indent=2, sort_keys=True) + "\n"
         write_atomic(self.folder / "config.json", text.encode())
+
+    def sign(self, job: str) -> None:
+        """Write who has begun this run, so that a restart tells it from an older one."""
+        write_atomic(self.folder / JOB, job.encode())
+
+    def is_signed(self, job: str) -> bool:
+        """Tell whether this run was begun by ``job``."""
+        try:
+            return (self.folder / JOB).read_bytes() == job.encode()
+        except OSError:
+            return False
 
     def append_metrics(self, figures: Mapping[str, float]) -> None:
         """Add one epoch's figures; errors as of `ganctl.files`."""
@@ -123,11 +135,6 @@ def newest_run() -> Run | None:
         key=lambda run: run.checkpoint.stat().st_mtime_ns,
         default=None,
     )
-
-
-def has_checkpoint(name: str) -> bool:
-    """Tell whether the run of that name has a checkpoint."""
-    return os.path.isfile(Run(RUNS / name).checkpoint)
 
 
 def find_run(name: str | None) -> Run:

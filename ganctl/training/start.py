@@ -14,7 +14,7 @@ from ganctl.config import TrainConfig, to_dict
 from ganctl.data import ImageData, load_data
 from ganctl.errors import BadInput
 from ganctl.training.checkpoint import Checkpoint
-from ganctl.training.distributed import ALONE, World
+from ganctl.training.distributed import ALONE, World, job, may_restart
 from ganctl.training.loop import Training
 from ganctl.training.precision import DTYPES, resolve_precision
 from ganctl.training.run import RUNS, Run, new_run
@@ -49,6 +49,7 @@ def start_run(
         CheckFailed: a data file has not the SHA-256 that it must have.
         OutOfResources: the disk is full.
     """
+    world.check(config.batch_size)
     run = None
     if name is not None:
         run = new_run(name) if world.leads and not again else Run(RUNS / name)
@@ -67,6 +68,8 @@ def start_run(
         else:
             run.create()
         run.write_config(to_dict(config))
+        if may_restart():
+            run.sign(job())
     world.take_from_leader(vector.data for vector in state.vectors.values())
     return Training(state, data, config, run, world)
 
@@ -86,6 +89,7 @@ def resume_run(
     Raises:
         BadInput: the run is finished, or its data is not what it was.
     """
+    world.check(config.batch_size)
     card = checkpoint.card
     data = replace(_load(config, False, notify, world), note=card.data_note)
     if data.fingerprint != card.data_fingerprint:

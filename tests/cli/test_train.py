@@ -265,3 +265,17 @@ def test_a_run_that_torchrun_may_restart_needs_a_name(
     assert "torchrun may start this run again" in outcome.err
     assert "--name NAME" in outcome.err
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_restart_never_goes_on_with_a_run_that_it_did_not_begin(
+    ganctl: Ganctl, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["train", "--data", small_data, "--epochs", 1, "--name", "run"]
+    assert ganctl(*arguments).code == 0
+    before = LAST.read_bytes()
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "1")
+    for count in ("0", "1"):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", count)
+        outcome = ganctl(*arguments, "--epochs", 2)
+        assert (outcome.code, "exists already" in outcome.err) == (3, True)
+    assert LAST.read_bytes() == before

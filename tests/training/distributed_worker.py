@@ -78,12 +78,20 @@ def measure(world: World) -> dict[str, Any]:
     ours = state_without_average()
     adversarial_step(ours.generator, ours.discriminator, world.share(real), world.share(z))
     world.average(gradients(ours))
+    averaged = torch.cat(gradients(ours))
     tensor = torch.full((3,), float(world.rank))
     world.take_from_leader([tensor])
+    for _ in range(3):
+        shared_step(world, ours, real, z)
+        ours.adam.step()
+    weights = torch.cat([vector.detach() for vector in ours.vectors.values()])
+    leaders = weights.clone()
+    world.take_from_leader([leaders])
     return {
+        "equal": torch.equal(weights, leaders),
         "joint": relative(shared, single),
         "alone": relative(single_step(frozen(), world.share(real), world.share(z)), single),
-        "ddp": relative(torch.cat(gradients(ours)), ddp_step(world, real, z)),
+        "ddp": relative(averaged, ddp_step(world, real, z)),
         "any": [world.any(world.rank == 1, CPU), world.any(False, CPU)],
         "leaders": tensor.tolist(),
         "backend": dist.get_backend(),
@@ -91,6 +99,6 @@ def measure(world: World) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with joined(CPU, 16) as joined_world:
+    with joined(CPU) as joined_world:
         seen = measure(joined_world)
         Path(sys.argv[1], f"{joined_world.rank}.json").write_text(json.dumps(seen))

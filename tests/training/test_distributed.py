@@ -75,15 +75,17 @@ def test_a_batch_that_does_not_divide(rows: int, each: int) -> None:
         assert len(World(rank, 2).share(torch.arange(rows))) == each
 
 
-@pytest.mark.parametrize(("size", "batch_size"), [("3", 64), ("32", 32)])
-def test_a_batch_that_cannot_be_shared_is_refused(
-    size: str, batch_size: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", size)
-    with (
-        pytest.raises(BadInput, match=f"{size} processes cannot share a batch of {batch_size}"),
-        joined(torch.device("cpu"), batch_size),
-    ):
+@pytest.mark.parametrize(("size", "batch_size"), [(3, 64), (32, 32)])
+def test_a_batch_that_cannot_be_shared_is_refused(size: int, batch_size: int) -> None:
+    with pytest.raises(BadInput, match=f"{size} processes cannot share a batch of {batch_size}"):
+        World(0, size).check(batch_size)
+    ALONE.check(batch_size)
+
+
+def test_a_half_set_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(BadInput, match="WORLD_SIZE is 2"), joined(torch.device("cpu")):
         pass
 
 
@@ -98,6 +100,7 @@ def test_gradients_are_those_of_one_process_and_of_ddp(tmp_path: Path) -> None:
         assert seen[rank]["any"] == [True, False]
         assert seen[rank]["leaders"] == [0, 0, 0]
         assert seen[rank]["backend"] == "gloo"
+        assert seen[rank]["equal"]
 
 
 def test_two_processes_train_one_run_and_one_process_goes_on(
@@ -127,10 +130,11 @@ def test_a_dead_process_ends_the_run_with_an_error(small_data: Path, tmp_path: P
     try:
         wait_for_epoch(2, tmp_path)
         kill_rank(1, process.pid)
-        process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode != 0
+    assert "error: another process of this run is gone" in err
     checkpoint = load_checkpoint(tmp_path / "checkpoints" / "two" / "last.safetensors")
     assert checkpoint.step % 4 == 0
 
