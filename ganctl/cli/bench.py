@@ -63,7 +63,11 @@ def train(
     data_dir: DataDir = None,
     contender: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Measure this one; repeatable.", show_default="all"),
+        typer.Option(
+            metavar="NAME",
+            help="classic, default, bf16 or batch256; repeatable.",
+            show_default="all",
+        ),
     ] = None,
     batch_size: Annotated[
         int, typer.Option(metavar="N", min=2, max=65536, help="Of the baseline: images a step.")

@@ -46,21 +46,25 @@ def use_threads(asked: int, processes: int) -> list[str]:
     """Let torch use so many CPU threads, and return what the user should know of it.
 
     Args:
-        asked: 0 for all cores, shared with the other processes of the run on this machine.
+        asked: 0 for torch's own number, all cores unless OMP_NUM_THREADS says otherwise; shared
+            among the processes of the run on this machine, and never more than there are cores.
         processes: of the run on this machine.
 
     Returns:
         A line for each doubt about whether the machine has room for them.
     """
     cores = usable_cores()
+    fitting = max(1, cores // processes)
     if asked:
-        torch.set_num_threads(asked)
+        torch.set_num_threads(min(asked, fitting))
     elif processes > 1:  # torchrun has set one for each
-        torch.set_num_threads(max(1, cores // processes))
+        torch.set_num_threads(fitting)
     threads, busy = torch.get_num_threads() * processes, _busy_cores()
-    if threads > cores:
-        fitting = max(1, cores // processes)
-        return [f"{threads} threads on {cores} cores will wait for each other: --threads {fitting}"]
+    if asked > fitting:
+        return [
+            f"{asked * processes} threads would wait for each other on {cores} cores: "
+            f"using {fitting * processes}"
+        ]
     if torch.get_num_threads() > 1 and busy + threads >= cores + 1:
         return [
             f"{busy:.1f} of {cores} cores were busy in the last minute: if other programs go on, "
