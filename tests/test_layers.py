@@ -20,9 +20,10 @@ ARROWS = {
     "": {""},
     "data": {"", "data"},
     "inference": {"", "data", "inference"},
+    "quality": {"", "data", "quality"},
     "training": {"", "data", "training"},
     "benchmark": {"", "data", "inference", "training", "benchmark"},
-    "cli": {"", "data", "inference", "training", "benchmark", "cli"},
+    "cli": {"", "data", "inference", "quality", "training", "benchmark", "cli"},
 }
 ALLOWED_BESIDE = {
     ("__main__.py", "cli"),
@@ -37,7 +38,7 @@ OWNERS = {
     "safetensors": {"training"},
     "onnx": {"training"},
     "torchvision": {"data", "benchmark"},
-    "onnxruntime": {"inference"},
+    "onnxruntime": {"inference", "quality"},
 }
 EVERYWHERE = {"numpy", "PIL"}
 
