@@ -98,22 +98,19 @@ def kernel_distance(
 def _mmd(x: Doubles, y: Doubles) -> float:
     """Return the unbiased MMD² of x and y, both (n, D); Gretton et al. 2012, eq. 3."""
     n = len(x)
-    within = sum(_kernel(a, a).sum() - _cubes(np.einsum("nd,nd->n", a, a), a) for a in (x, y))
+    own = (_kernel(x, x), _kernel(y, y))
+    within = sum(kernel.sum() - np.trace(kernel) for kernel in own)
     return float(within / (n * (n - 1)) - 2 * _kernel(x, y).mean())
 
 
 def _kernel(x: Doubles, y: Doubles) -> Doubles:
-    """Return the kernel of every row of x with every row of y."""
+    """Return the kernel (n, n) of every row of x with every row of y."""
     kernel = x @ y.T
     kernel /= x.shape[1]
     kernel += 1
     cubes: Doubles = kernel * kernel  # ** 3 would take most of the time
     cubes *= kernel
     return cubes
-
-
-def _cubes(products: Doubles, x: Doubles) -> float:
-    return float(((products / x.shape[1] + 1) ** 3).sum())
 
 
 def inception_score(probabilities: Reals) -> float:
