@@ -33,6 +33,7 @@ class Card:
     steps: int
     config: dict[str, Any]  # TrainConfig as a dict
     ganctl_version: str
+    class_shares: tuple[float, ...] = ()  # of the training data; (): unconditional
     latent_distribution: str = "standard normal"
     value_range: tuple[float, float] = (-1.0, 1.0)  # of the images' values
     quality: dict[str, float] = field(default_factory=dict)  # measured figures by their name
@@ -57,7 +58,8 @@ def card_from_json(text: str) -> Card:
                 f"the model card has version {values['card_version']}, not {CARD_VERSION}",
                 "use the ganctl that wrote it",
             )
-        for name in ("image_shape", "class_names", "value_range"):
+        values.setdefault("class_shares", [])  # older than conditional generators
+        for name in ("image_shape", "class_names", "class_shares", "value_range"):
             values[name] = tuple(values[name])
         return Card(**values)
     except (ValueError, TypeError, KeyError) as error:

@@ -18,7 +18,19 @@ MAX_SEED = 2**32 - 1
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 """fp32 throughout, or matrix products in 16 bits; auto: bf16 where it is clearly faster."""
 
-ADDED_LATER = {"precision": "fp32"}
+ARCHITECTURES = ("mlp", "conv")
+"""The study note's fully connected networks, or a small convolutional pair."""
+
+OBJECTIVES = ("non-saturating", "hinge", "least-squares", "wasserstein")
+"""What the players minimise: see `ganctl.training.losses`."""
+
+ADDED_LATER = {
+    "precision": "fp32",
+    "arch": "mlp",
+    "classes": 0,
+    "conditional": False,
+    "objective": "non-saturating",
+}
 """Fields that older files lack, and what they would say."""
 
 
@@ -30,6 +42,8 @@ class ModelConfig:
         BadInput: a field is out of its range.
     """
 
+    arch: str = "mlp"  # see ARCHITECTURES
+    classes: int = 0  # that can be asked for; 0: unconditional
     latent_dim: int = 100
     img_size: int = 28  # height and width in pixels
     channels: int = 1  # 1 grey, 3 colour
@@ -37,6 +51,8 @@ class ModelConfig:
     bn_momentum: float = 0.8  # weight of the newest batch in the running statistics
 
     def __post_init__(self) -> None:
+        _check(self, "arch", self.arch in ARCHITECTURES, " or ".join(ARCHITECTURES))
+        _check(self, "classes", 0 <= self.classes <= 65536, "0 to 65536")
         _check(self, "latent_dim", 1 <= self.latent_dim <= 65536, "1 to 65536")
         _check(self, "img_size", 4 <= self.img_size <= 512, "4 to 512")
         _check(self, "channels", self.channels in (1, 3), "1 or 3")
@@ -62,6 +78,8 @@ class TrainConfig:
     data: str = "mnist"  # a data set's name or a path
     data_dir: str = ""  # where downloaded data sets lie; "" for the default place
     epochs: int = 200
+    conditional: bool = False  # on the class; the model's classes are settled when a run starts
+    objective: str = "non-saturating"  # see OBJECTIVES
     batch_size: int = 64
     lr: float = 2e-4  # Adam's step size, both networks
     b1: float = 0.5  # Adam's decay of the gradient's mean
@@ -78,6 +96,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _check(self, "recipe", self.recipe in RECIPES, " or ".join(RECIPES))
         _check(self, "epochs", 1 <= self.epochs <= 10**9, "1 to 1,000,000,000")
+        _check(self, "objective", self.objective in OBJECTIVES, ", ".join(OBJECTIVES))
         valid = 2 <= self.batch_size <= 65536  # BatchNorm compares images
         _check(self, "batch_size", valid, "2 to 65536")
         _check(self, "lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
@@ -111,6 +130,10 @@ RECIPES = {
 }
 
 
+LEARNING_RATES = {"mlp": 2e-4, "conv": 5e-4}
+"""Adam's step size where none is given, by architecture."""
+
+
 def train_config(recipe: str, model: Mapping[str, Any], **training: Any) -> TrainConfig:
     """Return the configuration of ``recipe`` with the given fields in place of the defaults.
 
@@ -121,9 +144,9 @@ def train_config(recipe: str, model: Mapping[str, Any], **training: Any) -> Trai
         raise BadInput(f"there is no recipe '{recipe}'", f"recipes: {', '.join(RECIPES)}")
     settled = asdict(RECIPES[recipe])
     norm = {"bn_eps": settled.pop("bn_eps"), "bn_momentum": settled.pop("bn_momentum")}
-    return TrainConfig(
-        model=ModelConfig(**{**norm, **model}), recipe=recipe, **{**settled, **training}
-    )
+    shape = ModelConfig(**{**norm, **model})
+    settled["lr"] = LEARNING_RATES[shape.arch]
+    return TrainConfig(model=shape, recipe=recipe, **{**settled, **training})
 
 
 def to_dict(config: ModelConfig | TrainConfig) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def test_a_configuration_survives_json(
         ("b1", float("nan")),
         ("b2", 1.0),
         ("seed", -1),
+        ("objective", "hing"),
         ("seed", 2**32),
         ("sample_every", -1),
     ],
@@ -67,9 +68,10 @@ def test_a_value_out_of_range_is_named(name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("latent_dim", 0), ("img_size", 3), ("img_size", 513), ("channels", 2)]
+    ("name", "value"),
+    [("latent_dim", 0), ("img_size", 3), ("img_size", 513), ("channels", 2), ("arch", "mpl")],
 )
-def test_a_shape_out_of_range_is_named(name: str, value: int) -> None:
+def test_a_shape_out_of_range_is_named(name: str, value: Any) -> None:
     with pytest.raises(BadInput, match="--" + name.replace("_", "-")):
         ModelConfig(**{name: value})
 

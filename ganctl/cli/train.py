@@ -36,6 +36,22 @@ class Precision(str, Enum):
     FP16 = "fp16"
 
 
+class Architecture(str, Enum):
+    """`ganctl.config.ARCHITECTURES`."""
+
+    MLP = "mlp"
+    CONV = "conv"
+
+
+class ObjectiveName(str, Enum):
+    """`ganctl.config.OBJECTIVES`."""
+
+    NON_SATURATING = "non-saturating"
+    HINGE = "hinge"
+    LEAST_SQUARES = "least-squares"
+    WASSERSTEIN = "wasserstein"
+
+
 class RecipeName(str, Enum):
     """The recipes of `ganctl.config.RECIPES`."""
 
@@ -88,6 +104,25 @@ def train(
             rich_help_panel="Training",
         ),
     ] = RecipeName.DEFAULT,
+    arch: Annotated[
+        Architecture,
+        typer.Option(
+            help="The study note's fully connected networks, or a small convolutional pair.",
+            rich_help_panel="Training",
+        ),
+    ] = Architecture.MLP,
+    conditional: Annotated[
+        bool,
+        typer.Option(
+            "--conditional",
+            help="Learn the classes too, so that you can ask for a 7.",
+            rich_help_panel="Training",
+        ),
+    ] = False,
+    objective: Annotated[
+        ObjectiveName,
+        typer.Option(help="What the two players minimise.", rich_help_panel="Training"),
+    ] = ObjectiveName.NON_SATURATING,
     epochs: Annotated[
         int,
         typer.Option(metavar="N", min=1, help="Passes over the data.", rich_help_panel="Training"),
@@ -96,8 +131,14 @@ def train(
         int, typer.Option(metavar="N", min=2, help="Images a step.", rich_help_panel="Training")
     ] = 64,
     lr: Annotated[
-        float, typer.Option(metavar="X", help="Adam's learning rate.", rich_help_panel="Training")
-    ] = 2e-4,
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Adam's learning rate.",
+            show_default="0.0002, conv 0.0005",
+            rich_help_panel="Training",
+        ),
+    ] = None,
     b1: Annotated[
         float,
         typer.Option(
@@ -185,12 +226,19 @@ def train(
     """
     config = train_config(
         recipe.value,
-        {"latent_dim": latent_dim, "img_size": img_size, "channels": channels},
+        {
+            "arch": arch.value,
+            "latent_dim": latent_dim,
+            "img_size": img_size,
+            "channels": channels,
+        },
         data=data,
         data_dir=data_dir,
         epochs=epochs,
         batch_size=batch_size,
-        lr=lr,
+        conditional=conditional,
+        objective=objective.value,
+        **({} if lr is None else {"lr": lr}),
         b1=b1,
         b2=b2,
         precision=precision.value,

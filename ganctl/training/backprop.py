@@ -12,7 +12,14 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from ganctl.training.conv import Picture
+
 aten = torch.ops.aten
+
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+WEIGHTED = (nn.Linear, *CONVOLUTIONS, *NORMS)
 
 Tape = list[tuple[nn.Module, tuple[Tensor, ...]]]
 """Each layer, in order, with what its backward pass needs to know."""
@@ -26,16 +33,20 @@ def forward(layers: Iterable[nn.Module], x: Tensor) -> tuple[Tensor, Tape]:
         The output, and the tape for `backward`.
 
     Raises:
-        TypeError: a layer is none of Flatten, Linear, BatchNorm1d, LeakyReLU and Tanh.
+        TypeError: a layer is of a kind that is not written here.
     """
     tape: Tape = []
     for layer in layers:
-        if isinstance(layer, nn.Flatten):
-            x = x.flatten(1)
+        if isinstance(layer, (nn.Flatten, Picture)):
+            tape.append((layer, (x,)))  # of the input only the shape counts
+            x = layer(x)
+        elif isinstance(layer, CONVOLUTIONS):
+            tape.append((layer, (x,)))
+            x = layer(x)
         elif isinstance(layer, nn.Linear):
             tape.append((layer, (x,)))
             x = torch.addmm(layer.bias, x, layer.weight.t())
-        elif isinstance(layer, nn.BatchNorm1d):
+        elif isinstance(layer, NORMS):
             x, saved = _batch_norm(layer, x)
             tape.append((layer, saved))
         elif isinstance(layer, nn.LeakyReLU):
@@ -49,7 +60,7 @@ def forward(layers: Iterable[nn.Module], x: Tensor) -> tuple[Tensor, Tape]:
     return x, tape
 
 
-def _batch_norm(layer: nn.BatchNorm1d, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _batch_norm(layer: BatchNorm, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Return ``x`` normalised and scaled, and what the backward pass needs."""
     output, mean, inverse_std = aten.native_batch_norm(
         x,
@@ -71,17 +82,13 @@ def set_gradients(tape: Tape, slope: Tensor) -> None:
     """Write d loss / d p into the ``grad`` of every parameter on the tape, in place.
 
     Args:
-        tape: of the forward pass; its first layer has weights.
+        tape: of the forward pass.
         slope: d loss / d output, of the output's shape.
     """
-    for layer, saved in reversed(tape[1:]):
-        if isinstance(layer, nn.BatchNorm1d):
-            slope = _through_batch_norm(layer, saved, slope)
-            continue
-        if isinstance(layer, nn.Linear):
-            _set_linear(layer, saved, slope)
-        slope = _through(layer, saved, slope)
-    _set_linear(*tape[0], slope)  # nobody asks for the slope of what goes in
+    first = next(index for index, (layer, _) in enumerate(tape) if isinstance(layer, WEIGHTED))
+    for layer, saved in reversed(tape[first + 1 :]):
+        slope = _backward(layer, saved, slope)
+    _backward(*tape[first], slope, onwards=False)  # nobody asks for the slope of what goes in
 
 
 @torch.no_grad()
@@ -97,10 +104,32 @@ def input_slope(tape: Tape, slope: Tensor) -> Tensor:
     return slope
 
 
-def _set_linear(layer: nn.Module, saved: tuple[Tensor, ...], slope: Tensor) -> None:
-    assert isinstance(layer, nn.Linear)
-    torch.mm(slope.t(), saved[0], out=layer.weight.grad)
-    torch.sum(slope, 0, out=layer.bias.grad)
+def _backward(
+    layer: nn.Module, saved: tuple[Tensor, ...], slope: Tensor, onwards: bool = True
+) -> Tensor:
+    """Set the gradients of a layer's parameters and return d loss / d input, if it goes onwards."""
+    if isinstance(layer, NORMS):
+        return _through_batch_norm(layer, saved, slope)
+    if isinstance(layer, CONVOLUTIONS):
+        result, *gradients = _convolution_backward(layer, saved[0], slope, [onwards, True, True])
+        torch._foreach_copy_(_gradients(layer), gradients)
+        return result
+    if isinstance(layer, nn.Linear):
+        torch.mm(slope.t(), saved[0], out=layer.weight.grad)
+        torch.sum(slope, 0, out=layer.bias.grad)
+    return _through(layer, saved, slope) if onwards else slope
+
+
+def _convolution_backward(
+    layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, slope: Tensor, wanted: list[bool]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return d loss / d input, weight and bias, as far as they are wanted."""
+    transposed = isinstance(layer, nn.ConvTranspose2d)
+    geometry = layer.stride, layer.padding, layer.dilation, transposed, layer.output_padding
+    slopes: tuple[Tensor, Tensor, Tensor] = aten.convolution_backward(
+        slope, x, layer.weight, [layer.out_channels], *geometry, layer.groups, wanted
+    )
+    return slopes
 
 
 def _gradients(layer: nn.Module) -> list[Tensor]:
@@ -111,7 +140,11 @@ def _through(layer: nn.Module, saved: tuple[Tensor, ...], slope: Tensor) -> Tens
     """Return d loss / d input of a layer that has no statistics."""
     if isinstance(layer, nn.Linear):
         return slope @ layer.weight
+    if isinstance(layer, CONVOLUTIONS):
+        return _convolution_backward(layer, saved[0], slope, [True, False, False])[0]
     (output,) = saved
+    if isinstance(layer, (nn.Flatten, Picture)):
+        return slope.reshape(output.shape)
     if isinstance(layer, nn.LeakyReLU):
         result: Tensor = aten.leaky_relu_backward(slope, output, layer.negative_slope, True)
     else:
@@ -119,7 +152,7 @@ def _through(layer: nn.Module, saved: tuple[Tensor, ...], slope: Tensor) -> Tens
     return result
 
 
-def _through_batch_norm(layer: nn.BatchNorm1d, saved: tuple[Tensor, ...], slope: Tensor) -> Tensor:
+def _through_batch_norm(layer: BatchNorm, saved: tuple[Tensor, ...], slope: Tensor) -> Tensor:
     """Return d loss / d input of a BatchNorm, and set the gradients of its two parameters."""
     x, mean, inverse_std = saved
     statistics = layer.running_mean, layer.running_var, mean, inverse_std

@@ -29,14 +29,17 @@ def recompute_statistics(generator: Generator) -> None:
     """Replace BatchNorm's running mean and variance by those of these very weights.
 
     The live network's statistics belong to other weights, and an average of statistics is not the
-    statistics of an average. 4,096 fixed latents are passed through: the result is a pure function
-    of the weights.
+    statistics of an average. 4,096 fixed latents, each class in its turn, are passed through: the
+    result is a pure function of the weights.
     """
     device = next(generator.parameters()).device
+    labels = None
+    if generator.classes:
+        labels = torch.arange(STATISTICS_BATCH, device=device) % generator.classes
 
     def batch(index: int) -> Tensor:
         first = index * STATISTICS_BATCH
         z = latents(0, first, STATISTICS_BATCH, generator.latent_dim, Stream.STATISTICS)
-        return torch.from_numpy(z).to(device)
+        return generator.with_classes(torch.from_numpy(z).to(device), labels)
 
-    update_bn((batch(index) for index in range(STATISTICS_BATCHES)), generator)
+    update_bn((batch(index) for index in range(STATISTICS_BATCHES)), generator.layers)

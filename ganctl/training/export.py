@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_linear_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from ganctl import __version__
 from ganctl.card import CARD_KEY, Card
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import to_uint8
 from ganctl.inference.generator import INPUT, OUTPUT, parse_onnx
 from ganctl.latents import latents
 from ganctl.training.networks import Generator
+from ganctl.training.to_onnx import to_onnx
 
 PARITY_BATCHES = (1, 2, 257)
 PARITY_SEED = 20_261_123  # latents that no default draws
@@ -70,7 +67,12 @@ def export_onnx(generator: Generator, card: Card, opset: int = 20) -> Exported:
         raise CheckFailed(
             "the generator is in train mode: it would draw by the batch", "call its eval() first"
         )
-    model = _convert(generator, opset)
+    model = to_onnx(
+        fold_batchnorm(generator),
+        {INPUT: torch.zeros(2, generator.latent_dim)},
+        [OUTPUT],
+        opset,
+    )
     parity = measure_parity(generator, model.SerializeToString(deterministic=True))
     card = dataclasses.replace(
         card,
@@ -128,32 +130,8 @@ def measure_parity(generator: Generator, data: bytes) -> Parity:
     return parity
 
 
-def _convert(generator: Generator, opset: int) -> onnx.ModelProto:
-    """Fold BatchNorm, run torch's exporter and take out all that speaks of this machine."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's own deprecations
-        program = torch.onnx.export(
-            fold_batchnorm(generator),
-            (torch.zeros(2, generator.latent_dim),),
-            dynamo=True,
-            verbose=False,
-            external_data=False,
-            opset_version=opset,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-        )
-    assert program is not None  # only with dynamo=False
-    model = program.model_proto
-    model.producer_name, model.producer_version = "ganctl", __version__
-    graph = model.graph
-    _strip((model, graph, *graph.input, *graph.output, *graph.value_info))
-    _strip((*graph.node, *graph.initializer))
-    return model
-
-
 def fold_batchnorm(generator: Generator) -> Generator:
-    """Return a copy whose linear layers do the work of the BatchNorm layers behind them.
+    """Return a copy whose weighted layers do the work of the BatchNorm layers behind them.
 
     The products are taken in float64 and rounded once: it keeps the copy's images closer to the
     generator's than the exporter's own folding does.
@@ -163,14 +141,9 @@ def fold_batchnorm(generator: Generator) -> Generator:
     for layer in folded.layers:
         if isinstance(layer, nn.BatchNorm1d) and isinstance(layers[-1], nn.Linear):
             layers[-1] = fuse_linear_bn_eval(layers[-1], layer)
+        elif isinstance(layer, nn.BatchNorm2d) and isinstance(layers[-1], nn.ConvTranspose2d):
+            layers[-1] = fuse_conv_bn_eval(layers[-1], layer, transpose=True)
         else:
             layers.append(layer)
     folded.layers = nn.Sequential(*layers)
     return folded.float()
-
-
-def _strip(parts: Iterable[Any]) -> None:
-    """Clear the exporter's notes, among them stack traces with this machine's paths."""
-    for part in parts:
-        part.ClearField("doc_string")
-        part.ClearField("metadata_props")

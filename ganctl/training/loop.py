@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +24,7 @@ from ganctl.latents import Stream, random_generator
 from ganctl.training.checkpoint import Checkpoint, save_checkpoint
 from ganctl.training.distributed import ALONE, World
 from ganctl.training.generate import as_function
+from ganctl.training.losses import OBJECTIVES
 from ganctl.training.precision import DTYPES, LowPrecision
 from ganctl.training.run import Run
 from ganctl.training.state import TrainState, average_weights, state_tensors
@@ -70,7 +72,7 @@ class Training:
 
     def __post_init__(self) -> None:
         state, dtype = self.state, DTYPES[self.config.precision]
-        self._gradients: Callable[[Tensor, Tensor], Tensor] = (
+        self._gradients = (
             partial(adversarial_step, state.generator, state.discriminator)
             if dtype == torch.float32
             else LowPrecision(state.generator, state.discriminator, dtype).adversarial_step
@@ -95,6 +97,7 @@ class Training:
         """
         device = self.state.device
         images = place(torch.from_numpy(self.data.images).flatten(1), device)
+        labels = self._labels(device)
         count, batch_size = len(images), self.config.batch_size
         while self.state.step < self.steps * self.config.epochs:
             epoch, done = divmod(self.state.step, self.steps)
@@ -109,7 +112,8 @@ class Training:
                     report(self._progress(epoch, clock))
                 mine = self.world.share(indices).to(images.device)
                 real = scale(images.index_select(0, mine).to(device))
-                self._step(real, self._latents(len(indices)))
+                chosen = None if labels is None else labels.index_select(0, mine).to(device)
+                self._step(real, self._latents(len(indices)), chosen)
                 clock.images += len(indices)
             progress = self._progress(epoch, clock)
             self._finish_epoch(progress, clock.seconds())
@@ -131,12 +135,18 @@ class Training:
         shape, state = (count, self.config.model.latent_dim), self.state
         return self.world.share(torch.randn(shape, generator=state.latent_rng, device=state.device))
 
-    def _step(self, real: Tensor, z: Tensor) -> None:
+    def _labels(self, device: torch.device) -> Tensor | None:
+        """Return the labels of a conditional run's images."""
+        if not self.config.model.classes or self.data.labels is None:
+            return None
+        return place(torch.from_numpy(self.data.labels), device)
+
+    def _step(self, real: Tensor, z: Tensor, labels: Tensor | None) -> None:
         state = self.state
-        figures = self._gradients(real, z)
+        figures = self._gradients(real, z, labels, OBJECTIVES[self.config.objective])
         r1_weight, r1_every = self.config.r1_weight, self.config.r1_every
         if r1_weight and state.step % r1_every == 0:
-            add_gradient_penalty(state.discriminator, real, r1_weight * r1_every)
+            add_gradient_penalty(state.discriminator, real, r1_weight * r1_every, labels)
         self.world.average([*self._vector_gradients, figures])
         state.adam.step()
         average_weights(state, self.config)
@@ -256,10 +266,11 @@ def make_card(
     del described["data_dir"]
     return Card(
         name=name,
-        architecture="mlp",
+        architecture=config.model.arch,
         latent_dim=config.model.latent_dim,
         image_shape=config.model.image_shape,
         class_names=data.class_names,
+        class_shares=class_shares(data) if config.model.classes else (),
         data_name=data.name,
         data_fingerprint=data.fingerprint,
         data_count=len(data.images),
@@ -270,6 +281,12 @@ def make_card(
         config=described,
         ganctl_version=__version__,
     )
+
+
+def class_shares(data: ImageData) -> tuple[float, ...]:
+    """Return how often each class occurs in ``data``, which has labels; they sum to 1."""
+    counts = np.bincount(data.labels, minlength=len(data.class_names))  # type: ignore[arg-type]
+    return tuple((counts / counts.sum()).tolist())
 
 
 def _figures(progress: Progress, step: int, seconds: float) -> dict[str, float]:

@@ -1,19 +1,71 @@
-"""The adversarial losses: pure functions of logits. Truths: valid = 1, fake = 0.
+"""The adversarial objectives: pure functions of logits. Truths: valid = 1, fake = 0.
 
-With D = sigmoid(logit), -log D = softplus(-logit) and -log(1 - D) = softplus(logit).
+Each player's loss is a mean over the batch. With D = sigmoid(logit), -log D = softplus(-logit) and
+-log(1 - D) = softplus(logit).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 
-def generator_loss(fake_logits: Tensor) -> Tensor:
-    """Return the non-saturating loss, -mean log D(G(z)) (Goodfellow et al. 2014, section 3)."""
-    return softplus(-fake_logits).mean()
+@dataclass(frozen=True)
+class Objective:
+    """What the two players minimise."""
+
+    generator: Callable[[Tensor], Tensor]
+    """Fake logits (F, 1) → scalar."""
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    """Real logits (R, 1), fake logits (F, 1) → scalar."""
 
 
-def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+def non_saturating_generator(fake: Tensor) -> Tensor:
+    """Return -mean log D(G(z)) (Goodfellow et al. 2014, section 3)."""
+    return softplus(-fake).mean()
+
+
+def non_saturating_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """Return the mean of -mean log D(x) and -mean log(1 - D(G(z))) (the same paper, eq. 1)."""
-    return (softplus(-real_logits).mean() + softplus(fake_logits).mean()) / 2
+    return (softplus(-real).mean() + softplus(fake).mean()) / 2
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """Return -mean D(G(z)), D being the logit (Lim and Ye 2017, eq. 8; Miyato et al. 2018)."""
+    return -fake.mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Return the mean of both sides' distance from the margins 1 and -1 (the same papers)."""
+    return (relu(1 - real).mean() + relu(1 + fake).mean()) / 2
+
+
+def least_squares_generator(fake: Tensor) -> Tensor:
+    """Return mean (D(G(z)) - 1)² / 2 (Mao et al. 2017, eq. 9, with c = 1)."""
+    return (fake - 1).square().mean() / 2
+
+
+def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Return mean (D(x) - 1)² / 2 + mean D(G(z))² / 2 (the same equation: a = 0, b = 1)."""
+    return ((real - 1).square().mean() + fake.square().mean()) / 2
+
+
+def wasserstein_generator(fake: Tensor) -> Tensor:
+    """Return -mean D(G(z)) (Arjovsky et al. 2017, eq. 3)."""
+    return -fake.mean()
+
+
+def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Return mean D(G(z)) - mean D(x): the distance, negated, if D is 1-Lipschitz (eq. 2)."""
+    return fake.mean() - real.mean()
+
+
+OBJECTIVES = {
+    "non-saturating": Objective(non_saturating_generator, non_saturating_discriminator),
+    "hinge": Objective(hinge_generator, hinge_discriminator),
+    "least-squares": Objective(least_squares_generator, least_squares_discriminator),
+    "wasserstein": Objective(wasserstein_generator, wasserstein_discriminator),
+}

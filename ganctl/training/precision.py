@@ -11,8 +11,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from ganctl.training.backprop import CONVOLUTIONS, NORMS
+from ganctl.training.losses import Objective
 from ganctl.training.networks import Discriminator, Generator
-from ganctl.training.step import adversarial_step
+from ganctl.training.step import NON_SATURATING, adversarial_step
 
 Network = TypeVar("Network", Generator, Discriminator)
 
@@ -52,11 +54,18 @@ class LowPrecision:
         self._master_grads = _grads(master for master, _ in pairs)
         self._copy_grads = _grads(low for _, low in pairs)
 
-    def adversarial_step(self, real: Tensor, z: Tensor) -> Tensor:
+    def adversarial_step(
+        self,
+        real: Tensor,
+        z: Tensor,
+        labels: Tensor | None = None,
+        objective: Objective = NON_SATURATING,
+    ) -> Tensor:
         """Set the float32 networks' gradients as `ganctl.training.step.adversarial_step` does."""
         torch._foreach_copy_(self._copies, self._masters)
         real, z = real.to(self._dtype), z.to(self._dtype)
-        figures = adversarial_step(self._generator, self._discriminator, real, z, self._scale)
+        networks = self._generator, self._discriminator
+        figures = adversarial_step(*networks, real, z, labels, objective, self._scale)
         torch._foreach_copy_(self._master_grads, self._copy_grads)
         if self._scale != 1:
             torch._foreach_div_(self._gradients, self._scale)
@@ -69,10 +78,10 @@ def _grads(parameters: Iterable[Tensor]) -> list[Tensor]:
 
 def _copy(network: Network, dtype: torch.dtype) -> Network:
     """Return ``network`` with layers of its own in ``dtype``, but with the very same BatchNorms."""
-    shared = {id(m): m for m in network.modules() if isinstance(m, nn.BatchNorm1d)}
+    shared = {id(m): m for m in network.modules() if isinstance(m, NORMS)}
     low = copy.deepcopy(network, dict(shared))
     for module in low.modules():
-        if isinstance(module, nn.Linear):
+        if isinstance(module, (nn.Linear, *CONVOLUTIONS)):
             module.to(dtype)
             for parameter in module.parameters():
                 parameter.grad = torch.zeros_like(parameter)

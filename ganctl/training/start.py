@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ganctl.config import TrainConfig, to_dict
+from ganctl.config import ModelConfig, TrainConfig, to_dict
 from ganctl.data import ImageData, load_data
 from ganctl.errors import BadInput
 from ganctl.training.checkpoint import Checkpoint
@@ -60,6 +60,7 @@ def start_run(
         run = new_run(plain) if world.leads else Run(RUNS / plain)
     if data.note:  # the run is one on the digits from now on, whatever can be downloaded later
         config = replace(config, data=data.name)
+    config = replace(config, model=with_classes(config, data))
     config = replace(config, precision=_agreed_precision(config.precision, device, world))
     state = new_state(config, device)
     if world.leads:
@@ -110,6 +111,22 @@ def resume_run(
         run.rewind_metrics(state.step)
         run.write_config(to_dict(config))
     return training
+
+
+def with_classes(config: TrainConfig, data: ImageData) -> ModelConfig:
+    """Return the networks' shape with as many classes as ``data`` has, if the run is conditional.
+
+    Raises:
+        BadInput: it is, and the data has no labels.
+    """
+    if not config.conditional:
+        return config.model
+    if data.labels is None:
+        raise BadInput(
+            f"--conditional needs classes, and '{data.name}' has none",
+            "put each class of pictures into a sub-folder of its own, or leave --conditional out",
+        )
+    return replace(config.model, classes=len(data.class_names))
 
 
 def _load(config: TrainConfig, fallback: bool, notify: Notify, world: World) -> ImageData:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganctl.training.backprop import forward, input_slope, set_gradients
-from ganctl.training.losses import discriminator_loss, generator_loss
-from ganctl.training.networks import Discriminator, Generator
+from ganctl.training.losses import OBJECTIVES, Objective
+from ganctl.training.networks import Discriminator, Generator, choose
+
+NON_SATURATING = OBJECTIVES["non-saturating"]
 
 
 def adversarial_step(
@@ -15,6 +17,8 @@ def adversarial_step(
     discriminator: Discriminator,
     real: Tensor,
     z: Tensor,
+    labels: Tensor | None = None,
+    objective: Objective = NON_SATURATING,
     loss_scale: float = 1.0,
 ) -> Tensor:
     """Set the gradients of one simultaneous update of both players.
@@ -24,30 +28,45 @@ def adversarial_step(
     real images: one product of 2B rows is faster than two of B, and no layer of it mixes rows.
 
     Args:
-        generator: z → images.
-        discriminator: images → logits.
+        generator: z, and labels where there are classes → images.
+        discriminator: images, and labels → logits.
         real: (B, C, H, W) or (B, C·H·W), in [-1, 1].
         z: (B, latent_dim).
+        labels: (B,), of the real images; the fakes are of the same classes. None: unconditional.
+        objective: what the players minimise.
         loss_scale: the gradients are those of so many times the losses.
 
     Returns:
         (4,): the generator's loss, the discriminator's loss, mean D(x), mean D(G(z)).
     """
-    fake, generator_tape = forward(generator.layers, z)  # (B, C·H·W)
-    both = torch.cat((fake, real.flatten(1)))
-    logits, discriminator_tape = forward(discriminator.layers, both)  # (2B, 1)
-    g_slope, d_slope, figures = judge(logits, len(fake), loss_scale)
-    set_gradients(discriminator_tape, d_slope)
-    set_gradients(generator_tape, input_slope(discriminator_tape, g_slope))
+    fake, generator_tape = forward(generator.layers, generator.with_classes(z, labels))
+    both = torch.cat((fake.flatten(1), real.flatten(1)))  # (2B, C·H·W)
+    outputs, discriminator_tape = forward(discriminator.layers, both)  # (2B, classes or 1)
+    classes = None if labels is None else labels.repeat(2)
+    logits = choose(outputs, classes)  # (2B, 1)
+    g_slope, d_slope, figures = judge(logits, len(fake), objective, loss_scale)
+    set_gradients(discriminator_tape, unchoose(d_slope, classes, outputs))
+    fake_slope = input_slope(discriminator_tape, unchoose(g_slope, labels, outputs))
+    set_gradients(generator_tape, fake_slope.view_as(fake))
     return figures
 
 
-def judge(logits: Tensor, fakes: int, loss_scale: float) -> tuple[Tensor, Tensor, Tensor]:
+def unchoose(slope: Tensor, labels: Tensor | None, outputs: Tensor) -> Tensor:
+    """Return d loss / d outputs for d loss / d `choose` (outputs, labels): (B, classes or 1)."""
+    if labels is None:
+        return slope
+    return outputs.new_zeros(len(slope), outputs.shape[1]).scatter_(1, labels[:, None], slope)
+
+
+def judge(
+    logits: Tensor, fakes: int, objective: Objective = NON_SATURATING, loss_scale: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return both losses' slopes at the logits, and the figures; reckoned in float32 at least.
 
     Args:
         logits: (F + R, 1): those of F fakes, then of R real images.
         fakes: F.
+        objective: what the players minimise.
         loss_scale: what the slopes are multiplied by.
 
     Returns:
@@ -57,8 +76,8 @@ def judge(logits: Tensor, fakes: int, loss_scale: float) -> tuple[Tensor, Tensor
     dtype = logits.dtype
     logits = logits.detach().to(torch.promote_types(dtype, torch.float32)).requires_grad_()
     fake_logits, real_logits = logits[:fakes], logits[fakes:]
-    g_loss = generator_loss(fake_logits)
-    d_loss = discriminator_loss(real_logits, fake_logits)
+    g_loss = objective.generator(fake_logits)
+    d_loss = objective.discriminator(real_logits, fake_logits)
     (g_slope,) = torch.autograd.grad(g_loss * loss_scale, fake_logits, retain_graph=True)
     (d_slope,) = torch.autograd.grad(d_loss * loss_scale, logits)
     with torch.no_grad():
@@ -67,7 +86,9 @@ def judge(logits: Tensor, fakes: int, loss_scale: float) -> tuple[Tensor, Tensor
     return g_slope.to(dtype), d_slope.to(dtype), figures
 
 
-def add_gradient_penalty(discriminator: nn.Module, real: Tensor, weight: float) -> None:
+def add_gradient_penalty(
+    discriminator: Discriminator, real: Tensor, weight: float, labels: Tensor | None = None
+) -> None:
     """Add the gradient of R1, weight / 2 · mean |∇x D(x)|², to the discriminator's.
 
     It keeps the discriminator smooth around real images (Mescheder et al. 2018, eq. 9). Called
@@ -75,12 +96,13 @@ def add_gradient_penalty(discriminator: nn.Module, real: Tensor, weight: float) 
     regularisation: Karras et al. 2020, section 3.1).
 
     Args:
-        discriminator: images → logits; its gradients are set already.
+        discriminator: images, and labels → logits; its gradients are set already.
         real: (B, C, H, W) in [-1, 1].
         weight: γ in the paper.
+        labels: (B,), of the images; None: unconditional.
     """
     real = real.detach().requires_grad_()
-    (slopes,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
+    (slopes,) = torch.autograd.grad(discriminator(real, labels).sum(), real, create_graph=True)
     penalty = weight / 2 * slopes.square().sum() / len(real)
     parameters = list(discriminator.parameters())
     gradients = torch.autograd.grad(penalty, parameters, allow_unused=True)

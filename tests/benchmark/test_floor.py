@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ganctl.benchmark.floor import Floor, generator_products, layer_products
 from ganctl.config import ModelConfig
-from ganctl.training.losses import discriminator_loss, generator_loss
+from ganctl.training.losses import non_saturating_discriminator, non_saturating_generator
 from ganctl.training.networks import seeded_networks
 
 
@@ -17,11 +17,11 @@ def test_its_products_are_those_of_a_step_of_the_real_networks() -> None:
     with FlopCounterMode(display=False) as counter:
         fake = generator(z)
         logits = discriminator(torch.cat((fake.detach(), real)))
-        d_loss = discriminator_loss(logits[64:], logits[:64])
+        d_loss = non_saturating_discriminator(logits[64:], logits[:64])
         torch.autograd.grad(d_loss, list(discriminator.parameters()))
     judged = discriminator(fake)  # its forward pass was counted above
     with FlopCounterMode(display=False) as backward:
-        torch.autograd.grad(generator_loss(judged), list(generator.parameters()))
+        torch.autograd.grad(non_saturating_generator(judged), list(generator.parameters()))
     expected = counter.get_total_flops() + backward.get_total_flops()
     assert Floor(ModelConfig(), 64, torch.float32).flops == expected
 

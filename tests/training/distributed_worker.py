@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ganctl.config import train_config
 from ganctl.training.distributed import World, joined
-from ganctl.training.losses import discriminator_loss, generator_loss
+from ganctl.training.losses import non_saturating_discriminator, non_saturating_generator
 from ganctl.training.state import TrainState, new_state
 from ganctl.training.step import add_gradient_penalty, adversarial_step
 
@@ -48,8 +48,8 @@ def ddp_step(world: World, real: Tensor, z: Tensor) -> Tensor:
     discriminator: nn.Module = DistributedDataParallel(state.discriminator)
     fake, real = generator(world.share(z)), world.share(real)
     logits = discriminator(torch.cat((fake, real)))
-    g_loss = generator_loss(logits[: len(fake)])
-    d_loss = discriminator_loss(logits[len(fake) :], logits[: len(fake)])
+    g_loss = non_saturating_generator(logits[: len(fake)])
+    d_loss = non_saturating_discriminator(logits[len(fake) :], logits[: len(fake)])
     torch.autograd.backward(g_loss, inputs=list(state.generator.parameters()), retain_graph=True)
     torch.autograd.backward(d_loss, inputs=list(state.discriminator.parameters()))
     players = [*state.generator.parameters(), *state.discriminator.parameters()]

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
-from ganctl.training.losses import discriminator_loss, generator_loss
+from ganctl import config
+from ganctl.training.losses import OBJECTIVES
+from ganctl.training.networks import ARCHITECTURES
 
 
 def test_they_are_the_notes_bceloss_on_a_sigmoid() -> None:
@@ -13,13 +16,35 @@ def test_they_are_the_notes_bceloss_on_a_sigmoid() -> None:
     bce = nn.BCELoss()
     note_g = bce(fake.sigmoid(), valid_truth)
     note_d = (bce(real.sigmoid(), valid_truth) + bce(fake.sigmoid(), fake_truth)) / 2
-    torch.testing.assert_close(generator_loss(fake), note_g)
-    torch.testing.assert_close(discriminator_loss(real, fake), note_d)
+    torch.testing.assert_close(OBJECTIVES["non-saturating"].generator(fake), note_g)
+    torch.testing.assert_close(OBJECTIVES["non-saturating"].discriminator(real, fake), note_d)
 
 
 def test_a_sure_discriminator_gives_a_finite_loss_and_a_gradient() -> None:
     """A sigmoid in float32 is exactly 0 or 1 here, and the logarithm of 0 has no gradient."""
     logits = torch.tensor([[-200.0]], requires_grad=True)
-    loss = generator_loss(logits)
+    loss = OBJECTIVES["non-saturating"].generator(logits)
     (slope,) = torch.autograd.grad(loss, logits)
     assert (loss.item(), slope.item()) == (200, -1)
+
+
+REAL, FAKE = torch.tensor([[2.0], [0.5]]), torch.tensor([[-3.0], [0.0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "generator", "discriminator"),
+    [
+        ("hinge", 1.5, ((0 + 0.5) / 2 + (0 + 1) / 2) / 2),
+        ("least-squares", (16 + 1) / 4, ((1 + 0.25) / 2 + (9 + 0) / 2) / 2),
+        ("wasserstein", 1.5, -1.5 - 1.25),
+    ],
+)
+def test_the_others_by_hand(name: str, generator: float, discriminator: float) -> None:
+    objective = OBJECTIVES[name]
+    assert objective.generator(FAKE).item() == pytest.approx(generator)
+    assert objective.discriminator(REAL, FAKE).item() == pytest.approx(discriminator)
+
+
+def test_the_configuration_names_them_all() -> None:
+    assert tuple(OBJECTIVES) == config.OBJECTIVES
+    assert tuple(ARCHITECTURES) == config.ARCHITECTURES

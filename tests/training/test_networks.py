@@ -51,6 +51,31 @@ def test_any_image_shape_works(channels: int, size: int, latent_dim: int) -> Non
     assert discriminator(images).shape == (4, 1)
 
 
+@pytest.mark.parametrize("arch", ["mlp", "conv"])
+@pytest.mark.parametrize(("size", "channels"), [(16, 1), (28, 3), (33, 1), (64, 3), (128, 1)])
+def test_every_architecture_draws_and_judges_classes(arch: str, size: int, channels: int) -> None:
+    config = ModelConfig(arch=arch, img_size=size, channels=channels, classes=4)
+    generator, discriminator = Generator(config).eval(), Discriminator(config)
+    z, labels = torch.randn(4, 100), torch.tensor([0, 1, 2, 3])
+    images = generator(z, labels)
+    assert images.shape == (4, channels, size, size)
+    assert images.abs().max() <= 1
+    assert not torch.equal(images, generator(z, labels.flip(0)))
+    logits = discriminator(images, labels)
+    assert logits.shape == (4, 1)
+    torch.testing.assert_close(logits, discriminator(images.flatten(1), labels))
+    assert not torch.equal(logits, discriminator(images, labels.flip(0)))
+
+
+def test_a_conv_generators_pictures_double() -> None:
+    x = torch.randn(2, 100)
+    sides = []
+    for layer in Generator(ModelConfig(arch="conv")).eval().layers:
+        x = layer(x)
+        sides.append(x.shape[-1])
+    assert [sides[1], sides[4], sides[7]] == [7, 14, 28]
+
+
 def test_the_seed_alone_decides_the_first_weights() -> None:
     before = torch.get_rng_state()
     drawn = [seeded_networks(ModelConfig(), seed) for seed in (3, 3, 4)]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganctl.config import train_config
 from ganctl.training import precision
-from ganctl.training.losses import discriminator_loss, generator_loss
+from ganctl.training.losses import non_saturating_discriminator, non_saturating_generator
 from ganctl.training.precision import DTYPES, LowPrecision, resolve_precision
 from ganctl.training.state import TrainState, new_state
 from ganctl.training.step import adversarial_step
@@ -32,8 +32,8 @@ def autocast_gradients(state: TrainState, dtype: torch.dtype) -> Tensor:
     with torch.autocast("cpu", dtype):
         fake = state.generator(z)
         logits = state.discriminator(torch.cat((fake.float(), real))).float()
-    g_loss = generator_loss(logits[: len(z)]) * 1024
-    d_loss = discriminator_loss(logits[len(z) :], logits[: len(z)]) * 1024
+    g_loss = non_saturating_generator(logits[: len(z)]) * 1024
+    d_loss = non_saturating_discriminator(logits[len(z) :], logits[: len(z)]) * 1024
     players = list(state.generator.parameters()), list(state.discriminator.parameters())
     g_gradients = torch.autograd.grad(g_loss, players[0], retain_graph=True)
     gradients = (*g_gradients, *torch.autograd.grad(d_loss, players[1]))

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganctl.config import train_config
+from ganctl.config import ModelConfig, train_config
 from ganctl.data import ImageData
 from ganctl.training.loop import Training
-from ganctl.training.losses import discriminator_loss, generator_loss
-from ganctl.training.networks import seeded_networks
+from ganctl.training.losses import non_saturating_discriminator, non_saturating_generator
+from ganctl.training.networks import Discriminator, Generator, seeded_networks
 from ganctl.training.run import Run
 from ganctl.training.state import TrainState, new_state, state_of
 from ganctl.training.step import add_gradient_penalty, adversarial_step
@@ -103,19 +103,27 @@ def our_loop(state: TrainState, batches: Tensor, latents: Tensor) -> Tensor:
     losses = []
     for real, z in zip(batches, latents, strict=True):
         before = state.epoch_totals.clone()
-        training._step(real, z)
+        training._step(real, z, None)
         losses.append((state.epoch_totals - before)[:2])
     return torch.stack(losses)
 
 
 def autograd_step(
-    generator: nn.Module, discriminator: nn.Module, real: Tensor, z: Tensor
+    generator: Generator,
+    discriminator: Discriminator,
+    real: Tensor,
+    z: Tensor,
+    labels: Tensor | None = None,
 ) -> list[Tensor]:
     """Return the gradients of both players as autograd reckons them."""
-    fake = generator(z)
-    logits = discriminator(torch.cat((fake, real)))
+    fake = generator(z, labels)
+    twice = None if labels is None else labels.repeat(2)
+    logits = discriminator(torch.cat((fake, real)), twice)
     fake_logits, real_logits = logits[: len(fake)], logits[len(fake) :]
-    g_loss, d_loss = generator_loss(fake_logits), discriminator_loss(real_logits, fake_logits)
+    g_loss, d_loss = (
+        non_saturating_generator(fake_logits),
+        non_saturating_discriminator(real_logits, fake_logits),
+    )
     players = list(generator.parameters()), list(discriminator.parameters())
     g_gradients = torch.autograd.grad(g_loss, players[0], retain_graph=True)
     return [*g_gradients, *torch.autograd.grad(d_loss, players[1])]
@@ -137,6 +145,26 @@ def test_the_gradients_are_autograds_to_the_last_bit(recipe: str) -> None:
         assert torch.equal(parameter.grad, gradient)
     for name, buffer in state.generator.named_buffers():
         assert torch.equal(buffer, moved[name]), name
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize(
+    ("arch", "size", "channels"),
+    [("mlp", 28, 1), ("conv", 28, 1), ("conv", 16, 3), ("conv", 29, 3), ("conv", 6, 1)],
+)
+def test_the_gradients_of_every_network_are_autograds(
+    arch: str, size: int, channels: int, classes: int
+) -> None:
+    model = {"arch": arch, "img_size": size, "channels": channels, "classes": classes}
+    state = new_state(train_config("default", model), torch.device("cpu"))
+    torch.manual_seed(3)
+    real, z = torch.rand(8, channels, size, size) * 2 - 1, torch.randn(8, 100)
+    labels = torch.randint(0, classes, (8,)) if classes else None
+    expected = autograd_step(state.generator, state.discriminator, real, z, labels)
+    adversarial_step(state.generator, state.discriminator, real, z, labels)
+    players = chain(state.generator.parameters(), state.discriminator.parameters())
+    for parameter, gradient in zip(players, expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -179,12 +207,12 @@ def test_the_figures_are_what_they_are_called() -> None:
 
 def test_the_gradient_penalty_is_that_of_the_paper() -> None:
     """For a linear discriminator D(x) = w·x the penalty is weight / 2 · |w|², its gradient w."""
-    discriminator = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
-    linear = discriminator[1]
-    assert isinstance(linear, nn.Linear)
+    discriminator = Discriminator(ModelConfig(img_size=4))
+    linear = nn.Linear(16, 1)
+    discriminator.layers = nn.Sequential(nn.Flatten(), linear)
     for parameter in discriminator.parameters():
         parameter.grad = torch.ones_like(parameter)
-    add_gradient_penalty(discriminator, torch.rand(8, 1, 2, 2), weight=3.0)
+    add_gradient_penalty(discriminator, torch.rand(8, 1, 4, 4), weight=3.0)
     assert linear.weight.grad is not None and linear.bias.grad is not None
     torch.testing.assert_close(linear.weight.grad, 1 + 3 * linear.weight.detach())
     assert linear.bias.grad.item() == 1
