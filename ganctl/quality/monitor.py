@@ -1,0 +1,62 @@
+"""The cheap measure of a generator while it trains."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from ganctl.data import ImageData
+from ganctl.images import Pixels
+from ganctl.quality.judge import load_judge
+from ganctl.quality.metrics import Doubles, class_shares, frechet_distance, moments
+from ganctl.quality.reference import FINGERPRINTS, MOST, load_shipped
+from ganctl.quality.samples import spread
+
+
+class Monitor:
+    """Measures images by their Fréchet distance from the training data, in the judge's features.
+
+    Equal images give equal figures. The distance of few images is larger than that of many: compare
+    it at the same number only.
+
+    Args:
+        data: what the generator trains on. MNIST and the embedded digits at 28×28 are measured
+            against the statistics that ship; of other data up to 10,000 images are looked at, once,
+            when they are first needed.
+        count: how many images are to be drawn each time.
+        threads: that the judge may use; 0 for all cores.
+
+    Raises:
+        CheckFailed: a file that ships is damaged.
+    """
+
+    def __init__(self, data: ImageData, count: int, threads: int) -> None:
+        self.count = count
+        self._data = data
+        self._judge = load_judge(threads)
+
+    def __call__(self, images: Pixels) -> dict[str, float]:
+        """Return the figures of images (N, C, H, W) by their names.
+
+        ``frechet_distance``; ``confidence``, the mean of the judge's largest probability; and
+        ``smallest_share``, how often the rarest digit is drawn.
+
+        Raises:
+            BadInput: there are fewer than two.
+        """
+        features, probabilities = self._judge(images)
+        return {
+            "frechet_distance": frechet_distance(*moments(features), *self._moments),
+            "confidence": float(probabilities.max(axis=1).mean(dtype=np.float64)),
+            "smallest_share": min(class_shares(probabilities)),
+        }
+
+    @cached_property
+    def _moments(self) -> tuple[Doubles, Doubles]:
+        """The mean and the covariance of the training data's features."""
+        if self._data.fingerprint in FINGERPRINTS:
+            shipped = load_shipped()
+            return shipped.mean.astype(np.float64), shipped.covariance.astype(np.float64)
+        images = self._data.images
+        return moments(self._judge(images[spread(len(images), MOST)]).features)
