@@ -30,6 +30,7 @@ ADDED_LATER = {
     "classes": 0,
     "conditional": False,
     "objective": "non-saturating",
+    "eval_every": 0,
 }
 """Fields that older files lack, and what they would say."""
 
@@ -91,6 +92,7 @@ class TrainConfig:
     precision: str = "auto"  # of a step's arithmetic: see PRECISIONS; settled when a run starts
     seed: int = 0  # of the initial weights, the order of the data and the latents
     sample_every: int = 10  # epochs; 0 for never
+    eval_every: int = 10  # epochs between measurements of the drawn digits; 0 for never
     checkpoint_every: int = 10  # epochs; 0 for only at the end
 
     def __post_init__(self) -> None:
@@ -110,6 +112,7 @@ class TrainConfig:
         _check(self, "precision", self.precision in PRECISIONS, ", ".join(PRECISIONS))
         _check(self, "seed", 0 <= self.seed <= MAX_SEED, f"0 to {MAX_SEED}")
         _check(self, "sample_every", self.sample_every >= 0, "0 or more")
+        _check(self, "eval_every", self.eval_every >= 0, "0 or more")
         _check(self, "checkpoint_every", self.checkpoint_every >= 0, "0 or more")
 
 

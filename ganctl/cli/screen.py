@@ -180,10 +180,11 @@ class _Bars:
 
 
 def _figures(progress: Progress) -> str:
+    distance = progress.frechet_distance
     return (
         f"G {progress.g_loss:.3f}  D {progress.d_loss:.3f}  "
         f"D(x) {progress.d_real:.2f}  D(G(z)) {progress.d_fake:.2f}"
-    )
+    ) + (f"  FD {distance:.1f}" if distance is not None else "")
 
 
 def _rate(progress: Progress) -> str:

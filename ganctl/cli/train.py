@@ -20,10 +20,13 @@ from ganctl.errors import BadInput
 if TYPE_CHECKING:
     import torch
 
+    from ganctl.data import ImageData
+    from ganctl.images import Pixels
+    from ganctl.quality.monitor import Monitor
     from ganctl.training.distributed import World
     from ganctl.training.loop import Training
 
-CHANGEABLE = ("data_dir", "epochs", "sample_every", "checkpoint_every")
+CHANGEABLE = ("data_dir", "epochs", "sample_every", "eval_every", "checkpoint_every")
 """What may change when a run goes on; where it runs (device, threads) always may."""
 
 
@@ -198,6 +201,15 @@ def train(
             metavar="N", min=0, help="Epochs between sample grids; 0: none.", rich_help_panel="Run"
         ),
     ] = 10,
+    eval_every: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Epochs between measurements (FD, the Fréchet distance of 2,000 images); 0: none.",
+            rich_help_panel="Run",
+        ),
+    ] = 10,
     checkpoint_every: Annotated[
         int,
         typer.Option(
@@ -244,6 +256,7 @@ def train(
         precision=precision.value,
         seed=seed,
         sample_every=sample_every,
+        eval_every=eval_every,
         checkpoint_every=checkpoint_every,
     )
 
@@ -306,8 +319,25 @@ def _prepared(
     return training
 
 
+def monitor(data: ImageData) -> Callable[[Pixels], dict[str, float]]:
+    """Return what measures images against ``data``; what it needs is loaded at its first use."""
+    loaded: list[Monitor] = []
+
+    def measure(images: Pixels) -> dict[str, float]:
+        if not loaded:
+            import torch
+
+            from ganctl.quality.monitor import Monitor
+
+            loaded.append(Monitor(data, len(images), torch.get_num_threads()))
+        return loaded[0](images)
+
+    return measure
+
+
 def _run(training: Training, quiet: bool) -> None:
     began, run = time.monotonic(), training.run
+    training.measure = monitor(training.data)
     with caught_signals() as caught:
 
         def stop() -> bool:

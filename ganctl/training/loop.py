@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ from ganctl.config import TrainConfig, to_dict
 from ganctl.data import ImageData
 from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
-from ganctl.images import write_images
+from ganctl.images import Pixels, write_images
 from ganctl.latents import Stream, random_generator
 from ganctl.training.checkpoint import Checkpoint, save_checkpoint
 from ganctl.training.distributed import ALONE, World
@@ -27,11 +27,19 @@ from ganctl.training.generate import as_function
 from ganctl.training.losses import OBJECTIVES
 from ganctl.training.precision import DTYPES, LowPrecision
 from ganctl.training.run import Run
-from ganctl.training.state import TrainState, average_weights, state_tensors
+from ganctl.training.state import TrainState, average_weights, drawing_tensors, state_tensors
 from ganctl.training.step import add_gradient_penalty, adversarial_step
 
 REPORT_SECONDS = 0.5
 SAMPLES = 64
+
+MEASURED = 2000
+"""Images that are drawn to be measured, at indices that nobody asks for: from `MEASURED_START`."""
+
+MEASURED_START = 2**40
+
+Measure = Callable[[Pixels], dict[str, float]]
+"""Images (N, C, H, W) → figures, ``frechet_distance`` among them."""
 
 STOP_EVERY = 10
 """Steps between the questions whether to stop, where several processes must agree on it."""
@@ -50,6 +58,7 @@ class Progress:
     d_real: float  # D(x): 1 where the discriminator believes in real images
     d_fake: float  # D(G(z)): 0 where it sees through the generated ones
     images_per_second: float
+    frechet_distance: float | None = None  # as last measured
 
 
 @dataclass
@@ -62,6 +71,7 @@ class Training:
         config: of the run.
         run: its folder, which exists.
         world: the processes that the run is spread over; the leading one alone writes.
+        measure: says how good the images are, every ``config.eval_every`` epochs.
     """
 
     state: TrainState
@@ -69,6 +79,7 @@ class Training:
     config: TrainConfig
     run: Run
     world: World = ALONE
+    measure: Measure | None = None
 
     def __post_init__(self) -> None:
         state, dtype = self.state, DTYPES[self.config.precision]
@@ -79,6 +90,7 @@ class Training:
         )
         players = (state.vectors["generator"], state.vectors["discriminator"])
         self._vector_gradients = [vector.grad for vector in players if vector.grad is not None]
+        self._distance: float | None = None
 
     def train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
         """Train to the configured number of epochs, saving on the way and at the end.
@@ -117,7 +129,7 @@ class Training:
                 clock.images += len(indices)
             progress = self._progress(epoch, clock)
             self._finish_epoch(progress, clock.seconds())
-            report(progress)
+            report(dataclasses.replace(progress, frechet_distance=self._distance))
         return True
 
     @property
@@ -165,6 +177,7 @@ class Training:
             steps=self.steps,
             **dict(zip(("g_loss", "d_loss", "d_real", "d_fake"), means, strict=True)),
             images_per_second=clock.images / clock.seconds(),
+            frechet_distance=self._distance,
         )
 
     def _finish_epoch(self, progress: Progress, seconds: float) -> None:
@@ -174,18 +187,36 @@ class Training:
         self.state.epoch_totals.zero_()
         if not self.world.leads:
             return
-        self.run.append_metrics(_figures(progress, self.state.step, seconds))
-        if config.sample_every and (last or epoch % config.sample_every == 0):
+        measured = self._measure() if last or _is_due(epoch, config.eval_every) else {}
+        self.run.append_metrics(_figures(progress, self.state.step, seconds) | measured)
+        if config.sample_every and (last or _is_due(epoch, config.sample_every)):
             self._draw_samples(epoch)
-        if last or (config.checkpoint_every and epoch % config.checkpoint_every == 0):
+        if last or _is_due(epoch, config.checkpoint_every):
             self._save()
+
+    def _measure(self) -> dict[str, float]:
+        """Return the figures of the generator as it stands, and keep it if it is the best so far.
+
+        With no `measure`, or none wanted, there are no figures.
+        """
+        if self.measure is None or not self.config.eval_every:
+            return {}
+        figures = self.measure(np.concatenate(list(self._draw(MEASURED_START, MEASURED))))
+        self._distance = figures["frechet_distance"]
+        if self._distance < self.state.best_distance:
+            self.state.best_distance = self._distance
+            tensors = drawing_tensors(self.state)
+            save_checkpoint(self.run.best, self._checkpoint(tensors, figures))
+        return figures
 
     def _draw_samples(self, epoch: int) -> None:
         """Draw the same latents each time: the pictures show them through the training."""
+        write_images(self.run.sample(epoch), self._draw(0, SAMPLES), SAMPLES)
+
+    def _draw(self, start: int, count: int) -> Iterator[Pixels]:
         generator = as_function(self.state.drawing_generator())
         latent_dim, seed = self.config.model.latent_dim, self.config.seed
-        batches = draw(generator, latent_dim, seed=seed, start=0, count=SAMPLES, batch_size=SAMPLES)
-        write_images(self.run.sample(epoch), batches, SAMPLES)
+        return draw(generator, latent_dim, seed=seed, start=start, count=count, batch_size=SAMPLES)
 
     def _check_weights(self) -> None:
         """Keep a weight that is not finite out of samples and checkpoints."""
@@ -197,11 +228,13 @@ class Training:
         if not self.world.leads:
             return
         self.state.drawing_generator()  # saved with BatchNorm statistics of its own
-        tensors = state_tensors(self.state)
+        save_checkpoint(self.run.checkpoint, self._checkpoint(state_tensors(self.state), {}))
+
+    def _checkpoint(self, tensors: dict[str, Tensor], quality: dict[str, float]) -> Checkpoint:
         epochs = self.state.step // self.steps
         card = make_card(self.state, self.data, self.config, self.run.name, epochs)
-        checkpoint = Checkpoint(self.config, card, self.state.step, tensors)
-        save_checkpoint(self.run.checkpoint, checkpoint)
+        card = dataclasses.replace(card, quality=quality)
+        return Checkpoint(self.config, card, self.state.step, tensors)
 
     def _diverged(self, what: str) -> CheckFailed:
         way_out = "try a lower --lr"
@@ -289,8 +322,13 @@ def class_shares(data: ImageData) -> tuple[float, ...]:
     return tuple((counts / counts.sum()).tolist())
 
 
+def _is_due(epoch: int, every: int) -> bool:
+    """Tell whether something is due that happens every so many epochs; 0 for never."""
+    return every > 0 and epoch % every == 0
+
+
 def _figures(progress: Progress, step: int, seconds: float) -> dict[str, float]:
     """Return an epoch's line of metrics; ``step`` counts from the run's start."""
     figures = dataclasses.asdict(progress)
-    del figures["epochs"], figures["steps"]
+    del figures["epochs"], figures["steps"], figures["frechet_distance"]
     return figures | {"step": step, "seconds": round(seconds, 3)}

@@ -17,6 +17,7 @@ RUNS = Path("checkpoints")
 """Where runs lie, under the folder that the command is started in."""
 
 LAST = "last.safetensors"
+BEST = "best.safetensors"
 JOB = ".torchrun"
 
 
@@ -35,6 +36,11 @@ class Run:
     def checkpoint(self) -> Path:
         """Return the newest checkpoint's path."""
         return self.folder / LAST
+
+    @property
+    def best(self) -> Path:
+        """Return the path of the generator that had the smallest Fréchet distance."""
+        return self.folder / BEST
 
     @property
     def metrics(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ class TrainState:
     latent_rng: torch.Generator  # of the training latents, on the run's device
     epoch_totals: Tensor  # (4,) sums over this epoch's steps of what adversarial_step returns
     step: int = 0  # finished, over all epochs
+    best_distance: float = math.inf  # the smallest Fréchet distance that was measured
     statistics_step: int = -1  # whose average generator_ema's BatchNorm statistics belong to
 
     @property
@@ -98,6 +100,8 @@ def state_tensors(state: TrainState) -> dict[str, Tensor]:
         "latent_rng": state.latent_rng.get_state(),
         "epoch_totals": state.epoch_totals,
     }
+    if state.best_distance < math.inf:  # measured
+        tensors["best_distance"] = torch.tensor(state.best_distance, dtype=torch.float64)
     for name, network in _networks(state).items():
         tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
     for (name, network), moments in zip(_players(state).items(), state.adam.moments, strict=True):
@@ -106,6 +110,13 @@ def state_tensors(state: TrainState) -> dict[str, Tensor]:
             pieces = [value] * count if key == "step" else unflatten(network, value)
             tensors |= {f"{name}_adam.{index}.{key}": piece for index, piece in enumerate(pieces)}
     return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def drawing_tensors(state: TrainState) -> dict[str, Tensor]:
+    """Return the tensors of the generator to sample from, under their names in `state_tensors`."""
+    name = "generator_ema" if state.generator_ema else "generator"
+    tensors = state.drawing_generator().state_dict()
+    return {f"{name}.{key}": tensor.clone() for key, tensor in tensors.items()}
 
 
 def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -> None:
@@ -125,6 +136,7 @@ def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -
         ):
             _restore_moments(moments, network, under(f"{name}_adam", tensors))
         state.epoch_totals.copy_(tensors["epoch_totals"])
+        state.best_distance = float(tensors.get("best_distance", math.inf))
         rng_state = tensors["latent_rng"]
     except (RuntimeError, KeyError, ValueError) as error:
         raise BadInput(

@@ -31,11 +31,13 @@ def test_a_pipe_gets_one_line_an_epoch_and_stdout_the_results(
 ) -> None:
     outcome = ganctl("train", "--data", small_data, "--epochs", 2, "--name", "run")
     assert outcome.code == 0
-    figures = r"G \d\.\d{3}  D \d\.\d{3}  D\(x\) 0\.\d\d  D\(G\(z\)\) 0\.\d\d  [\d,]+ images/s"
+    figures = r"G \d\.\d{3}  D \d\.\d{3}  D\(x\) 0\.\d\d  D\(G\(z\)\) 0\.\d\d"
     lines = outcome.err.splitlines()
     assert len(lines) == 2
     for number, line in enumerate(lines, 1):
-        assert re.fullmatch(rf"epoch {number}/2  {figures}  \d+:\d\d left", line)
+        distance = r"  FD \d+\.\d" if number == 2 else ""  # measured at the end
+        speed = r"[\d,]+ images/s  \d+:\d\d left"
+        assert re.fullmatch(rf"epoch {number}/2  {figures}{distance}  {speed}", line)
     trained, wrote, following = outcome.out.splitlines()
     assert trained.startswith("trained 2 epochs in ")
     assert wrote == f"wrote {LAST}"
@@ -51,6 +53,29 @@ def test_every_size_is_an_option(ganctl: Ganctl, small_data: Path) -> None:
     assert (config.model.latent_dim, config.model.image_shape) == (7, (3, 16, 16))
     assert (config.lr, config.b1, config.b2, config.seed) == (0.001, 0.4, 0.9, 3)
     assert (config.recipe, config.ema_decay, config.model.bn_eps) == ("classic", 0, 0.8)
+
+
+def test_what_was_measured_is_kept_with_the_best_generator(
+    ganctl: Ganctl, small_data: Path
+) -> None:
+    arguments = ["--data", small_data, "--epochs", 3, "--eval-every", 1, "--name", "run"]
+    assert ganctl("train", *arguments).code == 0
+    metrics = LAST.with_name("metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in metrics.splitlines()]
+    best = load_checkpoint(LAST.with_name("best.safetensors"))
+    distances = [line["frechet_distance"] for line in lines]
+    assert best.card.quality["frechet_distance"] == min(distances) > 0
+    assert set(best.card.quality) <= set(lines[0])
+    outcome = ganctl("sample", "--checkpoint", LAST.with_name("best.safetensors"), "best.png")
+    assert outcome.code == 0
+
+
+def test_conv_networks_and_every_objective_train(ganctl: Ganctl, small_data: Path) -> None:
+    for name in ("hinge", "least-squares", "wasserstein"):
+        arguments = ["--data", small_data, "--epochs", 1, "--name", name, "--objective", name]
+        assert ganctl("train", *arguments, "--arch", "conv").code == 0
+        config = load_checkpoint(Path("checkpoints") / name / "last.safetensors").config
+        assert (config.objective, config.model.arch, config.lr) == (name, "conv", 5e-4)
 
 
 def test_the_precision_is_settled_at_the_start_and_kept(ganctl: Ganctl, small_data: Path) -> None:

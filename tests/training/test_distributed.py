@@ -113,7 +113,7 @@ def test_two_processes_train_one_run_and_one_process_goes_on(
     assert err.count("note: 2 processes, 32 images of each batch of 64") == 1
     assert err.count("epoch 2/2") == 1
     assert epochs_of(tmp_path) == [1, 2]
-    assert len(list(tmp_path.rglob("*.safetensors"))) == 1
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 2  # the last, and the best
 
     alone = [sys.executable, *map(str, train(small_data, "--resume", "--epochs", 3))]
     done = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)

@@ -16,7 +16,7 @@ from ganctl.images import to_uint8
 from ganctl.latents import latents
 from ganctl.training.export import Exported, export_onnx, measure_parity
 from ganctl.training.generate import as_function, load_generator
-from ganctl.training.networks import Generator
+from ganctl.training.networks import Generator, seeded_networks
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,18 @@ def test_it_draws_what_torch_draws(
     assert np.abs(to_uint8(drawn).astype(int) - to_uint8(expected)).max() <= 1
     assert exported.parity.pixels == (1 + 2 + 257) * 784
     assert exported.parity.max_difference <= 1e-5
+
+
+@pytest.mark.parametrize("size", [16, 29])
+def test_a_conv_generator_passes_the_same_check(
+    size: int, generator_and_card: tuple[Generator, Card]
+) -> None:
+    generator, _ = seeded_networks(ModelConfig(arch="conv", img_size=size, channels=3), seed=1)
+    generator.train()(torch.randn(64, 100))  # gives BatchNorm statistics that do something
+    exported = export_onnx(generator.eval(), generator_and_card[1])
+    assert exported.parity.max_difference <= 1e-5
+    operators = {node.op_type for node in onnx.load_model_from_string(exported.data).graph.node}
+    assert "ConvTranspose" in operators
 
 
 @pytest.mark.parametrize("opset", [18, 23])

@@ -14,9 +14,10 @@ from torchvision import transforms
 from ganctl.config import TrainConfig, train_config
 from ganctl.data import ImageData, load_data
 from ganctl.errors import CheckFailed
+from ganctl.images import Pixels
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.ema import recompute_statistics
-from ganctl.training.loop import Progress, epoch_batches, epoch_steps, place, scale
+from ganctl.training.loop import MEASURED, Progress, epoch_batches, epoch_steps, place, scale
 from ganctl.training.networks import Generator
 from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
@@ -219,6 +220,41 @@ def test_a_divergence_leaves_the_last_good_checkpoint(small_data: Path) -> None:
         training.train(ignore, never)
     assert str(good.checkpoint) in caught.value.hint
     assert good.checkpoint.read_bytes() == before
+
+
+def test_the_generator_with_the_smallest_distance_is_kept(small_data: Path) -> None:
+    distances = iter([5.0, 3.0, 4.0, 2.5, 9.0])
+    seen = []
+
+    def measure(images: Pixels) -> dict[str, float]:
+        seen.append(images)
+        return {"frechet_distance": next(distances)}
+
+    stopped = start_run(config(small_data, epochs=5, eval_every=1), "one", CPU, True, ignore)
+    stopped.measure = measure
+    assert not stopped.train(ignore, after(14))
+    checkpoint = load_checkpoint(stopped.run.checkpoint)
+    resumed = resume_run(stopped.run, checkpoint, checkpoint.config, CPU, ignore)
+    assert resumed.state.best_distance == 3
+    resumed.measure = measure
+    assert resumed.train(ignore, never)
+    assert seen[0].shape == (MEASURED, 1, 28, 28)
+    best = load_checkpoint(resumed.run.best)
+    assert best.card.quality == {"frechet_distance": 2.5}
+    assert best.card.epochs == 4
+    assert {name.partition(".")[0] for name in best.tensors} == {"generator_ema"}
+
+
+def test_measuring_changes_no_weight(small_data: Path) -> None:
+    measured = start_run(config(small_data, eval_every=1), "measured", CPU, True, ignore)
+    measured.measure = lambda images: {"frechet_distance": float(images.mean())}
+    assert measured.train(ignore, never)
+    other = run(config(small_data, eval_every=0), "other")
+    tensors = load_checkpoint(measured.run.checkpoint).tensors
+    del tensors["best_distance"]
+    expected = load_checkpoint(other.checkpoint).tensors
+    assert tensors.keys() == expected.keys()
+    assert all(torch.equal(tensors[name], expected[name]) for name in tensors)
 
 
 def test_progress_is_reported_at_each_epochs_end(small_data: Path) -> None:
