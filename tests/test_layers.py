@@ -107,6 +107,16 @@ def test_infer_runs_where_torch_cannot_be_imported(workplace: Path) -> None:
     assert loaded == "loaded:"
 
 
+def test_evaluate_runs_where_torch_cannot_be_imported(workplace: Path, small_data: Path) -> None:
+    data = ["--data", str(small_data), "--data-dir", "."]
+    for target in ("small.onnx", "drawn", "drawn.npy"):
+        if target != "small.onnx":
+            run_without(HEAVY, ["infer", "small.onnx", "-n", "50", target], [], workplace)
+        options = ["-n", "50", *data, "--report", f"{target}.html"]
+        run_without(HEAVY, ["evaluate", target, *options], [], workplace)
+        assert (workplace / f"{target}.html").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_showing_help_loads_nothing_heavy(command: str, tmp_path: Path) -> None:
     watched = ["numpy", "PIL", "onnxruntime"]

@@ -114,14 +114,6 @@ def train(
             rich_help_panel="Training",
         ),
     ] = Architecture.MLP,
-    conditional: Annotated[
-        bool,
-        typer.Option(
-            "--conditional",
-            help="Learn the classes too, so that you can ask for a 7.",
-            rich_help_panel="Training",
-        ),
-    ] = False,
     objective: Annotated[
         ObjectiveName,
         typer.Option(help="What the two players minimise.", rich_help_panel="Training"),
@@ -248,7 +240,6 @@ def train(
         data_dir=data_dir,
         epochs=epochs,
         batch_size=batch_size,
-        conditional=conditional,
         objective=objective.value,
         **({} if lr is None else {"lr": lr}),
         b1=b1,

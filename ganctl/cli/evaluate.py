@@ -1,0 +1,270 @@
+"""``ganctl evaluate``: how good a generator is, in figures beside those of real digits."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ganctl.cli import screen
+from ganctl.cli.options import Seed
+from ganctl.errors import BadInput
+
+if TYPE_CHECKING:
+    from ganctl.card import Card
+    from ganctl.drawing import GeneratorFunction
+    from ganctl.quality.figures import Evaluation
+    from ganctl.quality.samples import Samples
+
+BATCH_SIZE = 64
+MNIST = "mnist"
+
+TARGETS = (
+    "name an ONNX file, a folder of pictures, an array (.npy, .npz), or a run: its name, its "
+    "folder or a .safetensors file"
+)
+
+
+def evaluate(
+    target: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="TARGET",
+            readable=False,
+            help="An ONNX file, a folder of pictures, an array (.npy, .npz), or a run: its name, "
+            "folder or checkpoint.",
+            show_default="the newest run",
+        ),
+    ] = None,
+    count: Annotated[
+        int, typer.Option("-n", "--count", metavar="N", min=1, help="How many images to measure.")
+    ] = 10_000,
+    seed: Seed = 0,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Real images to measure against, as for ganctl train.",
+            show_default="what it was trained on, else mnist",
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            readable=False,
+            help="Where data sets lie. mnist needs no download here.",
+            show_default="$GANCTL_DATA, else the user's cache",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT", readable=False, help="Write a page (.html) or a picture (.png) of it."
+        ),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Of the networks, on the CPU; 0 for all cores.")
+    ] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
+    ] = False,
+) -> None:
+    """Say how good a generator is, beside real digits measured the same way.
+
+    Only a run needs torch. Less is better where the table has ↓, more where it has ↑.
+
+    Example: [bold]ganctl evaluate gen.onnx --report report.html[/]
+    """
+    from ganctl.machine import usable_cores
+    from ganctl.quality.evaluate import evaluate as evaluate_samples
+    from ganctl.quality.judge import load_judge
+    from ganctl.quality.reference import find_reference
+    from ganctl.quality.report import check_report, write_report
+
+    if report is not None:
+        check_report(report)
+    threads = min(threads, usable_cores())
+    judge = load_judge(threads)
+    samples, source = _samples(target, count, seed, data, threads)
+    with _phases() as say:
+        say("looking at real images")
+        reference = find_reference(source, samples.images.shape[1:], judge, data_dir, screen.note)
+        evaluation = evaluate_samples(samples, reference, judge, say)
+        if report is not None:
+            say("drawing the report")
+            write_report(report, evaluation)
+    if as_json:
+        screen.result(json.dumps(_plain(evaluation), indent=2, allow_nan=False))
+    else:
+        _show(evaluation)
+    if report is not None:
+        screen.note(f"wrote {report}")
+
+
+def _samples(
+    target: Path | None, count: int, seed: int, data: str | None, threads: int
+) -> tuple[Samples, str]:
+    """Return the images to be measured, and the name or path of the data to measure them against.
+
+    Raises:
+        BadInput: there is no such target, or it does not say what it was trained on.
+    """
+    from ganctl.quality.samples import read_array, read_folder
+
+    suffix = "" if target is None else target.suffix.lower()
+    if target is not None and suffix in (".npy", ".npz"):
+        return read_array(target, count), data or MNIST
+    if target is not None and os.path.isdir(target) and not any(target.glob("*.safetensors")):
+        return read_folder(target, count), data or MNIST
+    if target is not None and suffix == ".onnx":
+        from ganctl.inference.generator import load_onnx
+
+        onnx = load_onnx(target, threads)
+        source = data or _trained_on(target, onnx.card)
+        return _draw(target.name, onnx, onnx.latent_dim, onnx.card, count, seed), source
+
+    path = _checkpoint(target)
+    from ganctl.training.generate import as_function, load_generator
+
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    generator, card = load_generator(path)
+    source = data or _trained_on(path, card)
+    name = path.name if target and os.path.isfile(target) else card.name
+    return _draw(name, as_function(generator), generator.latent_dim, card, count, seed), source
+
+
+def _checkpoint(target: Path | None) -> Path:
+    """Return the checkpoint that is meant, and say which where that is not clear.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if target is not None and os.path.isfile(target) and target.suffix != ".safetensors":
+        raise BadInput(f"{target} is nothing that can be evaluated", TARGETS)
+
+    from ganctl.training.run import find_checkpoint
+
+    try:
+        path = find_checkpoint(target)
+    except BadInput as error:
+        if target is None:
+            raise
+        raise BadInput(f"there is no file, folder or run {target}", TARGETS) from error
+    if target is None:
+        screen.note(f"evaluating {path}")
+    return path
+
+
+def _trained_on(path: Path, card: Card | None) -> str:
+    """Return the name of the data that a generator was trained on.
+
+    Raises:
+        BadInput: it is no name that others know.
+    """
+    from ganctl.data.load import NAMES
+
+    if card is None:
+        screen.note(f"{path} does not say what it was trained on: measuring against {MNIST}")
+        return MNIST
+    if card.data_name not in NAMES:
+        raise BadInput(
+            f"{path} was trained on '{card.data_name}', which is no data set known by name",
+            f"say where that lies, --data PATH, or take another, such as --data {MNIST}",
+        )
+    return card.data_name
+
+
+def _draw(
+    name: str,
+    generator: GeneratorFunction,
+    latent_dim: int,
+    card: Card | None,
+    count: int,
+    seed: int,
+) -> Samples:
+    """Return images 0 … ``count`` - 1 of a seed."""
+    import numpy as np
+
+    from ganctl.drawing import draw
+    from ganctl.quality.samples import Samples
+
+    drawn = []
+    with screen.DrawingScreen(count) as progress:
+        for batch in draw(
+            generator, latent_dim, seed=seed, start=0, count=count, batch_size=BATCH_SIZE
+        ):
+            drawn.append(batch)
+            progress.show(min(len(drawn) * BATCH_SIZE, count))
+    return Samples(name, np.concatenate(drawn))
+
+
+@contextmanager
+def _phases() -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is being done; a pipe is told nothing."""
+    if not sys.stderr.isatty():
+        yield lambda phase: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update
+
+
+def _show(evaluation: Evaluation) -> None:
+    from ganctl.cli.tables import show_table
+    from ganctl.quality.explain import about_ratios, lines
+
+    drawn, real = evaluation.figures, evaluation.real
+    screen.result(
+        f"{evaluation.target}: {drawn.samples:,} images",
+        f"real: {evaluation.real_name}",
+        f"both measured against {evaluation.reference}",
+    )
+    show_table(
+        "",
+        ["", "better", "images", "real"],
+        [[line.name, line.better, line.text(drawn), line.text(real)] for line in lines(evaluation)],
+    )
+    show_table(
+        "",
+        ["%", *evaluation.class_names],
+        [
+            [name, *(f"{100 * share:.1f}" for share in row.class_shares)]
+            for name, row in (("images", drawn), ("real", real))
+        ],
+    )
+    suspects = ", ".join(f"{pair.index} ({pair.ratio:.2f})" for pair in evaluation.pairs[:4])
+    screen.result(
+        f"most like a training image: images {suspects}",
+        about_ratios(evaluation),
+        *(f"note: {note}" for note in evaluation.notes),
+    )
+
+
+def _plain(evaluation: Evaluation) -> dict[str, Any]:
+    """Return all but the pictures, for JSON."""
+    return {
+        "target": evaluation.target,
+        "reference": evaluation.reference,
+        "figures": dataclasses.asdict(evaluation.figures),
+        "real": dataclasses.asdict(evaluation.real),
+        "real_name": evaluation.real_name,
+        "pairs": [
+            {"index": pair.index, "ratio": pair.ratio if math.isfinite(pair.ratio) else None}
+            for pair in evaluation.pairs
+        ],
+        "notes": evaluation.notes,
+        "class_names": evaluation.class_names,
+    }

@@ -1,0 +1,95 @@
+"""The figures in words: names, which way is better, how they are written and what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganctl.quality.figures import Evaluation, Figures
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure of the table."""
+
+    name: str
+    better: str  # "↓" or "↑"
+    form: str  # of `Figures`
+    meaning: str  # of "these images", in one short line
+
+    def text(self, figures: Figures) -> str:
+        """Return the figure as the table shows it."""
+        return self.form.format(figures)
+
+
+LINES = (
+    Line(
+        "Fréchet distance",
+        "↓",
+        "{.frechet_distance:.2f}",
+        "between what the judge sees in these and in training images, as Gaussians",
+    ),
+    Line(
+        "kernel distance",
+        "↓",
+        "{0.kernel_distance:.2f} ± {0.kernel_distance_error:.2f}",
+        "the same without taking them for Gaussians; about 0 where they do not differ",
+    ),
+    Line(
+        "inception score",
+        "↑",
+        "{.inception_score:.2f}",
+        "clear images of all classes: from 1 to the number of classes",
+    ),
+    Line("precision", "↑", "{.precision:.3f}", "share of these images that lie among real ones"),
+    Line("recall", "↑", "{.recall:.3f}", "share of real images that lie among these"),
+    Line(
+        "density",
+        "↑",
+        "{.density:.3f}",
+        "how closely real images surround these; about 1 for real ones",
+    ),
+    Line("coverage", "↑", "{.coverage:.3f}", "share of real images with one of these nearby"),
+    Line("authenticity", "↑", "{.authenticity:.3f}", "share of these that copy no training image"),
+    Line(
+        "confidence of the judge",
+        "↑",
+        "{.confidence:.3f}",
+        "how sure it is, on average, of what an image shows",
+    ),
+    Line(
+        "distance from equal shares",
+        "↓",
+        "{.distance_from_uniform:.3f}",
+        "0 where all classes are equally frequent",
+    ),
+)
+
+ASKED = Line(
+    "drawn as asked",
+    "↑",
+    "{.drawn_as_asked:.2%}",
+    "share in which the judge sees the class that was asked for",
+)
+
+
+def lines(evaluation: Evaluation) -> tuple[Line, ...]:
+    """Return the lines that both rows of an evaluation have."""
+    rows = (evaluation.figures, evaluation.real)
+    return LINES if any(row.drawn_as_asked is None for row in rows) else (*LINES, ASKED)
+
+
+def headline(evaluation: Evaluation) -> str:
+    """Return what was measured against what."""
+    return (
+        f"{evaluation.figures.samples:,} images, beside {evaluation.real_name}; "
+        f"both measured against {evaluation.reference}"
+    )
+
+
+def about_ratios(evaluation: Evaluation) -> str:
+    """Return what the pairs' ratio is, and how often real images have one that looks suspicious."""
+    close = 1 - evaluation.real.authenticity
+    return (
+        "Ratio: how far a sample is from its nearest training image, over how far that one is from "
+        f"the next. 0 is a copy; of the real images, too, {close:.0%} are below 1."
+    )

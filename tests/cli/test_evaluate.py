@@ -1,0 +1,191 @@
+"""``evaluate``: what is measured, what is printed, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganctl.data.digits import load_digits
+
+from ..conftest import Ganctl
+from .test_app import MISSING
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where what is computed of other data is kept."""
+    monkeypatch.setenv("GANCTL_DATA", str(tmp_path / "kept"))
+    return tmp_path / "kept"
+
+
+def figures(ganctl: Ganctl, *arguments: object) -> dict[str, Any]:
+    outcome = ganctl("evaluate", *arguments, "--json")
+    assert outcome.code == 0, outcome.err
+    found: dict[str, Any] = json.loads(outcome.out)
+    return found
+
+
+def test_a_checkpoint_its_export_and_its_pictures_are_alike(
+    workplace: Path, ganctl: Ganctl, small_data: Path
+) -> None:
+    for out in ("drawn", "drawn.npy"):
+        assert ganctl("infer", "small.onnx", "-n", 150, out).code == 0
+    options = ("-n", 150, "--data", small_data)
+    exported = figures(ganctl, "small.onnx", *options)
+    assert exported["target"] == "small.onnx" and exported["figures"]["samples"] == 150
+    for same in ("drawn", "drawn.npy"):
+        assert figures(ganctl, same, *options)["figures"] == exported["figures"]
+    for near in ("small", "checkpoints/small", "checkpoints/small/last.safetensors"):
+        found = figures(ganctl, near, *options)
+        distance = exported["figures"]["frechet_distance"]
+        assert found["figures"]["frechet_distance"] == pytest.approx(distance, rel=0.01)
+        assert found["real"] == exported["real"]
+
+
+def test_the_newest_run_is_named(workplace: Path, ganctl: Ganctl, small_data: Path) -> None:
+    outcome = ganctl("evaluate", "-n", 50, "--data", small_data)
+    assert outcome.code == 0
+    assert outcome.err.splitlines()[0] == "note: evaluating checkpoints/small/last.safetensors"
+    assert outcome.out.startswith("small: 50 images\nreal: 50 other images of small\n")
+
+
+def test_the_seed_and_the_threads(workplace: Path, ganctl: Ganctl, small_data: Path) -> None:
+    options = ("small.onnx", "-n", 50, "--data", small_data)
+    first = figures(ganctl, *options)
+    assert figures(ganctl, *options, "--threads", 1) == first
+    assert figures(ganctl, *options, "--seed", 1)["figures"] != first["figures"]
+
+
+def test_the_table_fits_a_terminal(workplace: Path, ganctl: Ganctl, small_data: Path) -> None:
+    outcome = ganctl("evaluate", "small.onnx", "-n", 50, "--data", small_data)
+    table, _, rest = outcome.out.partition("most like")
+    assert max(map(len, table.splitlines())) <= 80
+    for name in ("Fréchet distance", "kernel distance", "recall", "authenticity"):
+        assert name in table
+    assert "drawn as asked" not in table
+    assert "note: fewer than 1,000 samples: the figures are rough" in rest
+
+
+def test_what_is_computed_of_other_data_is_kept(
+    workplace: Path, ganctl: Ganctl, small_data: Path, kept: Path
+) -> None:
+    options = ("evaluate", "small.onnx", "-n", 50, "--data", small_data)
+    assert ganctl(*options).err == "note: looking at 200 images of small\n"
+    assert ganctl(*options).err == ""
+    assert len(list((kept / "quality").iterdir())) == 1
+    assert ganctl(*options, "--data-dir", "here").err == "note: looking at 200 images of small\n"
+    assert len(list(Path("here/quality").iterdir())) == 1
+
+
+def test_real_digits_are_good_and_drawn_as_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ganctl: Ganctl, kept: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images, labels, _ = load_digits()
+    np.savez("real.npz", images=images[::20] / 255, labels=labels[::20])
+    found = figures(ganctl, "real.npz", "-n", 500)
+    assert (found["reference"], found["real_name"]) == (
+        "MNIST, 60,000 training digits",
+        "500 MNIST test digits",
+    )
+    assert "floats, none below 0: taken to be in [0, 1]" in found["notes"]
+    assert found["figures"]["drawn_as_asked"] > 0.99 and found["real"]["drawn_as_asked"] > 0.98
+    assert found["figures"]["authenticity"] == 0  # they are among the training digits
+    assert found["pairs"][0] == {"index": 0, "ratio": 0.0} and len(found["pairs"]) == 8
+    assert found["real"]["recall"] > 0.8
+    assert not kept.exists()
+
+
+def test_what_was_asked_for_has_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ganctl: Ganctl, small_data: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images, labels, _ = load_digits()
+    np.savez("real.npz", images=images[300:400], labels=np.roll(labels[300:400], 1))
+    outcome = ganctl("evaluate", "real.npz", "--data", small_data)
+    assert re.search(r"drawn as asked +↑ +\d\.00% +100\.00%", outcome.out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none"], "there is no file, folder or run none"),
+        (["none.onnx"], "cannot read model none.onnx: no such file"),
+        (["none.npy"], "cannot read none.npy: no such file"),
+        (["none.npz"], "cannot read none.npz: no such file"),
+        (["none.safetensors"], "there is no file, folder or run none.safetensors"),
+        (["text.onnx"], "text.onnx is not an ONNX file"),
+        (["text.npy"], "text.npy is no array"),
+        (["text.safetensors"], "not a ganctl checkpoint"),
+        (["text.jpg"], "text.jpg is nothing that can be evaluated"),
+        (["empty"], "no readable PNG or JPEG picture"),
+        (["x" * 300], "there is no file, folder or run xxx"),
+        (["small.onnx"], "was trained on 'small', which is no data set known by name"),
+        (["small"], "was trained on 'small', which is no data set known by name"),
+        (["small.onnx", "--data", "mnits"], "no data set or path named 'mnits'"),
+        (["small.onnx", "--data", "empty"], "0 readable PNG or JPEG images"),
+        (["small.onnx", "--data", "data", "-n", "2"], "of 2 images"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_named(
+    arguments: list[str], message: str, workplace: Path, ganctl: Ganctl, small_data: Path
+) -> None:
+    shutil.copytree(small_data, "data")
+    Path("empty").mkdir()
+    for kind in ("onnx", "npy", "jpg", "safetensors"):
+        Path(f"text.{kind}").write_text("hello")
+    outcome = ganctl("evaluate", *arguments)
+    assert outcome.code == 3 and message in outcome.err and outcome.out == ""
+    first, second = (line for line in outcome.err.splitlines() if not line.startswith("note: "))
+    assert first.startswith("error: ") and second.startswith("hint: ")
+
+
+def test_without_any_run_the_way_out_is_to_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ganctl: Ganctl
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = ganctl("evaluate")
+    assert outcome.code == 3 and "hint: train one: ganctl train" in outcome.err
+
+
+def test_a_checkpoint_needs_torch_and_says_so(workplace: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MISSING, "evaluate", "small", "--data", "digits"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 4
+    assert "error: this command needs torch, which is not installed" in done.stderr
+    assert 'hint: pip install "ganctl[train]"' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("x.gif", "'.gif'"), ("none/x.png", "does not exist"), (".", "no kind of report")],
+)
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    out: str, message: str, workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganctl.quality.judge.load_judge", None)
+    outcome = ganctl("evaluate", "small.onnx", "--report", out)
+    assert outcome.code == 3 and f"cannot write {out}: " in outcome.err and message in outcome.err
+
+
+@pytest.mark.parametrize(("out", "start"), [("x.html", b"<!doctype html>"), ("x.png", b"\x89PNG")])
+def test_the_report_is_written(
+    out: str, start: bytes, workplace: Path, ganctl: Ganctl, small_data: Path
+) -> None:
+    options = ("small.onnx", "-n", 50, "--data", small_data, "--report", out, "--json")
+    outcome = ganctl("evaluate", *options)
+    assert outcome.code == 0 and outcome.err.splitlines()[-1] == f"note: wrote {out}"
+    assert json.loads(outcome.out)["figures"]["samples"] == 50
+    assert Path(out).read_bytes().startswith(start)
