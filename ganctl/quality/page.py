@@ -47,8 +47,9 @@ ol, ul { list-style: none; padding: 0 }
 img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #000;
   border-radius: .2rem }
 .squares { image-rendering: pixelated }
-.samples { display: grid; grid-template-columns: repeat(8, 1fr); gap: .35rem .35rem;
-  text-align: center; line-height: 1.25; overflow-wrap: anywhere }
+.samples { display: grid; grid-template-columns: repeat(8, 1fr); gap: .35rem;
+  text-align: center; line-height: 1.25 }
+.samples li { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { padding: .4rem 0 .4rem .75rem; text-align: right; vertical-align: baseline;
   white-space: nowrap }
@@ -60,6 +61,7 @@ th:first-child { padding-left: 0; text-align: left; font-weight: 500; white-spac
 thead tr:first-child th { color: var(--soft); font-size: .8125rem; font-weight: 400;
   padding-bottom: .4rem }
 td:last-child { color: var(--soft) }
+@media (max-width: 32rem) { td { white-space: normal } }
 .drawn { font-weight: 600 }
 .shares td, .shares th:first-child { width: auto; padding-top: .3rem; padding-bottom: .3rem }
 .shares .bars { width: 100% }
@@ -68,7 +70,7 @@ td:last-child { color: var(--soft) }
 i.drawn { background: var(--drawn) }
 i.real { background: var(--real) }
 .key { display: inline-block; width: .7em; height: .7em; border-radius: .15em; margin: 0 .3em 0 0 }
-.key + .key, .soft .key ~ .key { margin-left: .9em }
+.key + .key { margin-left: .9em }
 .pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: 1rem }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 2px }
 .pairs p { margin-top: .3rem; display: flex; justify-content: space-between;
@@ -94,7 +96,7 @@ def page(evaluation: Evaluation) -> bytes:
         f'<div class="two">\n{_samples(evaluation)}\n{_table(evaluation)}\n</div>',
         f'<div class="two">\n{_shares(evaluation)}\n{_pairs(evaluation)}\n</div>',
         _notes(evaluation),
-        f"<footer>ganctl {escape(ganctl.__version__)}</footer>",
+        f"<footer>Measured with ganctl {escape(ganctl.__version__)}</footer>",
         "</main>\n</body>\n</html>\n",
     ]
     return "\n".join(parts).encode("utf-8", "replace")  # a file's name may be no valid text
@@ -114,7 +116,7 @@ def _samples(evaluation: Evaluation) -> str:
 
 def _table(evaluation: Evaluation) -> str:
     rows = [
-        f'<tbody><tr><th scope="row">{escape(line.name)} {line.better}</th>'
+        f'<tbody><tr><th scope="row">{escape(line.name)}&nbsp;{line.better}</th>'
         f'<td class="drawn">{line.text(evaluation.figures)}</td>'
         f"<td>{line.text(evaluation.real)}</td></tr>"
         f'<tr class="soft"><td colspan="3">{escape(line.meaning)}</td></tr></tbody>'

@@ -80,7 +80,11 @@ def poster(evaluation: Evaluation) -> bytes:
     upper = 118
     lower = upper + max(_samples_height(evaluation), _table_height(evaluation)) + 52
     notes = lower + max(_shares_height(evaluation), _pairs_height(evaluation)) + 44
-    remarks = (about_ratios(evaluation), *evaluation.notes, f"ganctl {ganctl.__version__}")
+    remarks = (
+        about_ratios(evaluation),
+        *evaluation.notes,
+        f"measured with ganctl {ganctl.__version__}",
+    )
     written = [
         line
         for remark in remarks
@@ -187,7 +191,7 @@ def _pairs(sheet: Sheet, evaluation: Evaluation, top: int) -> None:
 
 def drawable(text: str) -> str:
     """Return a text in what Pillow's font can show: without accents, and ? for what it lacks."""
-    plain = unicodedata.normalize("NFKD", text.replace("–", "-"))
+    plain = unicodedata.normalize("NFD", text.replace("–", "-"))
     kept = (char for char in plain if not unicodedata.combining(char))
     return "".join(
         char if char in DRAWABLE or (char.isascii() and char.isprintable()) else "?"
