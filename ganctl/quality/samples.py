@@ -172,13 +172,13 @@ def _as_pixels(images: NDArray[Any], path: Path) -> tuple[Pixels, tuple[str, ...
             f"{path} holds {images.dtype}, not grey levels as uint8 or floats in [-1, 1] or [0, 1]",
             "convert it, such as by images.astype('uint8')",
         )
-    values = images.astype(np.float32)
-    low, high = float(values.min()), float(values.max())
+    low, high = float(images.min()), float(images.max())
     if not -1 - SLACK <= low <= high <= 1 + SLACK:  # NaN is not either
         raise BadInput(
             f"{path} holds floats from {low:g} to {high:g}, not in [-1, 1] or [0, 1]",
             "scale them, or give grey levels 0 … 255 as uint8",
         )
+    values = images.astype(np.float32)
     if low < -SLACK:
         return to_uint8(values), ("floats, some below 0: taken to be in [-1, 1]",)
     return to_uint8(values * 2 - 1), ("floats, none below 0: taken to be in [0, 1]",)

@@ -86,6 +86,7 @@ def test_a_generators_floats_are_its_grey_levels(tmp_path: Path) -> None:
         (np.zeros((2, 28, 28), np.complex64), "complex64, not"),
         (np.full((2, 28, 28), 255.0), "floats from 255 to 255"),
         (np.full((2, 28, 28), -1.1), "floats from -1.1"),
+        (np.full((2, 28, 28), 1e300), "floats from 1e+300"),
         (np.full((2, 28, 28), np.nan), "floats from nan"),
         (np.full((2, 28, 28), np.inf, np.float16), "floats from inf"),
         (np.zeros((2, 3, 3), [("a", "u1")]), "not grey levels"),
