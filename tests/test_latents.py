@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ganctl.config import MAX_SEED
 from ganctl.errors import BadInput
-from ganctl.latents import BLOCK, Stream, latents, random_generator
+from ganctl.latents import BLOCK, Stream, class_labels, latents, random_generator
 
 
 @given(seed=st.integers(0, MAX_SEED), start=st.integers(0, 3 * BLOCK), count=st.integers(0, 400))
@@ -63,3 +63,26 @@ def test_what_is_out_of_range_is_refused(seed: int, start: int) -> None:
 def test_a_generator_is_a_pure_function_of_its_arguments() -> None:
     first, second = (random_generator(5, Stream.ORDER, 2).permutation(9) for _ in range(2))
     assert first.tolist() == second.tolist()
+
+
+SHARES = (0.2, 0.0, 0.5, 0.3)
+
+
+@given(seed=st.integers(0, MAX_SEED), start=st.integers(0, 3 * BLOCK), count=st.integers(0, 400))
+def test_any_slice_of_the_classes_is_the_slice_of_the_whole(
+    seed: int, start: int, count: int
+) -> None:
+    whole = class_labels(seed, 0, start + count, SHARES)
+    assert np.array_equal(class_labels(seed, start, count, SHARES), whole[start:])
+
+
+def test_the_classes_are_drawn_as_often_as_their_shares_say() -> None:
+    counts = np.bincount(class_labels(3, 0, 100_000, SHARES), minlength=4)
+    assert counts[1] == 0
+    assert np.abs(counts / 100_000 - SHARES).max() < 0.005
+
+
+def test_a_seeds_classes_say_nothing_of_its_latents() -> None:
+    labels, z = class_labels(3, 0, 100_000, SHARES), latents(3, 0, 100_000, 2)
+    means = [z[labels == label].mean() for label in (0, 2, 3)]
+    assert max(map(abs, means)) < 0.02
