@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from ganctl.data.image_data import DIGIT_NAMES
+from ganctl.latents import Labels
 from ganctl.quality.figures import Evaluation, Figures, Pair
-from ganctl.quality.judge import SIDE, Judge, Labels, Looks, as_digits
+from ganctl.quality.judge import SIDE, Judge, Looks, as_digits
 from ganctl.quality.metrics import (
     class_shares,
     distance_from_uniform,

@@ -20,8 +20,7 @@ from ganctl.data.image_data import DIGIT_NAMES
 from ganctl.data.transforms import fit
 from ganctl.errors import CheckFailed, explain
 from ganctl.images import Pixels, picture
-
-Labels = NDArray[np.int64]
+from ganctl.latents import Labels
 
 FILE = Path(__file__).with_name("judge.onnx")
 SHA256 = "e3cb23964a828a3e97b806a4d762d08bf44476e5c2fc62c1b6431589abf35ee4"

@@ -28,8 +28,9 @@ from ganctl.data.load import DIGITS, default_data_dir
 from ganctl.errors import CheckFailed, GanctlError, explain
 from ganctl.files import make_folder, write_atomic
 from ganctl.images import Pixels
+from ganctl.latents import Labels
 from ganctl.quality import judge as judges
-from ganctl.quality.judge import CLASSES, FEATURES, Judge, Labels, Looks, as_digits, digits_of
+from ganctl.quality.judge import CLASSES, FEATURES, Judge, Looks, as_digits, digits_of
 from ganctl.quality.metrics import moments
 from ganctl.quality.neighbours import authenticity
 

@@ -18,7 +18,8 @@ from ganctl.data.folder import classes, files_under, is_image, skip_notice
 from ganctl.data.image_data import DIGIT_NAMES
 from ganctl.errors import BadInput, explain
 from ganctl.images import Pixels, to_uint8
-from ganctl.quality.judge import Labels, digits_of
+from ganctl.latents import Labels
+from ganctl.quality.judge import digits_of
 
 MAX_SIDE = 128
 """Larger pictures of a folder are scaled down to it: 10,000 in colour take 0.5 GB then."""
