@@ -154,7 +154,7 @@ def _checkpoint(target: Path | None) -> Path:
     if target is not None and os.path.isfile(target) and target.suffix != ".safetensors":
         raise BadInput(f"{target} is nothing that can be evaluated", TARGETS)
 
-    from ganctl.training.run import find_checkpoint
+    from ganctl.training.run import find_checkpoint, introduce
 
     try:
         path = find_checkpoint(target)
@@ -163,7 +163,7 @@ def _checkpoint(target: Path | None) -> Path:
             raise
         raise BadInput(f"there is no file, folder or run {target}", TARGETS) from error
     if target is None:
-        screen.note(f"evaluating {path}")
+        screen.note(f"evaluating {introduce(path)}")
     return path
 
 

@@ -1,4 +1,4 @@
-"""``ganctl export``: the generator as one ONNX file."""
+"""``ganctl export``: the generator as one ONNX file, or as a checkpoint of its own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import typer
 
 from ganctl.cli import screen
 from ganctl.cli.options import Checkpoint, refuse_same
+from ganctl.errors import BadInput
 
 
 def export(
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", readable=False, help="The ONNX file to write.")
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            readable=False,
+            help="The ONNX file to write; or .safetensors, which sample and export read.",
+        ),
     ] = Path("generator.onnx"),
     checkpoint: Checkpoint = None,
     opset: Annotated[
@@ -27,15 +33,27 @@ def export(
 
     Example: [bold]ganctl export gen.onnx[/], then [bold]ganctl infer gen.onnx[/]
     """
-    from ganctl.files import check_writable, write_atomic
-    from ganctl.training.run import find_checkpoint
+    from ganctl.files import check_writable
+    from ganctl.training.run import find_checkpoint, introduce
 
+    if out.suffix.lower() not in (".onnx", ".safetensors"):
+        raise BadInput(
+            f"cannot write {out}: '{out.suffix}' is no kind of generator",
+            "end it in .onnx, or in .safetensors for a checkpoint of the generator alone",
+        )
     check_writable(out)
     path = find_checkpoint(checkpoint)
-    refuse_same(out, path, "the ONNX file would take the checkpoint's place")
+    refuse_same(out, path, "the new file would take the checkpoint's place")
     if checkpoint is None:
-        screen.note(f"exporting {path}")
+        screen.note(f"exporting {introduce(path)}")
+    if out.suffix.lower() == ".onnx":
+        _write_onnx(out, path, opset)
+    else:
+        _write_checkpoint(out, path)
 
+
+def _write_onnx(out: Path, path: Path, opset: int) -> None:
+    from ganctl.files import write_atomic
     from ganctl.training.export import export_onnx
     from ganctl.training.generate import load_generator
 
@@ -49,4 +67,15 @@ def export(
         f"{parity.pixels_off} of {parity.pixels:,} pixels differ, "
         f"by at most {parity.max_levels} grey levels",
         f"next: ganctl infer {shlex.quote(str(out))}",
+    )
+
+
+def _write_checkpoint(out: Path, path: Path) -> None:
+    from ganctl.training.checkpoint import load_checkpoint, save_checkpoint
+    from ganctl.training.generate import generator_alone
+
+    save_checkpoint(out, generator_alone(load_checkpoint(path)))
+    screen.result(
+        f"wrote {out}: {out.stat().st_size / 1e6:.2f} MB, the generator alone",
+        f"next: ganctl sample --checkpoint {shlex.quote(str(out))}",
     )

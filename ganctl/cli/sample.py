@@ -39,12 +39,12 @@ def sample(
     Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]
     """
     from ganctl.images import check_output
-    from ganctl.training.run import find_checkpoint
+    from ganctl.training.run import find_checkpoint, introduce
 
     check_output(out)
     path = find_checkpoint(checkpoint)
     if checkpoint is None:
-        screen.note(f"drawing from {path}")
+        screen.note(f"drawing from {introduce(path)}")
 
     from ganctl.drawing import draw_to
     from ganctl.training.generate import as_function, load_generator

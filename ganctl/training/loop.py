@@ -118,7 +118,7 @@ class Training:
             for indices in batches[done:]:
                 if self._agree(should_stop):
                     self._check_weights()
-                    self._save()
+                    self._save({})
                     return False
                 if clock.images and clock.is_due():
                     report(self._progress(epoch, clock))
@@ -192,7 +192,7 @@ class Training:
         if config.sample_every and (last or _is_due(epoch, config.sample_every)):
             self._draw_samples(epoch)
         if last or _is_due(epoch, config.checkpoint_every):
-            self._save()
+            self._save(measured)
 
     def _measure(self) -> dict[str, float]:
         """Return the figures of the generator as it stands, and keep it if it is the best so far.
@@ -224,11 +224,11 @@ class Training:
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
             raise self._diverged("a weight")
 
-    def _save(self) -> None:
+    def _save(self, quality: dict[str, float]) -> None:
         if not self.world.leads:
             return
         self.state.drawing_generator()  # saved with BatchNorm statistics of its own
-        save_checkpoint(self.run.checkpoint, self._checkpoint(state_tensors(self.state), {}))
+        save_checkpoint(self.run.checkpoint, self._checkpoint(state_tensors(self.state), quality))
 
     def _checkpoint(self, tensors: dict[str, Tensor], quality: dict[str, float]) -> Checkpoint:
         epochs = self.state.step // self.steps

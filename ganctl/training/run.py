@@ -20,6 +20,9 @@ LAST = "last.safetensors"
 BEST = "best.safetensors"
 JOB = ".torchrun"
 
+PRETRAINED = RUNS / "mnist-conv-conditional.safetensors"
+"""What is drawn from where there is no run: a generator that comes with the repository."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -158,16 +161,28 @@ def find_run(name: str | None) -> Run:
 
 
 def find_checkpoint(given: Path | None) -> Path:
-    """Return the checkpoint that is meant: a file, a run's folder or its name; None the newest.
+    """Return the checkpoint that is meant: a file, a run's folder or its name.
+
+    None means the newest run and, where there is no run yet, `PRETRAINED`.
 
     Raises:
         BadInput: there is none.
     """
     if given is None:
-        return find_run(None).checkpoint
-    for candidate in (given, given / LAST, RUNS / given / LAST):
+        pretrained = newest_run() is None and os.path.isfile(PRETRAINED)
+        return PRETRAINED if pretrained else find_run(None).checkpoint
+    named = RUNS / given
+    candidates = (given, given / LAST, named / LAST, named.with_name(f"{named.name}.safetensors"))
+    for candidate in candidates:
         if os.path.isfile(candidate):
             return candidate
     raise BadInput(
         f"there is no checkpoint {given}", "name a .safetensors file, a run's folder or its name"
     )
+
+
+def introduce(found: Path) -> str:
+    """Return how to tell the user which checkpoint was found for None."""
+    if found == PRETRAINED:
+        return f"{found}, which comes with ganctl: there is no run here yet"
+    return str(found)

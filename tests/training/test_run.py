@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from ganctl.errors import BadInput
-from ganctl.training.run import RUNS, Run, find_checkpoint, find_run, new_run, newest_run
+from ganctl.training.run import (
+    PRETRAINED,
+    RUNS,
+    Run,
+    find_checkpoint,
+    find_run,
+    introduce,
+    new_run,
+    newest_run,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +78,19 @@ def test_a_checkpoint_is_a_file_a_folder_or_a_name() -> None:
     expected = finished("one").checkpoint
     for given in (expected, expected.parent, Path("one")):
         assert find_checkpoint(given).samefile(expected)
+
+
+def test_without_a_run_the_pretrained_generator_is_found_and_introduced() -> None:
+    with pytest.raises(BadInput, match="no run in"):
+        find_checkpoint(None)
+    RUNS.mkdir()
+    PRETRAINED.touch()
+    assert find_checkpoint(None) == PRETRAINED
+    assert "comes with ganctl" in introduce(PRETRAINED)
+    assert find_checkpoint(Path(PRETRAINED.stem)) == PRETRAINED
+    run = finished("own")
+    assert find_checkpoint(None) == run.checkpoint
+    assert introduce(run.checkpoint) == str(run.checkpoint)
 
 
 def test_what_is_not_there_is_named() -> None:
