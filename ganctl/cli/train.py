@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganctl.cli import screen
-from ganctl.config import MAX_SEED, TrainConfig, to_dict, train_config
+from ganctl.cli.resume import resumed_config, typed_options
+from ganctl.config import MAX_SEED, TrainConfig, train_config
 from ganctl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from ganctl.quality.monitor import Monitor
     from ganctl.training.distributed import World
     from ganctl.training.loop import Training
-
-CHANGEABLE = ("data_dir", "epochs", "sample_every", "eval_every", "checkpoint_every")
-"""What may change when a run goes on; where it runs (device, threads) always may."""
 
 
 class Precision(str, Enum):
@@ -259,7 +256,9 @@ def train(
         note = screen.note if world.leads else _ignore
         for doubt in use_threads(threads, local_size()):
             note(doubt)
-        training = _prepared(config, name, resume, _given(ctx), torch_device, fallback, note, world)
+        training = _prepared(
+            config, name, resume, typed_options(ctx), torch_device, fallback, note, world
+        )
         if world.size > 1:
             batch_size = training.config.batch_size
             each = batch_size // world.size
@@ -351,49 +350,6 @@ def _run(training: Training, quiet: bool) -> None:
             f"wrote {run.checkpoint}",
             "next: ganctl sample out.png",
         )
-
-
-def resumed_config(saved: TrainConfig, asked: TrainConfig, given: Collection[str]) -> TrainConfig:
-    """Return the configuration that a run goes on with: its own, with what may change.
-
-    Args:
-        saved: from the checkpoint.
-        asked: from the command line, defaults included.
-        given: the names of the options that were typed.
-
-    Raises:
-        BadInput: an option contradicts the run.
-    """
-    old, new = _flat(saved), _flat(asked)
-    changes = {
-        name: new[name]
-        for name in given
-        if name in new and new[name] not in (old[name], "auto")  # auto: as it began
-    }
-    for name, value in changes.items():
-        if name not in CHANGEABLE:
-            option = "--" + name.replace("_", "-")
-            raise BadInput(
-                f"{option} {value} contradicts the run, which has {old[name]}",
-                f"leave {option} out to go on, or begin a new run without --resume",
-            )
-    return dataclasses.replace(saved, **changes)
-
-
-def _flat(config: TrainConfig) -> dict[str, Any]:
-    values = to_dict(config)
-    model: dict[str, Any] = values.pop("model")
-    return model | values
-
-
-def _given(ctx: typer.Context) -> list[str]:
-    """Return the names of the options that were typed rather than left at their defaults."""
-    return [name for name in ctx.params if _source(ctx, name) == "COMMANDLINE"]
-
-
-def _source(ctx: typer.Context, name: str) -> str:
-    source = ctx.get_parameter_source(name)
-    return source.name if source else ""
 
 
 @contextmanager

@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.cli.train import resumed_config
-from ganctl.config import TrainConfig, train_config
-from ganctl.errors import BadInput
 from ganctl.training import start
 from ganctl.training.checkpoint import load_checkpoint
 
@@ -220,28 +217,6 @@ def test_ctrl_c_before_the_first_step_leaves_quietly(
     monkeypatch.setattr(start, "load_data", interrupted)
     assert ganctl("train", "--data", "digits") == (130, "", "")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_may_change_changes_and_nothing_else() -> None:
-    saved = train_config("default", {}, epochs=10)
-    asked = train_config("default", {}, epochs=20, lr=1.0)
-    assert resumed_config(saved, asked, ["epochs"]) == train_config("default", {}, epochs=20)
-    assert resumed_config(saved, asked, []) == saved
-    with pytest.raises(BadInput, match=r"--lr 1.0 contradicts the run, which has 0.0002"):
-        resumed_config(saved, asked, ["epochs", "lr"])
-
-
-@pytest.mark.parametrize(
-    ("name", "asked"),
-    [
-        ("latent_dim", train_config("default", {"latent_dim": 3})),
-        ("recipe", train_config("classic", {})),
-        ("seed", TrainConfig(seed=9)),
-    ],
-)
-def test_what_may_not_change_is_refused_by_name(name: str, asked: TrainConfig) -> None:
-    with pytest.raises(BadInput, match="--" + name.replace("_", "-")):
-        resumed_config(TrainConfig(), asked, [name])
 
 
 def test_a_reader_that_goes_away_does_not_stop_the_run(small_data: Path) -> None:

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from ganctl.cli.resume import resumed_config
+from ganctl.config import TrainConfig, train_config
+from ganctl.errors import BadInput
+
+
+def test_what_may_change_changes_and_nothing_else() -> None:
+    saved = train_config("default", {}, epochs=10)
+    asked = train_config("default", {}, epochs=20, lr=1.0)
+    assert resumed_config(saved, asked, ["epochs"]) == train_config("default", {}, epochs=20)
+    assert resumed_config(saved, asked, []) == saved
+    with pytest.raises(BadInput, match=r"--lr 1.0 contradicts the run, which has 0.0002"):
+        resumed_config(saved, asked, ["epochs", "lr"])
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("latent_dim", train_config("default", {"latent_dim": 3})),
+        ("recipe", train_config("classic", {})),
+        ("seed", TrainConfig(seed=9)),
+    ],
+)
+def test_what_may_not_change_is_refused_by_name(name: str, asked: TrainConfig) -> None:
+    with pytest.raises(BadInput, match="--" + name.replace("_", "-")):
+        resumed_config(TrainConfig(), asked, [name])
