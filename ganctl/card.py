@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,8 +62,24 @@ def card_from_json(text: str) -> Card:
         values.setdefault("class_shares", [])  # older than conditional generators
         for name in ("image_shape", "class_names", "class_shares", "value_range"):
             values[name] = tuple(values[name])
-        return Card(**values)
+        card = Card(**values)
+        _check_classes(card.class_names, card.class_shares)
+        return card
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(
             f"the model card cannot be read: {error}", "use a file that ganctl wrote"
         ) from error
+
+
+def _check_classes(names: tuple[str, ...], shares: tuple[float, ...]) -> None:
+    """Refuse shares that no class could be drawn by.
+
+    Raises:
+        ValueError, TypeError: they are not as many as the names, or no shares of a whole.
+    """
+    if shares and not (
+        len(shares) == len(names)
+        and all(share >= 0 for share in shares)
+        and abs(math.fsum(shares) - 1) < 1e-6
+    ):
+        raise ValueError("its class_shares are not a share a class, adding up to 1")

@@ -1,7 +1,8 @@
-"""Pictures: [-1, 1] float ↔ uint8, grids, and what they are written to (PNG, .npy, folders)."""
+"""Pictures: [-1, 1] float ↔ uint8, grids, and what they are written to: PNG, GIF, .npy, folders."""
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import struct
@@ -23,7 +24,14 @@ PADDING = 2
 """Black pixels around each image of a grid."""
 
 MAX_GRID_PIXELS = 100_000_000
-"""A larger grid is refused: viewers fail on it, and it is held in memory whole."""
+"""A larger grid is refused: viewers fail on it, and it is held in memory whole. So is a GIF with
+more in all its frames."""
+
+GIF_SIDE = 224
+"""Pixels that an animation's frames are enlarged to, or as close below as a whole factor comes."""
+
+GIF_FRAME_MS = 80
+"""How long a frame is shown."""
 
 
 def to_uint8(images: NDArray[np.floating[Any]]) -> Pixels:
@@ -83,6 +91,34 @@ def encode_png(pixels: Pixels) -> bytes:
     )
 
 
+def encode_gif(images: Pixels) -> bytes:
+    """Return (N, C, H, W) images as the bytes of an animated GIF that begins again at its end.
+
+    Each is enlarged by the same whole factor, without smoothing. Grey levels are kept as they are;
+    of colours a frame has at most 256, the nearest ones. The same images give the same bytes.
+    """
+    from PIL import Image  # not needed for anything else here
+
+    height, width = images.shape[2:]
+    factor = gif_factor(height, width)
+
+    def frame(image: Pixels) -> Image.Image:
+        shown = Image.fromarray(picture(image)).resize(
+            (width * factor, height * factor), Image.Resampling.NEAREST
+        )
+        return shown if shown.mode == "L" else shown.quantize(256, dither=Image.Dither.NONE)
+
+    file = io.BytesIO()
+    first, *others = map(frame, images)
+    first.save(file, "GIF", save_all=True, append_images=others, duration=GIF_FRAME_MS, loop=0)
+    return file.getvalue()
+
+
+def gif_factor(height: int, width: int) -> int:
+    """Return how many times as high and as wide a GIF shows images of that size."""
+    return max(1, GIF_SIDE // max(height, width))
+
+
 def check_output(out: Path) -> None:
     """Fail before anything is loaded or drawn if `write_images` could not write to ``out``.
 
@@ -92,28 +128,34 @@ def check_output(out: Path) -> None:
     if os.path.isdir(out):
         check_writable(out / "000000.png")
         return
-    if out.suffix.lower() not in ("", ".png", ".npy"):
+    if out.suffix.lower() not in ("", ".png", ".gif", ".npy"):
         raise BadInput(
             f"cannot write {out}: '{out.suffix}' is no kind of output",
-            "end it in .png (a grid) or .npy (an array), or name a folder (a PNG an image)",
+            "end it in .png (a grid), .gif (an animation) or .npy (an array), or name a folder",
         )
     check_writable(out)
     if os.path.exists(out) and (out.suffix == "" or not os.path.isfile(out)):
         raise BadInput(f"cannot write {out}: it is in the way", "name another file or folder")
 
 
-def check_grid(out: Path, count: int, image_shape: tuple[int, int, int], cols: int) -> None:
-    """Refuse a PNG grid that no viewer would open.
+def check_size(out: Path, count: int, image_shape: tuple[int, int, int], cols: int) -> None:
+    """Refuse a picture that no viewer would open.
 
     Raises:
-        BadInput: ``out`` is a .png and the grid has more than `MAX_GRID_PIXELS`.
+        BadInput: ``out`` is a .png or a .gif and has more than `MAX_GRID_PIXELS`.
     """
-    (rows, cols), (_, height, width) = grid_shape(count, cols), image_shape
-    pixels = rows * (height + PADDING) * cols * (width + PADDING)
-    if out.suffix.lower() == ".png" and not out.is_dir() and pixels > MAX_GRID_PIXELS:
+    _, height, width = image_shape
+    kind = "" if out.is_dir() else out.suffix.lower()
+    pixels = 0
+    if kind == ".png":
+        rows, cols = grid_shape(count, cols)
+        pixels = rows * (height + PADDING) * cols * (width + PADDING)
+    elif kind == ".gif":
+        pixels = count * height * width * gif_factor(height, width) ** 2
+    if pixels > MAX_GRID_PIXELS:
         raise BadInput(
-            f"a grid of {count:,} images of {height}×{width} pixels is too large for one PNG",
-            "write an array (out.npy) or a folder (out)",
+            f"{count:,} images of {height}×{width} pixels are too large for one {kind[1:].upper()}",
+            "write an array (out.npy) or a folder (out), or draw fewer",
         )
 
 
@@ -122,8 +164,9 @@ def write_images(
 ) -> None:
     """Write ``count`` images, which come in batches of (B, C, H, W), all or nothing.
 
-    A .png is one grid; a .npy is one uint8 array of (N, C, H, W), written batch by batch; anything
-    else is a folder with a PNG an image, named by its index from ``start`` on.
+    A .png is one grid; a .gif shows one after the other; a .npy is one uint8 array of (N, C, H, W),
+    written batch by batch; anything else is a folder with a PNG an image, named by its index from
+    ``start`` on.
 
     Raises:
         BadInput: the place cannot be written.
@@ -134,7 +177,9 @@ def write_images(
     elif out.suffix.lower() == ".npy":
         _write_npy(out, batches, count)
     else:
-        write_atomic(out, encode_png(grid(np.concatenate(list(batches)), cols)))
+        images = np.concatenate(list(batches))
+        gif = out.suffix.lower() == ".gif"
+        write_atomic(out, encode_gif(images) if gif else encode_png(grid(images, cols)))
 
 
 def _write_npy(out: Path, batches: Iterable[Pixels], count: int) -> None:

@@ -13,8 +13,8 @@ from PIL import Image
 from ganctl.errors import BadInput
 from ganctl.images import (
     Pixels,
-    check_grid,
     check_output,
+    check_size,
     encode_png,
     grid,
     grid_shape,
@@ -140,6 +140,6 @@ def test_a_place_that_cannot_be_written_is_refused(out: str, tmp_path: Path) -> 
 
 def test_a_grid_that_no_viewer_opens_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"1,000,000 images .* too large"):
-        check_grid(tmp_path / "x.png", 1_000_000, (1, 28, 28), 0)
-    check_grid(tmp_path / "x.npy", 1_000_000, (1, 28, 28), 0)
-    check_grid(tmp_path / "x.png", 10_000, (1, 28, 28), 0)
+        check_size(tmp_path / "x.png", 1_000_000, (1, 28, 28), 0)
+    check_size(tmp_path / "x.npy", 1_000_000, (1, 28, 28), 0)
+    check_size(tmp_path / "x.png", 10_000, (1, 28, 28), 0)

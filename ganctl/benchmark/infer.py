@@ -20,7 +20,7 @@ from ganctl.benchmark.timing import Clock, Spread, alternate, ratio, spread
 from ganctl.drawing import GeneratorFunction, draw, draw_to
 from ganctl.images import encode_png, grid
 from ganctl.inference.generator import OnnxGenerator, load_onnx
-from ganctl.latents import latents
+from ganctl.inputs import seeded
 from ganctl.training.generate import as_function
 
 SECONDS = 0.2
@@ -127,14 +127,14 @@ def bench_infer(
 def _bench_batch(
     generator: OnnxGenerator, network: GeneratorFunction, batch: int, rounds: int, clock: Clock
 ) -> BatchResult:
-    z = latents(0, 0, batch, generator.latent_dim)
+    inputs = seeded(0, generator.latent_dim, generator.class_shares)(0, batch)
 
     def rate(function: GeneratorFunction, repeats: int) -> float:
         time.sleep(PAUSE)
-        function(z)  # brings the weights back into the caches
+        function(*inputs)  # brings the weights back into the caches
         began = clock()
         for _ in range(repeats):
-            function(z)
+            function(*inputs)
         return repeats * batch / (clock() - began)
 
     def side(function: GeneratorFunction) -> Callable[[], float]:
@@ -153,11 +153,12 @@ def _bench_batch(
 
 def _png_share(generator: OnnxGenerator, count: int, out: Path, clock: Clock) -> float:
     """Return the share of drawing a grid that goes into making its PNG."""
-    dim, shape, size = generator.latent_dim, generator.image_shape, BATCH_SIZE
+    inputs = seeded(0, generator.latent_dim, generator.class_shares)
+    shape, size = generator.image_shape, BATCH_SIZE
     began = clock()
-    draw_to(out, generator, dim, shape, seed=0, start=0, count=count, batch_size=size)
+    draw_to(out, generator, inputs, shape, start=0, count=count, batch_size=size)
     whole = clock() - began
-    batches = draw(generator, dim, seed=0, start=0, count=count, batch_size=size)
+    batches = draw(generator, inputs, start=0, count=count, batch_size=size)
     images = np.concatenate(list(batches))
     began = clock()
     encode_png(grid(images))

@@ -194,20 +194,23 @@ def _draw(
     count: int,
     seed: int,
 ) -> Samples:
-    """Return images 0 … ``count`` - 1 of a seed."""
+    """Return images 0 … ``count`` - 1 of a seed, and the digits that they were asked to show."""
     import numpy as np
 
     from ganctl.drawing import draw
+    from ganctl.inputs import seeded
+    from ganctl.quality.judge import digits_of
     from ganctl.quality.samples import Samples
 
+    inputs = seeded(seed, latent_dim, card.class_shares if card else ())
     drawn = []
     with screen.DrawingScreen(count) as progress:
-        for batch in draw(
-            generator, latent_dim, seed=seed, start=0, count=count, batch_size=BATCH_SIZE
-        ):
+        for batch in draw(generator, inputs, start=0, count=count, batch_size=BATCH_SIZE):
             drawn.append(batch)
             progress.show(min(len(drawn) * BATCH_SIZE, count))
-    return Samples(name, np.concatenate(drawn))
+    _, labels = inputs(0, count)
+    asked = digits_of(labels, card.class_names if card else ())
+    return Samples(name, np.concatenate(drawn), asked)
 
 
 @contextmanager

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from ganctl.cli import screen
-from ganctl.cli.options import OUT_HELP, Cols, Count, Seed, Start, refuse_same
+from ganctl.cli.options import (
+    OUT_HELP,
+    Cols,
+    Count,
+    Digit,
+    Digits,
+    Interpolate,
+    Seed,
+    Start,
+    Truncation,
+    refuse_same,
+)
 
 
 def infer(
@@ -24,10 +35,14 @@ def infer(
             metavar="OUT", readable=False, help=OUT_HELP, show_default="the model's name with .png"
         ),
     ] = None,
-    count: Count = 64,
+    count: Count = None,
     seed: Seed = 0,
     start: Start = 0,
     cols: Cols = 0,
+    digit: Digit = None,
+    digits: Digits = None,
+    truncation: Truncation = 1.0,
+    interpolate: Interpolate = None,
     batch_size: Annotated[
         int,
         typer.Option(metavar="N", min=1, max=65536, help="Images drawn at once; changes no image."),
@@ -48,11 +63,13 @@ def infer(
 
     Example: [bold]ganctl infer gen.onnx -n 64 --seed 7 out.png[/]
     """
+    from ganctl.cli.asked import Asked
     from ganctl.drawing import draw_to
     from ganctl.images import check_output
     from ganctl.inference.generator import load_onnx
     from ganctl.machine import usable_cores
 
+    asked = Asked(out, count, seed, start, cols, digit, digits, truncation, interpolate)
     cores = usable_cores()
     if threads > cores:
         screen.note(f"{threads} threads would wait for each other on {cores} cores: using {cores}")
@@ -60,17 +77,17 @@ def infer(
     out = out or model.with_suffix(".png")
     check_output(out)
     refuse_same(out, model, "the images would take the model's place")
-    with screen.DrawingScreen(count) as progress:
+    drawing = asked.of(model, generator.latent_dim, generator.card)
+    with screen.DrawingScreen(drawing.count) as progress:
         draw_to(
             out,
             generator,
-            generator.latent_dim,
+            drawing.inputs,
             generator.image_shape,
-            seed=seed,
-            start=start,
-            count=count,
+            start=drawing.start,
+            count=drawing.count,
             batch_size=batch_size,
-            cols=cols,
+            cols=drawing.cols,
             report=progress.show,
         )
-    screen.result(f"wrote {out}: {count:,} images of seed {seed}{progress.speed}")
+    screen.result(f"wrote {out}: {drawing.what}{progress.speed}")

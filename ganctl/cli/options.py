@@ -11,7 +11,15 @@ import typer
 from ganctl.config import MAX_SEED
 
 Count = Annotated[
-    int, typer.Option("-n", "--count", metavar="N", min=1, help="How many images to draw.")
+    int | None,
+    typer.Option(
+        "-n",
+        "--count",
+        metavar="N",
+        min=1,
+        help="How many images; of each digit, where there are several.",
+        show_default="64; 10 a digit; 8 to walk between",
+    ),
 ]
 Seed = Annotated[
     int,
@@ -25,6 +33,33 @@ Start = Annotated[
 Cols = Annotated[
     int, typer.Option(metavar="N", min=0, help="Images a row of the grid; 0 for a square.")
 ]
+Digit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="D",
+        help="Of a conditional generator: 7, or 0-9 or 1,3,5-7 for a row each in the same "
+        "styles. Other classes than digits go by their numbers, from 0 on.",
+    ),
+]
+Digits = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBER", help="Write a number, such as 20261123, a row; -n times (once)."
+    ),
+]
+Truncation = Annotated[
+    float,
+    typer.Option(metavar="PSI", help="Below 1, down to above 0: clearer images, less varied."),
+]
+Interpolate = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        min=1,
+        help="Walk from image to image, K frames each: a .gif that comes back to the first, or "
+        "a .png strip with a row from one to the next.",
+    ),
+]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(
@@ -35,7 +70,10 @@ Checkpoint = Annotated[
     ),
 ]
 
-OUT_HELP = "A grid (.png), a uint8 array of N×C×H×W (.npy), or a folder (one PNG an image)."
+OUT_HELP = (
+    "A grid (.png), an animation (.gif, with --interpolate), a uint8 array of N×C×H×W (.npy), or "
+    "a folder (one PNG an image)."
+)
 
 
 def refuse_same(out: Path, source: Path, message: str) -> None:

@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from ganctl.cli import screen
-from ganctl.cli.options import OUT_HELP, Checkpoint, Cols, Count, Seed, Start
+from ganctl.cli.options import (
+    OUT_HELP,
+    Checkpoint,
+    Cols,
+    Count,
+    Digit,
+    Digits,
+    Interpolate,
+    Seed,
+    Start,
+    Truncation,
+)
 
 BATCH_SIZE = 64
 
@@ -25,10 +36,14 @@ def sample(
     out: Annotated[Path, typer.Argument(metavar="OUT", readable=False, help=OUT_HELP)] = Path(
         "samples.png"
     ),
-    count: Count = 64,
+    count: Count = None,
     seed: Seed = 0,
     start: Start = 0,
     cols: Cols = 0,
+    digit: Digit = None,
+    digits: Digits = None,
+    truncation: Truncation = 1.0,
+    interpolate: Interpolate = None,
     checkpoint: Checkpoint = None,
     weights: Annotated[
         Weights, typer.Option(help="The generator's running average, or the weights that train.")
@@ -36,11 +51,14 @@ def sample(
 ) -> None:
     """Draw images from a checkpoint.
 
-    Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]
+    Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]. Of a conditional generator: [bold]ganctl
+    sample --digit 0-9 out.png[/]
     """
+    from ganctl.cli.asked import Asked
     from ganctl.images import check_output
     from ganctl.training.run import find_checkpoint, introduce
 
+    asked = Asked(out, count, seed, start, cols, digit, digits, truncation, interpolate)
     check_output(out)
     path = find_checkpoint(checkpoint)
     if checkpoint is None:
@@ -52,17 +70,17 @@ def sample(
     generator, card = load_generator(path, weights.value)
     if card.weights != weights.value:
         screen.note("the run keeps no average of the weights: drawing from the live ones")
-    with screen.DrawingScreen(count) as progress:
+    drawing = asked.of(path, generator.latent_dim, card)
+    with screen.DrawingScreen(drawing.count) as progress:
         draw_to(
             out,
             as_function(generator),
-            generator.latent_dim,
+            drawing.inputs,
             generator.image_shape,
-            seed=seed,
-            start=start,
-            count=count,
+            start=drawing.start,
+            count=drawing.count,
             batch_size=BATCH_SIZE,
-            cols=cols,
+            cols=drawing.cols,
             report=progress.show,
         )
-    screen.result(f"wrote {out}: {count:,} images of seed {seed}{progress.speed}")
+    screen.result(f"wrote {out}: {drawing.what}{progress.speed}")

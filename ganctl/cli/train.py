@@ -111,6 +111,14 @@ def train(
             rich_help_panel="Training",
         ),
     ] = Architecture.MLP,
+    conditional: Annotated[
+        bool,
+        typer.Option(
+            "--conditional",
+            help="Learn the classes, so that sample and infer can be asked for a digit.",
+            rich_help_panel="Training",
+        ),
+    ] = False,
     objective: Annotated[
         ObjectiveName,
         typer.Option(help="What the two players minimise.", rich_help_panel="Training"),
@@ -237,6 +245,7 @@ def train(
         data_dir=data_dir,
         epochs=epochs,
         batch_size=batch_size,
+        conditional=conditional,
         objective=objective.value,
         **({} if lr is None else {"lr": lr}),
         b1=b1,

@@ -9,31 +9,44 @@ from pathlib import Path
 import onnxruntime as ort
 
 from ganctl.card import CARD_KEY, Card, card_from_json
-from ganctl.drawing import Floats
 from ganctl.errors import BadInput, GanctlError, explain
+from ganctl.latents import Floats, Labels
 
-INPUT, OUTPUT = "latents", "images"
+INPUT, LABELS, OUTPUT = "latents", "labels", "images"
 
 REMAKE = "write one: ganctl export gen.onnx"
 
 
 @dataclass(frozen=True)
 class OnnxGenerator:
-    """A loaded generator: latents (B, latent_dim) → images (B, C, H, W) in [-1, 1]."""
+    """A loaded generator: latents (B, latent_dim) → images (B, C, H, W) in [-1, 1].
+
+    A conditional one takes labels (B,) besides; its card has the classes.
+    """
 
     session: ort.InferenceSession
     latent_dim: int
     image_shape: tuple[int, int, int]  # (C, H, W)
     card: Card | None  # None: the file carries none
 
-    def __call__(self, latents: Floats) -> Floats:
+    @property
+    def class_shares(self) -> tuple[float, ...]:
+        """Return how often each class is drawn where none is asked for; (): unconditional."""
+        return self.card.class_shares if self.card else ()
+
+    def __call__(self, latents: Floats, labels: Labels | None = None) -> Floats:
         """Draw one image for each row of ``latents``.
+
+        Args:
+            latents: (B, latent_dim).
+            labels: (B,), 0 … classes - 1, of a conditional generator; None of any other.
 
         Raises:
             BadInput: the model loads but fails to run.
         """
+        inputs = {INPUT: latents} if labels is None else {INPUT: latents, LABELS: labels}
         try:
-            images: Floats = self.session.run([OUTPUT], {INPUT: latents})[0]
+            images: Floats = self.session.run([OUTPUT], inputs)[0]
         except Exception as error:  # onnxruntime has no exception class of its own to name here
             raise BadInput(f"the model fails to run: {_reason(error)}", REMAKE) from error
         return images
@@ -95,19 +108,30 @@ def parse_onnx(data: bytes, name: str, threads: int = 0, provider: str = "cpu") 
             f"onnxruntime cannot start its provider '{provider}' here",
             "use --provider cpu, or install the driver and the libraries that it needs",
         )
-    found = [(value.name, value.type, len(value.shape)) for value in (*inputs, *outputs)]
-    expected = [(INPUT, "tensor(float)", 2), (OUTPUT, "tensor(float)", 4)]
-    sizes = [*inputs[0].shape[1:], *outputs[0].shape[1:]] if found == expected else []
+    given = [(value.name, value.type, len(value.shape)) for value in inputs]
+    drawn = [(value.name, value.type, len(value.shape)) for value in outputs]
+    conditional = given[1:] == [(LABELS, "tensor(int64)", 1)]
     if (
-        not sizes
-        or isinstance(inputs[0].shape[0], int)
-        or not all(isinstance(size, int) and size > 0 for size in sizes)
+        given[:1] != [(INPUT, "tensor(float)", 2)]
+        or not (conditional or len(given) == 1)
+        or drawn != [(OUTPUT, "tensor(float)", 4)]
+        or any(isinstance(value.shape[0], int) for value in inputs)
     ):
+        raise _no_generator(name)
+    sizes = [*inputs[0].shape[1:], *outputs[0].shape[1:]]
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
         raise _no_generator(name)
     latent_dim, channels, height, width = sizes
     if channels not in (1, 3):
         raise _no_generator(name)
     card = card_from_json(metadata[CARD_KEY]) if CARD_KEY in metadata else None
+    if conditional != bool(card and card.class_shares):
+        raise BadInput(
+            f"{name} takes labels, and no model card says of which classes"
+            if conditional
+            else f"{name} takes no labels, and its model card says that it does",
+            REMAKE,
+        )
     return OnnxGenerator(session, latent_dim, (channels, height, width), card)
 
 
@@ -122,8 +146,9 @@ def providers() -> dict[str, str]:
 
 def _no_generator(name: str) -> GanctlError:
     return BadInput(
-        f"{name} is an ONNX file but no generator: it does not turn float '{INPUT}' (batch, dim) "
-        f"into float '{OUTPUT}' (batch, 1 or 3 channels, height, width), for any batch",
+        f"{name} is an ONNX file but no generator: it does not turn float '{INPUT}' (batch, dim), "
+        f"and int64 '{LABELS}' (batch) where there are classes, into float '{OUTPUT}' "
+        "(batch, 1 or 3 channels, height, width), for any batch",
         REMAKE,
     )
 

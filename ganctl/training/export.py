@@ -15,8 +15,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from ganctl.card import CARD_KEY, Card
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import to_uint8
-from ganctl.inference.generator import INPUT, OUTPUT, parse_onnx
-from ganctl.latents import latents
+from ganctl.inference.generator import INPUT, LABELS, OUTPUT, parse_onnx
+from ganctl.inputs import in_turn, seeded
 from ganctl.training.networks import Generator
 from ganctl.training.to_onnx import to_onnx
 
@@ -51,9 +51,10 @@ class Exported:
 def export_onnx(generator: Generator, card: Card, opset: int = 20) -> Exported:
     """Return ``generator`` as the bytes of an ONNX file that has passed the parity check.
 
-    One file with a dynamic batch: ``latents`` float32 (batch, latent_dim) → ``images`` float32
-    (batch, C, H, W) in [-1, 1], BatchNorm folded into the linear layers, the card in
-    ``metadata_props``. The same generator and card give the same bytes.
+    One file with a dynamic batch: ``latents`` float32 (batch, latent_dim) and, where there are
+    classes, ``labels`` int64 (batch,) → ``images`` float32 (batch, C, H, W) in [-1, 1], BatchNorm
+    folded into the linear layers, the card in ``metadata_props``. The same generator and card give
+    the same bytes.
 
     Args:
         generator: in eval mode, on the CPU.
@@ -67,12 +68,16 @@ def export_onnx(generator: Generator, card: Card, opset: int = 20) -> Exported:
         raise CheckFailed(
             "the generator is in train mode: it would draw by the batch", "call its eval() first"
         )
-    model = to_onnx(
-        fold_batchnorm(generator),
-        {INPUT: torch.zeros(2, generator.latent_dim)},
-        [OUTPUT],
-        opset,
-    )
+    if len(card.class_shares) != generator.classes:
+        raise CheckFailed(
+            f"the card has {len(card.class_shares)} classes, the generator {generator.classes}",
+            "use the generator's own card",
+        )
+    inputs = {INPUT: torch.zeros(2, generator.latent_dim)}
+    if generator.classes:
+        inputs[LABELS] = torch.zeros(2, dtype=torch.int64)
+    model = to_onnx(fold_batchnorm(generator), inputs, [OUTPUT], opset)
+    _attach(model, card)
     parity = measure_parity(generator, model.SerializeToString(deterministic=True))
     card = dataclasses.replace(
         card,
@@ -81,7 +86,7 @@ def export_onnx(generator: Generator, card: Card, opset: int = 20) -> Exported:
             "max_grey_levels": parity.max_levels,
         },
     )
-    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
+    _attach(model, card)
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString(deterministic=True)
     if parse_onnx(data, "the new file").card != card:
@@ -89,8 +94,12 @@ def export_onnx(generator: Generator, card: Card, opset: int = 20) -> Exported:
     return Exported(data, card, parity, opset)
 
 
+def _attach(model: onnx.ModelProto, card: Card) -> None:
+    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
+
+
 def measure_parity(generator: Generator, data: bytes) -> Parity:
-    """Compare the images that torch and the ONNX file draw from fresh latents.
+    """Compare the images that torch and the ONNX file draw from fresh latents, each class in turn.
 
     torch draws in float64: its float32 is as far from the truth as onnxruntime's (about 1e-5 at
     the worst of a million pixels), and the sum of both would say less of the file.
@@ -104,11 +113,18 @@ def measure_parity(generator: Generator, data: bytes) -> Parity:
         exported = parse_onnx(data, "the new file")
     except BadInput as error:
         raise CheckFailed(error.message, REPORT) from error
-    z = latents(PARITY_SEED, 0, sum(PARITY_BATCHES), generator.latent_dim)
-    batches = np.split(z, np.cumsum(PARITY_BATCHES)[:-1])
-    drawn = np.concatenate([exported(batch) for batch in batches])
+    inputs, sizes = seeded(PARITY_SEED, generator.latent_dim), list(PARITY_BATCHES)
+    if generator.classes:
+        inputs = in_turn(inputs, range(generator.classes))
+        sizes[-1] = max(sizes[-1], generator.classes)
+    firsts = np.cumsum([0, *sizes[:-1]]).tolist()
+    drawn = np.concatenate(
+        [exported(*inputs(first, size)) for first, size in zip(firsts, sizes, strict=True)]
+    )
+    z, labels = inputs(0, sum(sizes))
+    classes = None if labels is None else torch.from_numpy(labels)
     with torch.inference_mode():
-        expected = reference(torch.from_numpy(z).double()).numpy()
+        expected = reference(torch.from_numpy(z).double(), classes).numpy()
     if drawn.shape != expected.shape:
         raise CheckFailed(f"onnxruntime draws {drawn.shape}, torch {expected.shape}", REPORT)
     if not (np.isfinite(expected).all() and np.isfinite(drawn).all()):

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from ganctl.card import Card
-from ganctl.drawing import Floats, GeneratorFunction
+from ganctl.drawing import GeneratorFunction
 from ganctl.errors import BadInput
+from ganctl.latents import Floats, Labels
 from ganctl.training.checkpoint import Checkpoint, load_checkpoint
 from ganctl.training.networks import Generator
 from ganctl.training.state import under
@@ -19,12 +20,13 @@ PREFIXES = {"ema": "generator_ema", "live": "generator"}
 
 
 def as_function(generator: Generator) -> GeneratorFunction:
-    """Return ``generator`` as a function of NumPy arrays: latents (B, latent_dim) → images."""
+    """Return ``generator`` as a function of NumPy arrays."""
     device = next(generator.parameters()).device
 
     @torch.inference_mode()
-    def draw_batch(latents: Floats) -> Floats:
-        images: Floats = generator(torch.from_numpy(latents).to(device)).cpu().numpy()
+    def draw_batch(latents: Floats, labels: Labels | None) -> Floats:
+        classes = None if labels is None else torch.from_numpy(labels).to(device)
+        images: Floats = generator(torch.from_numpy(latents).to(device), classes).cpu().numpy()
         return images
 
     return draw_batch
@@ -51,12 +53,15 @@ def load_generator(path: Path, weights: str = "ema") -> tuple[Generator, Card]:
             "leave --weights out, or name a checkpoint that training left",
         )
     generator = Generator(checkpoint.config.model)
+    misfit = BadInput(
+        f"{path} has no generator that fits its configuration", "use another checkpoint"
+    )
     try:
         generator.load_state_dict(tensors)
     except RuntimeError as error:
-        raise BadInput(
-            f"{path} has no generator that fits its configuration", "use another checkpoint"
-        ) from error
+        raise misfit from error
+    if len(checkpoint.card.class_shares) != generator.classes:
+        raise misfit
     return generator.eval(), dataclasses.replace(checkpoint.card, weights=chosen)
 
 

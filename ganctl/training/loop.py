@@ -20,6 +20,7 @@ from ganctl.data import ImageData
 from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
 from ganctl.images import Pixels, write_images
+from ganctl.inputs import Inputs, seeded
 from ganctl.latents import Stream, random_generator
 from ganctl.training.checkpoint import Checkpoint, save_checkpoint
 from ganctl.training.distributed import ALONE, World
@@ -215,8 +216,14 @@ class Training:
 
     def _draw(self, start: int, count: int) -> Iterator[Pixels]:
         generator = as_function(self.state.drawing_generator())
-        latent_dim, seed = self.config.model.latent_dim, self.config.seed
-        return draw(generator, latent_dim, seed=seed, start=start, count=count, batch_size=SAMPLES)
+        return draw(generator, self._inputs, start=start, count=count, batch_size=SAMPLES)
+
+    @property
+    def _inputs(self) -> Inputs:
+        """What the run's pictures are drawn from: as ``ganctl sample`` would with its seed."""
+        model = self.config.model
+        shares = class_shares(self.data) if model.classes else ()
+        return seeded(self.config.seed, model.latent_dim, shares)
 
     def _check_weights(self) -> None:
         """Keep a weight that is not finite out of samples and checkpoints."""

@@ -21,7 +21,7 @@ def test_a_fresh_model_is_the_network_that_torch_rebuilds(tmp_path: Path) -> Non
     z = latents(0, 0, 3, 100)
     drawn = load_onnx(tmp_path / "fresh.onnx")(z)
     np.testing.assert_allclose(
-        as_function(same_network(tmp_path / "fresh.onnx"))(z), drawn, atol=1e-5
+        as_function(same_network(tmp_path / "fresh.onnx"))(z, None), drawn, atol=1e-5
     )
 
 

@@ -64,7 +64,7 @@ def test_it_draws_what_torch_draws(
     exported: Exported, generator_and_card: tuple[Generator, Card]
 ) -> None:
     z = latents(123, 0, 500, 100)
-    expected = as_function(generator_and_card[0])(z)
+    expected = as_function(generator_and_card[0])(z, None)
     drawn = ort.InferenceSession(exported.data).run(["images"], {"latents": z})[0]
     assert np.abs(drawn - expected).max() <= 1e-5
     assert np.abs(to_uint8(drawn).astype(int) - to_uint8(expected)).max() <= 1

@@ -1,0 +1,180 @@
+"""What ``sample`` and ``infer`` are asked to draw: their options as a generator's inputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from ganctl.card import Card
+from ganctl.drawing import check_indices
+from ganctl.errors import BadInput
+from ganctl.inputs import Inputs, in_rows, in_turn, seeded, since, truncated, walk
+
+MAX_CLASS = 65535
+
+NAMES_SHOWN = 10
+"""Classes that an error lists."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is to be drawn, for `ganctl.drawing.draw_to`, and what it is called."""
+
+    inputs: Inputs
+    start: int
+    count: int
+    cols: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command line asks for, of a generator that is not loaded yet.
+
+    Raises:
+        typer.BadParameter: an option cannot be used, or not beside another.
+    """
+
+    out: Path | None
+    count: int | None  # of images, of each class, or of numbers; None for the usual number
+    seed: int
+    start: int
+    cols: int
+    digit: str | None
+    digits: str | None
+    truncation: float
+    interpolate: int | None
+
+    def __post_init__(self) -> None:
+        if self.digit is not None and self.digits is not None:
+            raise typer.BadParameter("choose one of --digit and --digits", param_hint="--digits")
+        if not 0 < self.truncation <= 1:
+            raise typer.BadParameter(
+                f"{self.truncation:g} is not above 0 and up to 1", param_hint="--truncation"
+            )
+        if self.interpolate is None and self.out and self.out.suffix.lower() == ".gif":
+            raise typer.BadParameter(
+                "a .gif shows a walk between images: add --interpolate 8", param_hint="OUT"
+            )
+        if self.interpolate is not None and self._images < 2:
+            raise typer.BadParameter(
+                "a walk needs two images or more: raise -n", param_hint="--interpolate"
+            )
+        if self.cols and (self.interpolate or self.digits or len(self._classes) > 1):
+            raise typer.BadParameter(
+                "the rows are settled by --digit, --digits or --interpolate", param_hint="--cols"
+            )
+
+    @property
+    def _classes(self) -> tuple[int, ...]:
+        """Those asked for, in their order; (): none."""
+        if self.digits is not None:
+            return written(self.digits)
+        return () if self.digit is None else class_numbers(self.digit)
+
+    @property
+    def _each(self) -> int:
+        """How many images are drawn of each class, or how often a number is."""
+        if self.count is not None:
+            return self.count
+        if self.digits is not None or (self.interpolate and len(self._classes) > 1):
+            return 1
+        if self.interpolate:
+            return 8
+        return 10 if len(self._classes) > 1 else 64
+
+    @property
+    def _images(self) -> int:
+        return self._each * max(len(self._classes), 1)
+
+    def of(self, path: Path, latent_dim: int, card: Card | None) -> Drawing:
+        """Return what is to be drawn from the generator in ``path``.
+
+        Raises:
+            BadInput: it has no such class, or an index is too large.
+        """
+        classes, each, images = self._classes, self._each, self._images
+        _check_classes(classes, path, card)
+        check_indices(self.start, images if self.digits else each)
+        inputs = seeded(self.seed, latent_dim, card.class_shares if card else ())
+        if self.truncation < 1:
+            inputs = truncated(inputs, self.truncation)
+        start, count, cols = self.start, images, self.cols
+        what = f"{images:,} images of seed {self.seed}"
+        if len(classes) == 1 and not self.digits:
+            inputs = in_turn(inputs, classes)
+        elif classes:
+            inputs, start = since(inputs, start), 0
+            cols = len(classes) if self.digits else each
+            inputs = in_turn(inputs, classes) if self.digits else in_rows(inputs, classes, each)
+        if classes:
+            what += f", digits {self.digits}" if self.digits else f", digit {self.digit}"
+        if self.interpolate:
+            ends = self.out is None or self.out.suffix.lower() == ".png"
+            inputs = walk(since(inputs, start), images, self.interpolate, ends)
+            start, cols = 0, self.interpolate + ends
+            count = cols * (images - ends)  # a strip ends at the last image, all else comes back
+            what = f"{count:,} frames between {what}"
+        return Drawing(inputs, start, count, cols, what)
+
+
+def class_numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers that ``7``, ``0-9`` or ``1,3,5-7`` names, in that order.
+
+    Raises:
+        typer.BadParameter: it names none, or one twice, or one above `MAX_CLASS`.
+    """
+    numbers: dict[int, None] = {}
+    for number in _numbers(text):
+        if number in numbers:
+            raise typer.BadParameter(f"'{text}' has {number} twice", param_hint="--digit")
+        numbers[number] = None
+    return tuple(numbers)
+
+
+def _numbers(text: str) -> Iterator[int]:
+    for part in text.split(","):
+        found = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if not first <= last <= MAX_CLASS:
+            raise typer.BadParameter(
+                f"'{text}' is no class, list or range, such as 7, 0-9 or 1,3,5-7",
+                param_hint="--digit",
+            )
+        yield from range(first, last + 1)
+
+
+def written(text: str) -> tuple[int, ...]:
+    """Return the digits of ``text``.
+
+    Raises:
+        typer.BadParameter: it has none, or something else.
+    """
+    if not re.fullmatch("[0-9]+", text):
+        raise typer.BadParameter(
+            f"'{text}' is no number of digits 0 to 9 alone", param_hint="--digits"
+        )
+    return tuple(map(int, text))
+
+
+def _check_classes(classes: tuple[int, ...], path: Path, card: Card | None) -> None:
+    if not classes:
+        return
+    if card is None or not card.class_shares:
+        raise BadInput(
+            f"{path} cannot be asked for a class: its generator was trained without --conditional",
+            "train one that can: ganctl train --conditional; or draw without --digit and --digits",
+        )
+    if max(classes) >= len(card.class_names):
+        named = [f"{number} {name}" for number, name in enumerate(card.class_names)]
+        if card.class_names == tuple(map(str, range(len(named)))):
+            named = list(card.class_names)
+        more = ", …" if len(named) > NAMES_SHOWN else ""
+        raise BadInput(
+            f"{path} has no class {max(classes)}: its classes are 0 … {len(named) - 1}",
+            f"classes go by their numbers: {', '.join(named[:NAMES_SHOWN])}{more}",
+        )
