@@ -64,6 +64,18 @@ def trained(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return workplace
 
 
+@pytest.fixture(scope="session")
+def conditional(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the conditional run checkpoints/asked, an epoch long, and asked.onnx."""
+    workplace = tmp_path_factory.mktemp("conditional")
+    options = ["--conditional", "--arch", "conv", "--epochs", "1", "--name", "asked"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(workplace)
+        assert main(["train", "--data", str(small_data), *options]) == 0
+        assert main(["export", "asked.onnx"]) == 0
+    return workplace
+
+
 @pytest.fixture
 def workplace(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh current folder with a copy of what `trained` holds."""

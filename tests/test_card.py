@@ -53,6 +53,21 @@ def test_what_is_no_card_is_refused(text: str) -> None:
         card_from_json(text)
 
 
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=20))
+def test_class_shares_read_back(counts: list[int]) -> None:
+    shares = tuple(count / sum(counts) for count in counts)
+    card = example(class_names=tuple(map(str, range(len(shares)))), class_shares=shares)
+    assert card_from_json(card.to_json()) == card
+
+
+@pytest.mark.parametrize(
+    "shares", [(1.0,), (0.5, 0.6), (1.5, -0.5), (float("nan"), 0.5), ("0.5", "0.5"), (0.0, 0.0)]
+)
+def test_shares_that_no_class_can_be_drawn_by_are_refused(shares: tuple[object, ...]) -> None:
+    with pytest.raises(BadInput, match="the model card cannot be read"):
+        card_from_json(example(class_shares=shares).to_json())
+
+
 def test_an_unknown_field_is_refused() -> None:
     values = json.loads(example().to_json()) | {"novel": 1}
     with pytest.raises(BadInput, match="novel"):

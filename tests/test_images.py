@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from ganctl.errors import BadInput
 from ganctl.images import (
+    GIF_FRAME_MS,
     Pixels,
     check_output,
     check_size,
+    encode_gif,
     encode_png,
     grid,
     grid_shape,
@@ -143,3 +145,49 @@ def test_a_grid_that_no_viewer_opens_is_refused(tmp_path: Path) -> None:
         check_size(tmp_path / "x.png", 1_000_000, (1, 28, 28), 0)
     check_size(tmp_path / "x.npy", 1_000_000, (1, 28, 28), 0)
     check_size(tmp_path / "x.png", 10_000, (1, 28, 28), 0)
+
+
+def frames_of(data: bytes) -> list[np.ndarray]:
+    with Image.open(io.BytesIO(data)) as gif:
+        return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(gif)]
+
+
+@pytest.mark.parametrize(("size", "factor"), [(28, 8), (100, 2), (300, 1)])
+def test_a_gif_shows_every_grey_level_as_it_is(size: int, factor: int) -> None:
+    images = shades(3, size=size)
+    frames = frames_of(encode_gif(images))
+    assert len(frames) == 3
+    for frame, image in zip(frames, images, strict=True):
+        assert frame.shape == (factor * size, factor * size, 3)
+        assert np.array_equal(frame[::factor, ::factor, 0], image[0])
+        assert np.array_equal(frame[factor - 1 :: factor, factor - 1 :: factor, 2], image[0])
+
+
+def test_a_gif_goes_on_for_ever_and_is_the_same_to_the_byte() -> None:
+    data = encode_gif(shades(3))
+    assert encode_gif(shades(3)) == data
+    with Image.open(io.BytesIO(data)) as gif:
+        assert gif.info["loop"] == 0 and gif.info["duration"] == GIF_FRAME_MS
+
+
+def test_a_gif_of_colours_keeps_them_near() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, 3, 8, 8), dtype=np.uint8)  # 64 colours a frame
+    for frame, image in zip(frames_of(encode_gif(images)), images, strict=True):
+        assert np.abs(frame[::28, ::28].astype(int) - image.transpose(1, 2, 0)).max() <= 8
+
+
+def test_a_gif_too_large_is_refused(tmp_path: Path) -> None:
+    check_size(tmp_path / "x.gif", 1992, (1, 28, 28), 0)
+    with pytest.raises(BadInput, match="1,993 images of 28×28 pixels are too large for one GIF"):
+        check_size(tmp_path / "x.gif", 1993, (1, 28, 28), 0)
+
+
+def test_a_gif_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    out = tmp_path / "x.GIF"
+    check_output(out)
+    write_images(out, iter([shades(2), shades(1)]), 3)
+    assert out.read_bytes() == encode_gif(np.concatenate([shades(2), shades(1)]))
+    with pytest.raises(BadInput, match="no more"):
+        write_images(tmp_path / "y.gif", failing(shades(2)), 4)
+    assert list(tmp_path.iterdir()) == [out]

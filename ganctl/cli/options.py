@@ -17,8 +17,8 @@ Count = Annotated[
         "--count",
         metavar="N",
         min=1,
-        help="How many images; of each digit, where there are several.",
-        show_default="64; 10 a digit; 8 to walk between",
+        help="How many images: of each digit, where there are several; or how many numbers.",
+        show_default="64; 10 of each digit; 1 number; to interpolate between, 8",
     ),
 ]
 Seed = Annotated[
@@ -37,19 +37,17 @@ Digit = Annotated[
     str | None,
     typer.Option(
         metavar="D",
-        help="Of a conditional generator: 7, or 0-9 or 1,3,5-7 for a row each in the same "
-        "styles. Other classes than digits go by their numbers, from 0 on.",
+        help="Which to draw: 7; or 0-9 or 1,3,5-7, a row each, in the same styles. For a "
+        "generator trained with --conditional. Classes that are no digits go by number, from 0.",
     ),
 ]
 Digits = Annotated[
     str | None,
-    typer.Option(
-        metavar="NUMBER", help="Write a number, such as 20261123, a row; -n times (once)."
-    ),
+    typer.Option(metavar="NUMBER", help="Write a number, such as 20261123, an image a digit."),
 ]
 Truncation = Annotated[
     float,
-    typer.Option(metavar="PSI", help="Below 1, down to above 0: clearer images, less varied."),
+    typer.Option(metavar="PSI", help="Above 0, up to 1. Below 1: clearer images, less varied."),
 ]
 Interpolate = Annotated[
     int | None,
@@ -57,7 +55,7 @@ Interpolate = Annotated[
         metavar="K",
         min=1,
         help="Walk from image to image, K frames each: a .gif that comes back to the first, or "
-        "a .png strip with a row from one to the next.",
+        "a .png with a row from each to the next.",
     ),
 ]
 Checkpoint = Annotated[

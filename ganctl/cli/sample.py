@@ -51,8 +51,7 @@ def sample(
 ) -> None:
     """Draw images from a checkpoint.
 
-    Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]. Of a conditional generator: [bold]ganctl
-    sample --digit 0-9 out.png[/]
+    Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]
     """
     from ganctl.cli.asked import Asked
     from ganctl.images import check_output

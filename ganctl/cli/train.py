@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from ganctl.data import ImageData
     from ganctl.images import Pixels
+    from ganctl.latents import Labels
     from ganctl.quality.monitor import Monitor
     from ganctl.training.distributed import World
-    from ganctl.training.loop import Training
+    from ganctl.training.loop import Measure, Training
 
 
 class Precision(str, Enum):
@@ -318,18 +319,18 @@ def _prepared(
     return training
 
 
-def monitor(data: ImageData) -> Callable[[Pixels], dict[str, float]]:
+def monitor(data: ImageData) -> Measure:
     """Return what measures images against ``data``; what it needs is loaded at its first use."""
     loaded: list[Monitor] = []
 
-    def measure(images: Pixels) -> dict[str, float]:
+    def measure(images: Pixels, labels: Labels | None) -> dict[str, float]:
         if not loaded:
             import torch
 
             from ganctl.quality.monitor import Monitor
 
             loaded.append(Monitor(data, len(images), torch.get_num_threads()))
-        return loaded[0](images)
+        return loaded[0](images, labels)
 
     return measure
 

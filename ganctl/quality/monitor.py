@@ -8,7 +8,8 @@ import numpy as np
 
 from ganctl.data import ImageData
 from ganctl.images import Pixels
-from ganctl.quality.judge import load_judge
+from ganctl.latents import Labels
+from ganctl.quality.judge import digits_of, load_judge
 from ganctl.quality.metrics import Doubles, class_shares, frechet_distance, moments
 from ganctl.quality.reference import FINGERPRINTS, MOST, load_shipped
 from ganctl.quality.samples import spread
@@ -36,21 +37,27 @@ class Monitor:
         self._data = data
         self._judge = load_judge(threads)
 
-    def __call__(self, images: Pixels) -> dict[str, float]:
+    def __call__(self, images: Pixels, labels: Labels | None = None) -> dict[str, float]:
         """Return the figures of images (N, C, H, W) by their names.
 
-        ``frechet_distance``; ``confidence``, the mean of the judge's largest probability; and
-        ``smallest_share``, how often the rarest digit is drawn.
+        ``frechet_distance``; ``confidence``, the mean of the judge's largest probability;
+        ``smallest_share``, how often the rarest digit is drawn; and, where each image was asked to
+        show one of the data's classes, labels (N,), and these are digits: ``drawn_as_asked``, the
+        share in which the judge sees it.
 
         Raises:
             BadInput: there are fewer than two.
         """
         features, probabilities = self._judge(images)
-        return {
+        asked = digits_of(labels, self._data.class_names)
+        figures = {
             "frechet_distance": frechet_distance(*moments(features), *self._moments),
             "confidence": float(probabilities.max(axis=1).mean(dtype=np.float64)),
             "smallest_share": min(class_shares(probabilities)),
         }
+        if asked is not None:
+            figures["drawn_as_asked"] = float((probabilities.argmax(axis=1) == asked).mean())
+        return figures
 
     @cached_property
     def _moments(self) -> tuple[Doubles, Doubles]:

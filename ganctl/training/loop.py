@@ -21,7 +21,7 @@ from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
 from ganctl.images import Pixels, write_images
 from ganctl.inputs import Inputs, seeded
-from ganctl.latents import Stream, random_generator
+from ganctl.latents import Labels, Stream, random_generator
 from ganctl.training.checkpoint import Checkpoint, save_checkpoint
 from ganctl.training.distributed import ALONE, World
 from ganctl.training.generate import as_function
@@ -39,8 +39,8 @@ MEASURED = 2000
 
 MEASURED_START = 2**40
 
-Measure = Callable[[Pixels], dict[str, float]]
-"""Images (N, C, H, W) → figures, ``frechet_distance`` among them."""
+Measure = Callable[[Pixels, Labels | None], dict[str, float]]
+"""Images (N, C, H, W) and the classes asked for, if any → figures, with a ``frechet_distance``."""
 
 STOP_EVERY = 10
 """Steps between the questions whether to stop, where several processes must agree on it."""
@@ -202,7 +202,8 @@ class Training:
         """
         if self.measure is None or not self.config.eval_every:
             return {}
-        figures = self.measure(np.concatenate(list(self._draw(MEASURED_START, MEASURED))))
+        images = np.concatenate(list(self._draw(MEASURED_START, MEASURED)))
+        figures = self.measure(images, self._inputs(MEASURED_START, MEASURED)[1])
         self._distance = figures["frechet_distance"]
         if self._distance < self.state.best_distance:
             self.state.best_distance = self._distance

@@ -15,6 +15,7 @@ from ganctl.config import TrainConfig, train_config
 from ganctl.data import ImageData, load_data
 from ganctl.errors import CheckFailed
 from ganctl.images import Pixels
+from ganctl.latents import Labels
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.ema import recompute_statistics
 from ganctl.training.loop import MEASURED, Progress, epoch_batches, epoch_steps, place, scale
@@ -226,7 +227,8 @@ def test_the_generator_with_the_smallest_distance_is_kept(small_data: Path) -> N
     distances = iter([5.0, 3.0, 4.0, 2.5, 9.0])
     seen = []
 
-    def measure(images: Pixels) -> dict[str, float]:
+    def measure(images: Pixels, labels: Labels | None) -> dict[str, float]:
+        assert labels is None
         seen.append(images)
         return {"frechet_distance": next(distances)}
 
@@ -247,7 +249,7 @@ def test_the_generator_with_the_smallest_distance_is_kept(small_data: Path) -> N
 
 def test_measuring_changes_no_weight(small_data: Path) -> None:
     measured = start_run(config(small_data, eval_every=1), "measured", CPU, True, ignore)
-    measured.measure = lambda images: {"frechet_distance": float(images.mean())}
+    measured.measure = lambda images, _: {"frechet_distance": float(images.mean())}
     assert measured.train(ignore, never)
     other = run(config(small_data, eval_every=0), "other")
     tensors = load_checkpoint(measured.run.checkpoint).tensors
