@@ -107,6 +107,12 @@ def test_infer_runs_where_torch_cannot_be_imported(workplace: Path) -> None:
     assert loaded == "loaded:"
 
 
+def test_a_walk_through_the_classes_needs_no_torch(conditional: Path, tmp_path: Path) -> None:
+    arguments = ["infer", str(conditional / "asked.onnx"), "--digits", "04", "--interpolate", "3"]
+    run_without(HEAVY, [*arguments, "walk.gif"], [], tmp_path)
+    assert (tmp_path / "walk.gif").read_bytes()[:6] == b"GIF89a"
+
+
 def test_evaluate_runs_where_torch_cannot_be_imported(workplace: Path, small_data: Path) -> None:
     data = ["--data", str(small_data), "--data-dir", "."]
     for target in ("small.onnx", "drawn", "drawn.npy"):

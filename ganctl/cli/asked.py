@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import typer
@@ -52,6 +53,7 @@ class Asked:
     def __post_init__(self) -> None:
         if self.digit is not None and self.digits is not None:
             raise typer.BadParameter("choose one of --digit and --digits", param_hint="--digits")
+        several = len(self._classes) > 1
         if not 0 < self.truncation <= 1:
             raise typer.BadParameter(
                 f"{self.truncation:g} is not above 0 and up to 1", param_hint="--truncation"
@@ -64,12 +66,12 @@ class Asked:
             raise typer.BadParameter(
                 "a walk needs two images or more: raise -n", param_hint="--interpolate"
             )
-        if self.cols and (self.interpolate or self.digits or len(self._classes) > 1):
+        if self.cols and (self.interpolate or self.digits or several):
             raise typer.BadParameter(
                 "the rows are settled by --digit, --digits or --interpolate", param_hint="--cols"
             )
 
-    @property
+    @cached_property
     def _classes(self) -> tuple[int, ...]:
         """Those asked for, in their order; (): none."""
         if self.digits is not None:
@@ -81,14 +83,16 @@ class Asked:
         """How many images are drawn of each class, or how often a number is."""
         if self.count is not None:
             return self.count
-        if self.digits is not None or (self.interpolate and len(self._classes) > 1):
+        several = len(self._classes) > 1
+        if self.digits or (self.interpolate and several):
             return 1
         if self.interpolate:
             return 8
-        return 10 if len(self._classes) > 1 else 64
+        return 10 if several else 64
 
     @property
     def _images(self) -> int:
+        """How many images are drawn, or walked between."""
         return self._each * max(len(self._classes), 1)
 
     def of(self, path: Path, latent_dim: int, card: Card | None) -> Drawing:

@@ -46,7 +46,9 @@ def resumed_config(saved: TrainConfig, asked: TrainConfig, given: Collection[str
         if name not in CHANGEABLE:
             option = "--" + name.replace("_", "-")
             raise BadInput(
-                f"{option} {value} contradicts the run, which has {old[name]}",
+                f"{option} contradicts the run, which was begun without it"
+                if value is True
+                else f"{option} {value} contradicts the run, which has {old[name]}",
                 f"leave {option} out to go on, or begin a new run without --resume",
             )
     return dataclasses.replace(saved, **changes)

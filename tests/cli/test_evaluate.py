@@ -50,6 +50,18 @@ def test_a_checkpoint_its_export_and_its_pictures_are_alike(
         assert found["real"] == exported["real"]
 
 
+def test_a_conditional_generator_is_asked_for_digits(
+    conditional: Path, ganctl: Ganctl, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(conditional)
+    options = ("-n", 100, "--data", small_data)
+    exported = figures(ganctl, "asked.onnx", *options)["figures"]
+    run = figures(ganctl, "asked", *options)["figures"]
+    assert 0 <= exported["drawn_as_asked"] <= 1
+    assert run["drawn_as_asked"] == pytest.approx(exported["drawn_as_asked"], abs=0.02)
+    assert "drawn as asked" in ganctl("evaluate", "asked.onnx", *options).out
+
+
 def test_the_newest_run_is_named(workplace: Path, ganctl: Ganctl, small_data: Path) -> None:
     outcome = ganctl("evaluate", "-n", 50, "--data", small_data)
     assert outcome.code == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -8,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ganctl.training import start
 from ganctl.training.checkpoint import load_checkpoint
@@ -73,6 +76,39 @@ def test_conv_networks_and_every_objective_train(ganctl: Ganctl, small_data: Pat
         assert ganctl("train", *arguments, "--arch", "conv").code == 0
         config = load_checkpoint(Path("checkpoints") / name / "last.safetensors").config
         assert (config.objective, config.model.arch, config.lr) == (name, "conv", 5e-4)
+
+
+@pytest.mark.parametrize("arch", ["mlp", "conv"])
+def test_a_conditional_run_learns_the_classes_of_its_data(
+    arch: str, ganctl: Ganctl, small_data: Path
+) -> None:
+    arguments = ["train", "--data", small_data, "--arch", arch, "--name", "run", "--conditional"]
+    assert ganctl(*arguments, "--epochs", 1).code == 0
+    saved = load_checkpoint(LAST)
+    assert (saved.config.conditional, saved.config.model.classes) == (True, 10)
+    (line,) = LAST.with_name("metrics.jsonl").read_text().splitlines()
+    assert 0 <= json.loads(line)["drawn_as_asked"] <= 1
+    for number, options in enumerate(([], ["--conditional"]), 2):
+        assert ganctl("train", "--resume", *options, "--epochs", number).code == 0
+    assert load_checkpoint(LAST).config == dataclasses.replace(saved.config, epochs=3)
+
+
+def test_classes_are_not_learnt_half_way(ganctl: Ganctl, small_data: Path) -> None:
+    assert ganctl("train", "--data", small_data, "--epochs", 1, "--name", "run").code == 0
+    outcome = ganctl("train", "--resume", "--conditional", "--epochs", 2)
+    assert (
+        outcome.code == 3
+        and "--conditional contradicts the run, which was begun without" in outcome.err
+    )
+
+
+def test_data_without_classes_cannot_be_conditional(ganctl: Ganctl, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for number in range(4):
+        image = Image.fromarray(np.full((8, 8), 60 * number, np.uint8))
+        image.save(tmp_path / "pictures" / f"{number}.png")
+    outcome = ganctl("train", "--data", "pictures", "--conditional", "--epochs", 1)
+    assert outcome.code == 3 and "--conditional needs classes" in outcome.err
 
 
 def test_the_precision_is_settled_at_the_start_and_kept(ganctl: Ganctl, small_data: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from ganctl.card import CARD_KEY, Card
 from ganctl.errors import BadInput
 from ganctl.inference.generator import load_onnx, parse_onnx, providers
 
@@ -21,21 +23,31 @@ def model(
     latent_dim: int | str = 4,
     channels: int = 1,
     batch: int | str = "n",
+    labels: tuple[str, int] | None = None,
+    card: Card | None = None,
 ) -> bytes:
-    """Return a model that reshapes latents (N, 4) to images (N, 1, 2, 2), or varies in one way."""
+    """Return a model that reshapes latents (N, 4) to images (N, 1, 2, 2), or varies in one way.
+
+    Labels, of that name and type, are taken and left aside.
+    """
     shape = helper.make_tensor("shape", TensorProto.INT64, [4], [-1, 1, 2, 2])
     inputs = [input_name, "shape"] if op == "Reshape" else [input_name]
     node = helper.make_node(op, inputs, [output_name])
     image: list[str | int | None] = ["n", channels, 2, 2] if op == "Reshape" else ["n", latent_dim]
+    given = [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, latent_dim])]
+    if labels:
+        given.append(helper.make_tensor_value_info(*labels, ["n"]))
     graph = helper.make_graph(
         [node],
         "g",
-        [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, latent_dim])],
+        given,
         [helper.make_tensor_value_info(output_name, TensorProto.FLOAT, image)],
         [shape] if op == "Reshape" else [],
     )
     opset = [helper.make_opsetid("", 20)]
     made = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    if card:
+        helper.set_model_props(made, {CARD_KEY: card.to_json()})
     data: bytes = made.SerializeToString()
     return data
 
@@ -62,11 +74,39 @@ def test_an_exported_file_brings_its_card(trained: Path) -> None:
         model(output_name="pictures"),
         model(latent_dim="dim"),
         model(batch=1),
+        model(labels=("labels", TensorProto.INT32)),
+        model(labels=("classes", TensorProto.INT64)),
     ],
 )
 def test_a_model_that_is_no_generator_is_refused(data: bytes) -> None:
     with pytest.raises(BadInput, match="x is an ONNX file but no generator"):
         parse_onnx(data, "x")
+
+
+def test_a_conditional_file_draws_what_it_is_asked_for(conditional: Path) -> None:
+    generator = load_onnx(conditional / "asked.onnx", threads=1)
+    assert len(generator.class_shares) == 10 and sum(generator.class_shares) == pytest.approx(1)
+    z = np.ones((10, generator.latent_dim), np.float32)
+    images = generator(z, np.arange(10))
+    assert images.shape == (10, 1, 28, 28)
+    assert all(not np.array_equal(images[0], image) for image in images[1:])
+    assert np.array_equal(generator(z, np.arange(10)[::-1]), images[::-1])
+
+
+LABELS = ("labels", TensorProto.INT64)
+
+
+def test_labels_and_the_cards_classes_go_together(trained: Path) -> None:
+    card = load_onnx(trained / "small.onnx").card
+    assert card is not None
+    classes = dataclasses.replace(card, class_names=("a", "b"), class_shares=(0.25, 0.75))
+    assert parse_onnx(model(labels=LABELS, card=classes), "x").class_shares == (0.25, 0.75)
+    assert parse_onnx(model(card=card), "x").class_shares == ()
+    for without in (model(labels=LABELS), model(labels=LABELS, card=card)):
+        with pytest.raises(BadInput, match="x takes labels, and no model card says"):
+            parse_onnx(without, "x")
+    with pytest.raises(BadInput, match="x takes no labels"):
+        parse_onnx(model(card=classes), "x")
 
 
 @pytest.mark.parametrize("data", [b"", b"not onnx", b"<html></html>", b"PK\3\4", model()[:-30]])

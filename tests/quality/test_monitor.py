@@ -29,6 +29,17 @@ def test_real_digits_are_near_and_noise_is_far(digits: ImageData) -> None:
     assert monitor(digits.images[:500:500].repeat(50, axis=0))["smallest_share"] == 0
 
 
+def test_digits_that_were_asked_for_are_counted(digits: ImageData) -> None:
+    monitor = Monitor(digits, 200, threads=1)
+    images, labels = digits.images[::50], digits.labels
+    assert labels is not None
+    right = labels[::50].copy()
+    assert monitor(images, right)["drawn_as_asked"] > 0.98
+    assert monitor(images, (right + 1) % 10)["drawn_as_asked"] < 0.02
+    named = dataclasses.replace(digits, class_names=tuple("abcdefghij"))
+    assert "drawn_as_asked" not in Monitor(named, 200, threads=1)(images, right)
+
+
 def test_equal_images_give_equal_figures(digits: ImageData) -> None:
     first, second = (Monitor(digits, 300, threads)(digits.images[:300]) for threads in (1, 1))
     assert first == second

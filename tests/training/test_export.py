@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,53 @@ def test_a_conv_generator_passes_the_same_check(
     assert exported.parity.max_difference <= 1e-5
     operators = {node.op_type for node in onnx.load_model_from_string(exported.data).graph.node}
     assert "ConvTranspose" in operators
+
+
+@pytest.mark.parametrize("opset", [18, 20, 23])
+@pytest.mark.parametrize("arch", ["mlp", "conv"])
+def test_a_conditional_generator_passes_with_every_class(
+    arch: str, opset: int, generator_and_card: tuple[Generator, Card]
+) -> None:
+    generator, _ = seeded_networks(ModelConfig(arch=arch, classes=10), seed=1)
+    generator.train()(torch.randn(64, 100), torch.arange(64) % 10)
+    card = dataclasses.replace(generator_and_card[1], class_shares=(0.1,) * 10)
+    exported = export_onnx(generator.eval(), card, opset)
+    model = onnx.load_model_from_string(exported.data)
+    onnx.checker.check_model(model, full_check=True)
+    assert {(entry.domain, entry.version) for entry in model.opset_import} == {("", opset)}
+    assert {node.domain for node in model.graph.node} == {""}
+    session = ort.InferenceSession(exported.data)
+    latent, labels = session.get_inputs()
+    assert (labels.name, labels.type, labels.shape) == ("labels", "tensor(int64)", ["batch"])
+    assert latent.shape == ["batch", 100]
+    z, classes = latents(5, 0, 30, 100), np.arange(30) % 10
+    (drawn,) = session.run(["images"], {"latents": z, "labels": classes})
+    assert np.abs(drawn - as_function(generator)(z, classes)).max() <= 1e-5
+
+
+def test_classes_beyond_the_largest_batch_are_compared_too(
+    generator_and_card: tuple[Generator, Card],
+) -> None:
+    count = 400
+    generator, _ = seeded_networks(ModelConfig(classes=count, img_size=4, latent_dim=3), seed=1)
+    card = dataclasses.replace(
+        generator_and_card[1],
+        class_names=tuple(map(str, range(count))),
+        class_shares=(1 / count,) * count,
+    )
+    exported = export_onnx(generator.eval(), card)
+    assert exported.parity.pixels == (1 + 2 + count) * 16
+    wrong = copy.deepcopy(generator)
+    with torch.no_grad():
+        next(wrong.parameters())[:, 3 + count - 1] += 1  # what the last class adds
+    with pytest.raises(CheckFailed, match="differ from torch's"):
+        measure_parity(wrong, exported.data)
+
+
+def test_a_card_of_other_classes_is_refused(generator_and_card: tuple[Generator, Card]) -> None:
+    generator, _ = seeded_networks(ModelConfig(classes=3), seed=1)
+    with pytest.raises(CheckFailed, match="the card has 0 classes, the generator 3"):
+        export_onnx(generator.eval(), generator_and_card[1])
 
 
 @pytest.mark.parametrize("opset", [18, 23])

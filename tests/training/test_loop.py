@@ -13,12 +13,24 @@ from torchvision import transforms
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.data import ImageData, load_data
+from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
-from ganctl.images import Pixels
-from ganctl.latents import Labels
+from ganctl.images import Pixels, grid
+from ganctl.inputs import seeded
+from ganctl.latents import Labels, class_labels
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.ema import recompute_statistics
-from ganctl.training.loop import MEASURED, Progress, epoch_batches, epoch_steps, place, scale
+from ganctl.training.generate import as_function, load_generator
+from ganctl.training.loop import (
+    MEASURED,
+    MEASURED_START,
+    SAMPLES,
+    Progress,
+    epoch_batches,
+    epoch_steps,
+    place,
+    scale,
+)
 from ganctl.training.networks import Generator
 from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
@@ -127,12 +139,14 @@ def test_the_same_seed_trains_the_same_weights(small_data: Path) -> None:
     assert not torch.equal(weights[0], weights[2])
 
 
-@pytest.mark.parametrize("recipe", ["default", "classic"])
+@pytest.mark.parametrize(
+    ("recipe", "conditional"), [("default", False), ("classic", False), ("default", True)]
+)
 @pytest.mark.parametrize("stops", [[4], [6], [1, 1, 3]])
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(
-    recipe: str, stops: list[int], small_data: Path
+    recipe: str, conditional: bool, stops: list[int], small_data: Path
 ) -> None:
-    chosen = config(small_data, recipe)
+    chosen = config(small_data, recipe, conditional=conditional)
     whole = run(chosen, "whole")
     training = start_run(chosen, "stopped", CPU, True, ignore)
     for steps in stops:
@@ -245,6 +259,31 @@ def test_the_generator_with_the_smallest_distance_is_kept(small_data: Path) -> N
     assert best.card.quality == {"frechet_distance": 2.5}
     assert best.card.epochs == 4
     assert {name.partition(".")[0] for name in best.tensors} == {"generator_ema"}
+
+
+def test_a_conditional_run_draws_and_measures_its_classes(
+    small_data: Path, data: ImageData
+) -> None:
+    training = start_run(config(small_data, epochs=1, conditional=True), "one", CPU, True, ignore)
+    asked = []
+
+    def measure(images: Pixels, labels: Labels | None) -> dict[str, float]:
+        asked.append(labels)
+        return {"frechet_distance": 1.0}
+
+    training.measure = measure
+    assert training.train(ignore, never)
+    card = load_checkpoint(training.run.checkpoint).card
+    assert data.labels is not None
+    counts = np.bincount(data.labels, minlength=10)
+    assert card.class_shares == tuple((counts / 200).tolist())
+    expected = class_labels(0, MEASURED_START, MEASURED, card.class_shares)
+    assert asked[0] is not None and np.array_equal(asked[0], expected)
+    generator, _ = load_generator(training.run.checkpoint)
+    inputs = seeded(0, 100, card.class_shares)
+    images = draw(as_function(generator), inputs, start=0, count=SAMPLES, batch_size=SAMPLES)
+    with Image.open(training.run.sample(1)) as picture:
+        assert np.array_equal(np.asarray(picture), grid(np.concatenate(list(images))))
 
 
 def test_measuring_changes_no_weight(small_data: Path) -> None:
