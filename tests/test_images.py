@@ -170,6 +170,13 @@ def test_a_gif_goes_on_for_ever_and_is_the_same_to_the_byte() -> None:
         assert gif.info["loop"] == 0 and gif.info["duration"] == GIF_FRAME_MS
 
 
+@pytest.mark.parametrize("order", [(0, 0, 1), (0, 1, 1, 1), (0, 0)])
+def test_frames_that_are_alike_take_their_time(order: tuple[int, ...]) -> None:
+    with Image.open(io.BytesIO(encode_gif(shades(2)[list(order)]))) as gif:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+    assert sum(durations) == len(order) * GIF_FRAME_MS
+
+
 def test_a_gif_of_colours_keeps_them_near() -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, 3, 8, 8), dtype=np.uint8)  # 64 colours a frame

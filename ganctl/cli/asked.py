@@ -26,10 +26,10 @@ class Drawing:
     """What is to be drawn, for `ganctl.drawing.draw_to`, and what it is called."""
 
     inputs: Inputs
-    start: int
+    start: int  # index of the first
     count: int
-    cols: int
-    what: str
+    cols: int  # a row of a grid; 0: a square
+    what: str  # as a result line calls it
 
 
 @dataclass(frozen=True)
@@ -101,29 +101,36 @@ class Asked:
         Raises:
             BadInput: it has no such class, or an index is too large.
         """
-        classes, each, images = self._classes, self._each, self._images
-        _check_classes(classes, path, card)
-        check_indices(self.start, images if self.digits else each)
+        _check_classes(self._classes, path, card)
+        check_indices(self.start, self._images if self.digits else self._each)
         inputs = seeded(self.seed, latent_dim, card.class_shares if card else ())
         if self.truncation < 1:
             inputs = truncated(inputs, self.truncation)
-        start, count, cols = self.start, images, self.cols
-        what = f"{images:,} images of seed {self.seed}"
-        if len(classes) == 1 and not self.digits:
-            inputs = in_turn(inputs, classes)
-        elif classes:
-            inputs, start = since(inputs, start), 0
-            cols = len(classes) if self.digits else each
-            inputs = in_turn(inputs, classes) if self.digits else in_rows(inputs, classes, each)
-        if classes:
-            what += f", digits {self.digits}" if self.digits else f", digit {self.digit}"
-        if self.interpolate:
-            ends = self.out is None or self.out.suffix.lower() == ".png"
-            inputs = walk(since(inputs, start), images, self.interpolate, ends)
-            start, cols = 0, self.interpolate + ends
-            count = cols * (images - ends)  # a strip ends at the last image, all else comes back
-            what = f"{count:,} frames between {what}"
-        return Drawing(inputs, start, count, cols, what)
+        images = self._drawn_from(inputs)
+        return images if self.interpolate is None else self._between(images, self.interpolate)
+
+    def _drawn_from(self, inputs: Inputs) -> Drawing:
+        """Return the images, which a walk would lead through."""
+        classes, each, count = self._classes, self._each, self._images
+        what = f"{count:,} images of seed {self.seed}"
+        if not classes:
+            return Drawing(inputs, self.start, count, self.cols, what)
+        if self.digits:
+            number = in_turn(since(inputs, self.start), classes)
+            return Drawing(number, 0, count, len(classes), f"{what}, digits {self.digits}")
+        what += f", digit {self.digit}"
+        if len(classes) == 1:
+            return Drawing(in_turn(inputs, classes), self.start, count, self.cols, what)
+        rows = in_rows(since(inputs, self.start), classes, each)
+        return Drawing(rows, 0, count, each, what)
+
+    def _between(self, images: Drawing, frames: int) -> Drawing:
+        """Return the walk: a strip ends at the last image, all else comes back to the first."""
+        strip = self.out is None or self.out.suffix.lower() == ".png"
+        cols = frames + strip
+        count = cols * (images.count - strip)
+        path = walk(since(images.inputs, images.start), images.count, frames, ends=strip)
+        return Drawing(path, 0, count, cols, f"{count:,} frames between {images.what}")
 
 
 def class_numbers(text: str) -> tuple[int, ...]:

@@ -33,11 +33,14 @@ def test_a_model_without_a_card_cannot_be_rebuilt(
         same_network(workplace / "small.onnx")
 
 
-def test_rates_are_images_by_the_clock(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("fixture", "name"), [("trained", "small"), ("conditional", "asked")])
+def test_rates_are_images_by_the_clock(
+    fixture: str, name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The clock goes on by a second whenever it is asked; a command is said to take half of one."""
     monkeypatch.setattr(infer, "process_seconds", lambda *_: 0.5)
     ticks = count()
-    model = workplace / "small.onnx"
+    model = request.getfixturevalue(fixture) / f"{name}.onnx"
     result = bench_infer(
         model,
         [2, 8],
@@ -53,4 +56,4 @@ def test_rates_are_images_by_the_clock(workplace: Path, monkeypatch: pytest.Monk
     assert {each.over_torch for each in result.batches} == {Spread(1, 1, 1)}
     assert result.npy == result.png == Spread(100, 100, 100)
     assert result.png_share == Spread(1, 1, 1)
-    assert (result.model, result.threads, result.count) == ("small.onnx", 1, 50)
+    assert (result.model, result.threads, result.count) == (f"{name}.onnx", 1, 50)
