@@ -127,6 +127,12 @@ def test_a_number_is_written_a_digit_an_image(command: list[str], ganctl: Ganctl
     assert np.array_equal(picture("x.png"), grid(np.vstack(singles), 3))
 
 
+def test_the_batch_size_changes_no_pixel_of_any_class(ganctl: Ganctl) -> None:
+    options = ["--digit", "0-9", "-n", 3, "--batch-size"]
+    one, seven, all_ = (drawn(ganctl, COMMANDS[1], *options, size) for size in (1, 7, 64))
+    assert np.array_equal(one, seven) and np.array_equal(one, all_)
+
+
 def test_the_usual_numbers_of_images(ganctl: Ganctl) -> None:
     for options, count in (
         (["--digit", "3"], 64),
