@@ -82,7 +82,7 @@ class TrainConfig:
     conditional: bool = False  # on the class; the model's classes are settled when a run starts
     objective: str = "non-saturating"  # see OBJECTIVES
     batch_size: int = 64
-    lr: float = 2e-4  # Adam's step size, both networks
+    lr: float = 8e-4  # Adam's step size, both networks
     b1: float = 0.5  # Adam's decay of the gradient's mean
     b2: float = 0.999  # Adam's decay of its square
     ema_decay: float = 0.9995  # of the generator's weights, a step; 0 switches the average off
@@ -120,6 +120,7 @@ class TrainConfig:
 class Recipe:
     """What a recipe settles beyond the networks and Adam, which all recipes share."""
 
+    lr: Mapping[str, float]  # by architecture
     bn_eps: float
     bn_momentum: float
     ema_decay: float
@@ -127,14 +128,23 @@ class Recipe:
 
 
 RECIPES = {
-    "default": Recipe(bn_eps=1e-5, bn_momentum=0.8, ema_decay=0.9995, r1_weight=0.1),
+    # The average of the weights bears a rate that the live ones do not, and learns faster for it.
+    "default": Recipe(
+        lr={"mlp": 8e-4, "conv": 5e-4},
+        bn_eps=1e-5,
+        bn_momentum=0.8,
+        ema_decay=0.9995,
+        r1_weight=0.1,
+    ),
     # BatchNorm1d(n, 0.8): the study note's literal call, whose 0.8 is eps. Kept for study.
-    "classic": Recipe(bn_eps=0.8, bn_momentum=0.1, ema_decay=0.0, r1_weight=0.0),
+    "classic": Recipe(
+        lr={"mlp": 2e-4, "conv": 2e-4},
+        bn_eps=0.8,
+        bn_momentum=0.1,
+        ema_decay=0.0,
+        r1_weight=0.0,
+    ),
 }
-
-
-LEARNING_RATES = {"mlp": 2e-4, "conv": 5e-4}
-"""Adam's step size where none is given, by architecture."""
 
 
 def train_config(recipe: str, model: Mapping[str, Any], **training: Any) -> TrainConfig:
@@ -148,7 +158,7 @@ def train_config(recipe: str, model: Mapping[str, Any], **training: Any) -> Trai
     settled = asdict(RECIPES[recipe])
     norm = {"bn_eps": settled.pop("bn_eps"), "bn_momentum": settled.pop("bn_momentum")}
     shape = ModelConfig(**{**norm, **model})
-    settled["lr"] = LEARNING_RATES[shape.arch]
+    settled["lr"] = settled["lr"][shape.arch]
     return TrainConfig(model=shape, recipe=recipe, **{**settled, **training})
 
 

@@ -136,7 +136,7 @@ def train(
         typer.Option(
             metavar="X",
             help="Adam's learning rate.",
-            show_default="0.0002, conv 0.0005",
+            show_default="0.0008; conv 0.0005; classic 0.0002",
             rich_help_panel="Training",
         ),
     ] = None,

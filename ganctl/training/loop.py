@@ -29,7 +29,11 @@ from ganctl.training.losses import OBJECTIVES
 from ganctl.training.precision import DTYPES, LowPrecision
 from ganctl.training.run import Run
 from ganctl.training.state import TrainState, average_weights, drawing_tensors, state_tensors
-from ganctl.training.step import add_gradient_penalty, adversarial_step
+from ganctl.training.step import (
+    add_gradient_penalty,
+    add_lipschitz_penalty,
+    adversarial_step,
+)
 
 REPORT_SECONDS = 0.5
 SAMPLES = 64
@@ -41,6 +45,12 @@ MEASURED_START = 2**40
 
 Measure = Callable[[Pixels, Labels | None], dict[str, float]]
 """Images (N, C, H, W) and the classes asked for, if any → figures, with a ``frechet_distance``."""
+
+LIPSCHITZ_WEIGHT = 10.0
+"""Of the Wasserstein objective's penalty, which takes R1's place (Gulrajani et al. 2017)."""
+
+LIPSCHITZ_EVERY = 4
+"""Steps between its penalties, each weighted so many times as much."""
 
 STOP_EVERY = 10
 """Steps between the questions whether to stop, where several processes must agree on it."""
@@ -157,14 +167,28 @@ class Training:
     def _step(self, real: Tensor, z: Tensor, labels: Tensor | None) -> None:
         state = self.state
         figures = self._gradients(real, z, labels, OBJECTIVES[self.config.objective])
-        r1_weight, r1_every = self.config.r1_weight, self.config.r1_every
-        if r1_weight and state.step % r1_every == 0:
-            add_gradient_penalty(state.discriminator, real, r1_weight * r1_every, labels)
+        self._penalise(real, z, labels)
         self.world.average([*self._vector_gradients, figures])
         state.adam.step()
         average_weights(state, self.config)
         state.epoch_totals += figures
         state.step += 1
+
+    def _penalise(self, real: Tensor, z: Tensor, labels: Tensor | None) -> None:
+        """Add the gradient of the objective's penalty to the discriminator's, where one is due."""
+        state, config = self.state, self.config
+        if config.objective == "wasserstein":
+            if state.step % LIPSCHITZ_EVERY == 0:
+                with torch.no_grad():
+                    fake = state.generator(z, labels)
+                shape, device = (len(z) * self.world.size, 1), state.device
+                mix = torch.rand(shape, generator=state.latent_rng, device=device)
+                weight = LIPSCHITZ_WEIGHT * LIPSCHITZ_EVERY
+                mine = self.world.share(mix)[: len(z)]
+                add_lipschitz_penalty(state.discriminator, real, fake, mine, weight, labels)
+        elif config.r1_weight and state.step % config.r1_every == 0:
+            weight = config.r1_weight * config.r1_every
+            add_gradient_penalty(state.discriminator, real, weight, labels)
 
     def _progress(self, epoch: int, clock: _Clock) -> Progress:
         step = self.state.step - epoch * self.steps

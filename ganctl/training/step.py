@@ -101,9 +101,45 @@ def add_gradient_penalty(
         weight: γ in the paper.
         labels: (B,), of the images; None: unconditional.
     """
-    real = real.detach().requires_grad_()
-    (slopes,) = torch.autograd.grad(discriminator(real, labels).sum(), real, create_graph=True)
-    penalty = weight / 2 * slopes.square().sum() / len(real)
+    slopes = _slopes(discriminator, real, labels)
+    _add_gradients(discriminator, weight / 2 * slopes.square().sum() / len(real))
+
+
+def add_lipschitz_penalty(
+    discriminator: Discriminator,
+    real: Tensor,
+    fake: Tensor,
+    mix: Tensor,
+    weight: float,
+    labels: Tensor | None = None,
+) -> None:
+    """Add the gradient of weight · mean (|∇x D(x)| - 1)² to the discriminator's.
+
+    x lies between a real image and a fake one. It is what makes the Wasserstein objective one: D
+    must be 1-Lipschitz (Gulrajani et al. 2017, eq. 3, where the weight is 10).
+
+    Args:
+        discriminator: images, and labels → logits; its gradients are set already.
+        real: (B, …) in [-1, 1].
+        fake: of the same shape and classes.
+        mix: (B, 1), the share of the real image in x, uniform in [0, 1].
+        weight: λ in the paper.
+        labels: (B,), of the images; None: unconditional.
+    """
+    between = mix * real.flatten(1) + (1 - mix) * fake.flatten(1)
+    slopes = _slopes(discriminator, between, labels)
+    _add_gradients(discriminator, weight * (slopes.norm(dim=1) - 1).square().mean())
+
+
+def _slopes(discriminator: Discriminator, images: Tensor, labels: Tensor | None) -> Tensor:
+    """Return ∇x D(x) of images (B, …) as (B, C·H·W), itself differentiable."""
+    images = images.detach().requires_grad_()
+    logits = discriminator(images, labels).sum()
+    (slopes,) = torch.autograd.grad(logits, images, create_graph=True)
+    return slopes.flatten(1)
+
+
+def _add_gradients(discriminator: Discriminator, penalty: Tensor) -> None:
     parameters = list(discriminator.parameters())
     gradients = torch.autograd.grad(penalty, parameters, allow_unused=True)
     for parameter, gradient in zip(parameters, gradients, strict=True):

@@ -99,4 +99,4 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_the_metadata_is_plain_json() -> None:
     data = encode(CHECKPOINT)
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    assert json.loads(header["__metadata__"]["ganctl"])["config"]["lr"] == 2e-4
+    assert json.loads(header["__metadata__"]["ganctl"])["config"]["lr"] == 8e-4

@@ -18,6 +18,7 @@ from ganctl.errors import CheckFailed
 from ganctl.images import Pixels, grid
 from ganctl.inputs import seeded
 from ganctl.latents import Labels, class_labels
+from ganctl.training import loop
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.ema import recompute_statistics
 from ganctl.training.generate import as_function, load_generator
@@ -191,6 +192,22 @@ def test_the_recipe_decides_on_the_gradient_penalty(
         assert not training.train(ignore, after(1))
         weights.append(next(training.state.discriminator.parameters()))
     assert torch.equal(*weights) is not penalised
+
+
+@pytest.mark.parametrize(("steps", "moved"), [(1, True), (2, False), (4, False), (5, True)])
+def test_the_wasserstein_objective_has_a_penalty_of_its_own_every_fourth_step(
+    steps: int, moved: bool, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    training = start_run(config(small_data, objective="wasserstein"), "run", CPU, True, ignore)
+
+    def penalise(*arguments: object) -> None:
+        asked.append(training.state.step)
+
+    monkeypatch.setattr(loop, "add_lipschitz_penalty", penalise)
+    monkeypatch.setattr(loop, "add_gradient_penalty", lambda *_: pytest.fail("R1 as well"))
+    assert not training.train(ignore, after(steps))
+    assert (asked[-1] == steps - 1) is moved
 
 
 def test_a_weight_that_is_not_finite_is_never_drawn_nor_saved(small_data: Path) -> None:

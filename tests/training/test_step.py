@@ -17,7 +17,7 @@ from ganctl.training.losses import non_saturating_discriminator, non_saturating_
 from ganctl.training.networks import Discriminator, Generator, seeded_networks
 from ganctl.training.run import Run
 from ganctl.training.state import TrainState, new_state, state_of
-from ganctl.training.step import add_gradient_penalty, adversarial_step
+from ganctl.training.step import add_gradient_penalty, add_lipschitz_penalty, adversarial_step
 
 STEPS = 10
 
@@ -239,3 +239,32 @@ def test_the_gradient_penalty_agrees_with_finite_differences() -> None:
     weight.data[3, 5] -= 2e-6
     slope = (above - penalty()) / 2e-6
     assert weight.grad[3, 5].item() == pytest.approx(slope, rel=1e-5)
+
+
+def test_the_lipschitz_penalty_is_that_of_the_paper() -> None:
+    """For D(x) = w·x it is weight · (|w| - 1)², its gradient 2 · weight · (|w| - 1) · w / |w|."""
+    discriminator = Discriminator(ModelConfig(img_size=4))
+    linear = nn.Linear(16, 1)
+    discriminator.layers = nn.Sequential(nn.Flatten(), linear)
+    for parameter in discriminator.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    images = torch.rand(2, 8, 1, 4, 4)
+    add_lipschitz_penalty(discriminator, images[0], images[1], torch.rand(8, 1), weight=3.0)
+    assert linear.weight.grad is not None and linear.bias.grad is not None
+    weight = linear.weight.detach()
+    norm = weight.norm()
+    torch.testing.assert_close(linear.weight.grad, 1 + 6 * (norm - 1) * weight / norm)
+    assert linear.bias.grad.item() == 1
+
+
+def test_the_lipschitz_penalty_looks_between_real_and_fake() -> None:
+    """D(x) = relu(x)'s slope tells on which side of 0 it was looked at."""
+    discriminator = Discriminator(ModelConfig(img_size=4))
+    linear = nn.Linear(1, 1, bias=False)
+    discriminator.layers = nn.Sequential(nn.ReLU(), linear)
+    linear.weight.data.fill_(3)
+    real, fake = torch.full((2, 1), 1.0), torch.full((2, 1), -1.0)
+    linear.weight.grad = torch.zeros(1, 1)
+    add_lipschitz_penalty(discriminator, real, fake, torch.tensor([[0.9], [0.1]]), weight=1.0)
+    # At 0.8 the slope is w = 3, of which (w - 1)² / 2 has the gradient w - 1; at -0.8 it is 0.
+    torch.testing.assert_close(linear.weight.grad, torch.tensor([[2.0]]))
