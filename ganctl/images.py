@@ -125,6 +125,8 @@ def check_output(out: Path) -> None:
     Raises:
         BadInput: the ending is unknown, or the place cannot be written.
     """
+    if out == Path():  # what an empty word becomes
+        raise BadInput("OUT is empty, or the current folder itself", "name a file or a folder")
     if os.path.isdir(out):
         check_writable(out / "000000.png")
         return

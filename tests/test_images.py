@@ -198,3 +198,9 @@ def test_a_gif_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no more"):
         write_images(tmp_path / "y.gif", failing(shades(2)), 4)
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("empty", ["", "."])
+def test_pictures_are_not_strewn_over_the_current_folder(empty: str) -> None:
+    with pytest.raises(BadInput, match="OUT is empty"):
+        check_output(Path(empty))
