@@ -39,6 +39,7 @@ class Card:
     value_range: tuple[float, float] = (-1.0, 1.0)  # of the images' values
     quality: dict[str, float] = field(default_factory=dict)  # measured figures by their name
     parity: dict[str, float] = field(default_factory=dict)  # ONNX against torch
+    precision: str = "fp32"  # of the weights as they are stored; the arithmetic is float32
     card_version: int = CARD_VERSION
 
     def to_json(self) -> str:
