@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from ganctl.errors import BadInput
 from ganctl.inference.known import Known
 from ganctl.inference.onnx_file import ELEMENTS, parse_model
 from ganctl.inference.operators import RULES
