@@ -128,7 +128,7 @@ def _samples(
     if target is not None and suffix == ".onnx":
         from ganctl.inference.generator import load_onnx
 
-        onnx = load_onnx(target, threads)
+        onnx = load_onnx(target, threads, batch_size=BATCH_SIZE)
         source = data or _trained_on(target, onnx.card)
         for guess in onnx.guesses:
             screen.note(f"{target}: {guess}")

@@ -219,7 +219,7 @@ def parse_onnx(
     model = parse_model(data, name)
     sealed = check_seal(data, model.producer[0], model.metadata, name)
     card = card_from_json(model.metadata[CARD_KEY]) if CARD_KEY in model.metadata else None
-    inputs = read_inputs(model, told, name)
+    inputs = read_inputs(model, told, card, name)
     batch = inputs.batch or batch_size
     shapes = inputs.shapes(batch)
     folded = 0

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ganctl.config import MAX_SEED
 from ganctl.drawing import GeneratorFunction, draw
@@ -105,6 +104,8 @@ def run_self_test(
 def _read(
     text: str, image_shape: tuple[int, int, int]
 ) -> tuple[list[int], list[int] | None, str, Pixels]:
+    from PIL import Image  # drawing does without
+
     values: dict[str, Any] = json.loads(text)
     seeds, labels = values["seeds"], values["labels"]
     if values["version"] != 1 or tuple(values["shape"]) != image_shape:

@@ -85,8 +85,8 @@ class Output:
     guesses: tuple[str, ...]
 
 
-def read_inputs(model: Model, told: Told, name: str) -> Inputs:
-    """Return what ``model`` is fed.
+def read_inputs(model: Model, told: Told, card: Card | None, name: str) -> Inputs:
+    """Return what ``model`` is fed; ``card`` is the file's, if it has one.
 
     Raises:
         BadInput: it is no generator, or it is not clear what its latents are.
@@ -107,7 +107,7 @@ def read_inputs(model: Model, told: Told, name: str) -> Inputs:
         ),
     )
     others = [value for value in model.inputs if value is not latents]
-    return _with_labels(found, model, others[0], name) if others else found
+    return _with_labels(found, model, others[0], card, name) if others else found
 
 
 def _latents(model: Model, told: Told, name: str) -> tuple[ValueInfo, Shape]:
@@ -142,10 +142,13 @@ def _latents(model: Model, told: Told, name: str) -> tuple[ValueInfo, Shape]:
     return latents, (latent_dim, *(1 for _ in latents.shape[2:]))
 
 
-def _with_labels(found: Inputs, model: Model, value: ValueInfo, name: str) -> Inputs:
+def _with_labels(
+    found: Inputs, model: Model, value: ValueInfo, card: Card | None, name: str
+) -> Inputs:
     """Return ``found`` with the input ``value`` for its classes."""
     shape, one_hot = _label_shape(model, value, name)
-    classes = shape[0] if one_hot else _class_count(model, value.name)
+    known = len(card.class_names) if card else 0
+    classes = shape[0] if one_hot else known or _class_count(model, value.name)
     guesses = list(found.guesses)
     if value.name != "labels":
         guesses.append(f"{quote(value.name)} taken to be the classes")

@@ -23,6 +23,13 @@ def test_verify_says_that_the_file_draws_what_it_drew(workplace: Path, ganctl: G
     assert sorted(os.listdir()) == before
 
 
+def test_nothing_is_guessed_of_a_file_with_a_card(
+    conditional: Path, tmp_path: Path, ganctl: Ganctl
+) -> None:
+    outcome = ganctl("infer", conditional / "asked.onnx", "-n", 3, tmp_path / "out.png")
+    assert (outcome.code, outcome.err) == (0, "")
+
+
 def test_verify_writes_nothing(workplace: Path, ganctl: Ganctl) -> None:
     outcome = ganctl("infer", "small.onnx", "--verify", "out.png")
     assert outcome.code == 2 and "--verify" in outcome.err
