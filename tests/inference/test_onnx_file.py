@@ -248,6 +248,12 @@ def test_names_cannot_write_on_the_terminal() -> None:
     assert caught.value.message.isprintable() and len(caught.value.message) < 200
 
 
+def test_a_file_of_nothing_but_operators_is_refused_at_once() -> None:
+    graph = b"\x0a\0" * 60_000  # each is an empty node
+    with pytest.raises(BadInput, match="^x has 60000 operators"):
+        parse_model(b"\x3a\xc0\xa9\x07" + graph + b"\x42\2\x10\x14", "x")
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_bring_nothing_but_bad_input(data: bytes) -> None:

@@ -290,6 +290,16 @@ def test_what_cannot_be_told_is_named_with_the_way_out(data: bytes, reason: str)
     assert "--allow-any-op" in caught.value.hint
 
 
+def test_an_attribute_of_another_operator_is_left_aside() -> None:
+    data = one(node("Tanh", "w", "y", kernel_shape=0.5), w=normal(3))
+    assert measured(data, x=(1, 4)).folded == 6
+
+
+def test_pooled_constants_are_counted_by_their_windows() -> None:
+    data = one(node("MaxPool", "w", "y", kernel_shape=[3, 3]), w=normal(1, 1, 8, 8))
+    assert measured(data, x=(1, 4)).folded == 6 * 6 * 9
+
+
 def test_a_declaration_that_lies_is_refused() -> None:
     """onnxruntime 1.32 folds Shape to what the file declares, and took 1.6 GB of this one."""
     nodes = [
