@@ -88,10 +88,10 @@ class Call:
 
     def numbers(self, name: str, default: Sequence[int] = ()) -> list[int]:
         """Return an attribute that is a row of whole numbers."""
-        numbers = [n for n in self.attribute(name, tuple(default)) if isinstance(n, int)]
-        if len(numbers) < len(self.attribute(name, tuple(default))):
+        numbers = self.attribute(name, tuple(default))
+        if not all(isinstance(number, int) for number in numbers):
             raise Unknown(f"its attribute {name} is no row of whole numbers")
-        return numbers
+        return list(numbers)
 
     def row(self, index: int, name: str) -> list[int] | None:
         """Return the row that is input ``index``, or attribute ``name``; None: neither."""

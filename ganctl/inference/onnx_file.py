@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ganctl.errors import BadInput
 
 MAX_RANK = 32  # of a tensor; NumPy 1 has no more
+MAX_NODES = 50_000  # ten times what large generators have, and some seconds to look at
 MAX_BYTES = 1 << 48  # of a tensor, whatever the limit: more than a processor can address
 
 REMAKE = "write one: ganctl export gen.onnx"
@@ -186,6 +187,8 @@ def _model(message: Any, name: str) -> Model:
     if message.training_info:
         raise _Flaw("carries its training with it", "save it for inference")
     graph = message.graph
+    if len(graph.node) > MAX_NODES:
+        raise _Flaw(f"has {len(graph.node)} operators, more than any generator")
     if graph.sparse_initializer:
         raise _Flaw("has sparse weights", "store them as dense ones")
     _text(graph.name)

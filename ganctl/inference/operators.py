@@ -253,6 +253,8 @@ def _conv_transpose(call: Call) -> list[Known]:
 
 
 def _pool(call: Call) -> list[Known]:
+    if call.attribute("auto_pad", b"").startswith(b"SAME"):  # onnxruntime's pools differ on it
+        check(all(gap == 1 for gap in call.numbers("dilations")), "its kernel has gaps")
     sizes = _slide(call, call.numbers("kernel_shape"), call.attribute("ceil_mode", 0))
     shape = (*call.shape(0)[:2], *sizes)
     return [call.gives(shape), call.gives(shape, INT64)]
@@ -328,9 +330,7 @@ def _transpose(call: Call) -> list[Known]:
 
 def _squeeze(call: Call) -> list[Known]:
     shape, axes = call.shape(0), call.row(1, "axes")
-    if axes is None:
-        axes = [axis for axis, size in enumerate(shape) if size == 1]
-    axes = counted(axes, len(shape))
+    axes = counted(axes or [at for at, size in enumerate(shape) if size == 1], len(shape))
     check(all(shape[axis] == 1 for axis in axes))
     kept = [size for axis, size in enumerate(shape) if axis not in axes]
     return [call.gives(kept, None, _first)]
@@ -385,7 +385,8 @@ def _slice(call: Call) -> list[Known]:
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         if step < 0:  # Python's slice would begin before the first
             start = max(start, -len(taken[axis]))
-        taken[axis] = taken[axis][start:end:step]
+        last = None if end in (2**31 - 1, 2**63 - 1) else end  # without end, either way
+        taken[axis] = taken[axis][start:last:step]
     return [call.gives([len(t) for t in taken], None, lambda v, *_: v[np.ix_(*taken)])]
 
 

@@ -10,7 +10,17 @@ import numpy as np
 
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.inference.known import SMALL, Call, Known, Shape, Unknown, elements
-from ganctl.inference.onnx_file import ELEMENTS, FLOAT, MAX_BYTES, Model, Node, Tensor, fits, quote
+from ganctl.inference.onnx_file import (
+    ELEMENTS,
+    FLOAT,
+    MAX_BYTES,
+    REMAKE,
+    Model,
+    Node,
+    Tensor,
+    fits,
+    quote,
+)
 from ganctl.inference.operators import RANDOM, RULES
 
 ANY_OP = "if you trust the file, add --allow-any-op"
@@ -67,10 +77,10 @@ def measure(model: Model, shapes: Mapping[str, Shape], limit: int) -> Sizes:
 
     for value in model.inputs:
         if value.elem_type not in ELEMENTS or value.name not in shapes:
-            raise BadInput(f"{model.name} takes {quote(value.name)}, which nothing gives", ANY_OP)
+            raise BadInput(f"{model.name} takes {quote(value.name)}, which nothing gives", REMAKE)
         if not fits(shapes[value.name], value.shape):
             raise BadInput(
-                f"{model.name} takes no {quote(value.name)} of {shapes[value.name]}", ANY_OP
+                f"{model.name} takes no {quote(value.name)} of {shapes[value.name]}", REMAKE
             )
         take(value.name, Known(value.elem_type, shapes[value.name]))
     for tensor in model.initializers.values():
@@ -164,6 +174,6 @@ def _multiply_adds(call: Call, made: Known) -> int:
         return max(moved, elements(made.shape) * elements(call.shape(1)[1:]))
     if call.node.op == "ConvTranspose":
         return max(moved, elements(call.shape(0)) * elements(call.shape(1)[1:]))
-    if "kernel_shape" in call.node.attributes:  # a pool
+    if call.node.op in ("AveragePool", "LpPool", "MaxPool"):
         return max(moved, elements(made.shape) * math.prod(call.numbers("kernel_shape")))
     return moved

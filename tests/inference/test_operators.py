@@ -5,7 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import helper
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
 
 from ganctl.inference.known import Known
 from ganctl.inference.onnx_file import ELEMENTS, parse_model
@@ -59,7 +62,7 @@ def both(case: Case) -> tuple[list[Known], list[Array]]:
         name = "-" if value is None else f"in{index}"
         names.append(name)
         if isinstance(value, tuple) and not isinstance(value, Given):
-            value = Given(abs(weights(*value)))
+            value = Given(np.asarray(abs(weights(*value))))
         if isinstance(value, Given):
             given[name] = value.values
             elem_type = helper.np_dtype_to_tensor_dtype(value.values.dtype)
@@ -189,6 +192,7 @@ CASES = [
     case("Squeeze", (1, 3, 1, 2)),
     case("Squeeze", (1, 3, 1, 2), longs(-2)),
     case("Squeeze", (1, 3, 1, 2), axes=[0, 2], opset=12),
+    case("Squeeze", (1, 3, 1, 2), longs()),
     case("Squeeze", longs(4), longs(0)),
     case("Unsqueeze", (3, 2), longs(0, -1)),
     case("Unsqueeze", (3, 2), axes=[2, 1], opset=12),
@@ -206,6 +210,7 @@ CASES = [
     case("Slice", X, starts=[1], ends=[3], axes=[2], opset=9),
     case("Slice", X, longs(-100), longs(-200), longs(3), longs(-1)),
     case("Slice", X, longs(4), longs(2), longs(3)),
+    case("Slice", X, longs(3, 2), longs(2**31 - 1, 2**63 - 1), longs(1, 2), longs(-1, -1)),
     case("Slice", INTS, longs(-1, 0), longs(-5, 3), longs(0, 1), longs(-1, 2)),
     case("Gather", X, np.array([[0, 1], [2, -1]], np.int64), axis=1),
     case("Gather", X, np.int64(1), axis=-1),
@@ -251,6 +256,18 @@ CASES = [
     case("OneHot", Given(longs(1, 2)), longs(5), longs(0, 1), axis=0),
 ]
 
+CROP: dict[str, Any] = {"coordinate_transformation_mode": "tf_crop_and_resize"}
+UNTELLABLE = [
+    case("AveragePool", X, kernel_shape=[2, 2], dilations=[2, 1], auto_pad="SAME_UPPER"),
+    case("MaxPool", X, kernel_shape=[6, 1]),  # larger than the picture
+    case("ReduceSum", X, longs(1, -3)),  # the same axis twice
+    case("Resize", X, None, None, longs(2, 6, 9, 3), keep_aspect_ratio_policy="not_larger"),
+    case("Resize", X, scales(*[0] * 4, *[1] * 4), scales(1, 1, 2, 2), **CROP),
+    case("Div", Given(INTS), Given(INTS)),
+    case("Conv", X, weights(4, 6, 3, 3), pads=[-1, 0, 0, 0]),
+    case("ConvTranspose", X, weights(6, 4, 1, 1), pads=[3, 3, 3, 3]),
+]
+
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_each_operator_gives_what_onnxruntime_gives(case: Case) -> None:
@@ -265,3 +282,47 @@ def test_each_operator_gives_what_onnxruntime_gives(case: Case) -> None:
 
 def test_every_allowed_operator_is_among_the_cases() -> None:
     assert {case.op for case in CASES} == set(RULES)
+
+
+@pytest.mark.parametrize("case", UNTELLABLE, ids=str)
+def test_what_onnxruntime_might_make_otherwise_is_refused(case: Case) -> None:
+    with pytest.raises(BadInput, match=f"'{case.op}'"):
+        both(case)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_windows_of_any_kind_slide_as_onnxruntimes_do(data: st.DataObject) -> None:
+    draw = data.draw
+    op = draw(st.sampled_from(["Conv", "ConvTranspose", "AveragePool", "MaxPool"]))
+    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    picture = (1, 2, draw(st.integers(1, 9)), draw(st.integers(1, 9)))
+    kernel = draw(pair)
+    attributes: dict[str, Any] = {"strides": draw(pair), "dilations": draw(pair)}
+    if draw(st.booleans()):
+        attributes["pads"] = draw(st.tuples(*[st.integers(0, 2)] * 4))
+    else:
+        attributes["auto_pad"] = draw(st.sampled_from(["SAME_UPPER", "SAME_LOWER", "VALID"]))
+    if op.endswith("Pool"):
+        made = case(op, picture, kernel_shape=kernel, ceil_mode=draw(st.integers(0, 1)))
+    else:
+        made = case(op, picture, weights(2, 2, *kernel))
+    made.attributes.update(attributes)
+    try:
+        ours, theirs = both(made)
+    except (BadInput, Fail, InvalidArgument):  # refused by either
+        return
+    assert ours[0].shape == theirs[0].shape
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_slices_of_any_kind_are_onnxruntimes(data: st.DataObject) -> None:
+    ends = st.one_of(st.integers(-8, 8), st.sampled_from([2**31 - 1, 2**63 - 1, -(2**63)]))
+    starts, stops = data.draw(ends), data.draw(ends)
+    step = data.draw(st.integers(-3, 3).filter(bool))
+    values = np.arange(data.draw(st.integers(1, 6)))
+    [ours], [theirs] = both(
+        case("Slice", values, longs(starts), longs(stops), longs(0), longs(step))
+    )
+    assert ours.values is not None and np.array_equal(ours.values, theirs)
