@@ -18,9 +18,9 @@ import onnxruntime as ort
 from ganctl.card import CARD_KEY, Card, card_from_json
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.inference.known import Known
-from ganctl.inference.onnx_file import ELEMENTS, parse_model
+from ganctl.inference.onnx_file import ELEMENTS, REMAKE, parse_model
 from ganctl.inference.patience import TookTooLong, wait_for
-from ganctl.inference.reading import REMAKE, read_model
+from ganctl.inference.reading import read_model
 from ganctl.inference.seal import check_seal
 from ganctl.inference.self_test import SELF_TEST_KEY, Verdict, run_self_test
 from ganctl.inference.signature import NOTHING_TOLD, Inputs, Output, Told, read_inputs, read_output
@@ -216,7 +216,7 @@ def parse_onnx(
             f"this onnxruntime has no provider '{provider}', only {', '.join(offered)}",
             "use --provider cpu, or install an onnxruntime that has it",
         )
-    model = parse_model(data, name)
+    model = parse_model(data, name, limits.any_op)
     sealed = check_seal(data, model.producer[0], model.metadata, name)
     card = card_from_json(model.metadata[CARD_KEY]) if CARD_KEY in model.metadata else None
     inputs = read_inputs(model, told, card, name)

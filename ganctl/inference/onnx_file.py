@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,12 +14,15 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from ganctl.errors import BadInput
+from ganctl.inference.wire import Malformed, count_fields
 
 MAX_RANK = 32  # of a tensor; NumPy 1 has no more
+MAX_FIELDS = 500_000  # of the whole file: a second to count, 50 MB to hold
 MAX_NODES = 50_000  # ten times what large generators have, and some seconds to look at
 MAX_BYTES = 1 << 48  # of a tensor, whatever the limit: more than a processor can address
 
 REMAKE = "write one: ganctl export gen.onnx"
+ANY_OP = "if you trust the file, add --allow-any-op"
 MERGE = "save it whole: onnx.save(onnx.load('FILE.onnx'), 'whole.onnx')"
 
 
@@ -60,13 +63,15 @@ UINT8, INT64, BOOL, FLOAT, INT32 = 2, 7, 9, 1, 6
 # that those which are not UTF-8 are an error of ours, and what is only ever refused is bytes too.
 _PROTO = {
     "Model": "ir_version 1 int64, producer_name 2 bytes, producer_version 3 bytes, graph 7 Graph, "
-    "opset_import 8 Opset*, metadata_props 14 Entry*, training_info 20 bytes*, functions 25 bytes*",
+    "opset_import 8 Opset*, metadata_props 14 Entry*, training_info 20 bytes*, "
+    "functions 25 Function*",
+    "Function": "node 7 Node*",
     "Graph": "node 1 Node*, name 2 bytes, initializer 5 Tensor*, input 11 ValueInfo*, "
     "output 12 ValueInfo*, value_info 13 ValueInfo*, sparse_initializer 15 bytes*",
     "Node": "input 1 bytes*, output 2 bytes*, name 3 bytes, op_type 4 bytes, "
     "attribute 5 Attribute*, domain 7 bytes",
-    "Attribute": "name 1 bytes, f 2 float, i 3 int64, s 4 bytes, t 5 Tensor, g 6 bytes, "
-    "floats 7 float*, ints 8 int64*, strings 9 bytes*, graphs 11 bytes*, type 20 int32, "
+    "Attribute": "name 1 bytes, f 2 float, i 3 int64, s 4 bytes, t 5 Tensor, g 6 Graph, "
+    "floats 7 float*, ints 8 int64*, strings 9 bytes*, graphs 11 Graph*, type 20 int32, "
     "ref_attr_name 21 bytes, sparse_tensor 22 bytes, sparse_tensors 23 bytes*",
     "Tensor": "dims 1 int64*, data_type 2 int32, segment 3 bytes, float_data 4 float*, "
     "int32_data 5 int32*, string_data 6 bytes*, int64_data 7 int64*, name 8 bytes, "
@@ -163,15 +168,21 @@ class _Flaw(ValueError):
         self.hint = hint
 
 
-def parse_model(data: bytes, name: str) -> Model:
+def parse_model(data: bytes, name: str, any_op: bool = False) -> Model:
     """Read the model in ``data``, the bytes of an ONNX file; ``name`` is for the errors.
+
+    Args:
+        data: read to the end before anything is believed.
+        name: of the file.
+        any_op: whether operators may hold graphs, and the model functions; they are left out of
+            what is returned, but what is refused elsewhere is refused in them too.
 
     Raises:
         BadInput: they are no ONNX file, or a broken one, or one that keeps a part of itself
             elsewhere, or that has what no generator needs: sparse weights, functions, branches.
     """
     try:
-        return _model(_decode(data), name)
+        return _model(_decode(data), name, any_op)
     except _Flaw as flaw:
         raise BadInput(f"{name} {flaw}", flaw.hint) from None
 
@@ -181,9 +192,11 @@ def quote(text: str) -> str:
     return repr(text) if len(text) <= 60 else f"{text[:60]!r}…"
 
 
-def _model(message: Any, name: str) -> Model:
-    if message.functions:
-        raise _Flaw("has functions of its own", "inline them: onnx.inliner.inline_local_functions")
+def _model(message: Any, name: str, any_op: bool) -> Model:
+    for function in message.functions if any_op else ():
+        _check_inner(function.node, ())
+    if message.functions and not any_op:
+        raise _Flaw("has functions of its own", ANY_OP)
     if message.training_info:
         raise _Flaw("carries its training with it", "save it for inference")
     graph = message.graph
@@ -214,7 +227,7 @@ def _model(message: Any, name: str) -> Model:
             tuple(map(_value_info, graph.output)),
             tuple(_value_info(value) for value in graph.value_info if value.HasField("type")),
             initializers,
-            tuple(map(_node, graph.node)),
+            tuple(_node(node, any_op) for node in graph.node),
         )
     )
 
@@ -252,11 +265,14 @@ def _ordered(model: Model) -> Model:
     return model
 
 
-def _node(message: Any) -> Node:
+def _node(message: Any, any_op: bool) -> Node:
     op = _text(message.op_type)
     _text(message.name)
     attributes = _unique(
-        ((_text(attribute.name), _attribute(attribute, op)) for attribute in message.attribute),
+        (
+            (_text(attribute.name), _attribute(attribute, op, any_op))
+            for attribute in message.attribute
+        ),
         "attribute",
     )
     inputs, outputs = tuple(map(_text, message.input)), tuple(map(_text, message.output))
@@ -265,9 +281,27 @@ def _node(message: Any) -> Node:
     return Node(op, _domain(message.domain), inputs, outputs, attributes)
 
 
-def _attribute(message: Any, op: str) -> Attribute:
-    if message.HasField("g") or message.graphs:
-        raise _Flaw(f"has the operator {quote(op)}, which runs a graph of its own: no generator's")
+def _check_inner(nodes: Iterable[Any], weights: Iterable[Any]) -> None:
+    """Refuse in a graph within the graph what is refused in the graph, but for its operators."""
+    for node in nodes:
+        _node(node, any_op=True)
+    for weight in weights:
+        _tensor(weight)
+
+
+def _attribute(message: Any, op: str, any_op: bool) -> Attribute:
+    graphs = [message.g, *message.graphs] if message.HasField("g") else list(message.graphs)
+    if graphs and not any_op:
+        raise _Flaw(
+            f"has the operator {quote(op)}, which runs a graph of its own: no generator's",
+            ANY_OP,
+        )
+    for graph in graphs:
+        if graph.sparse_initializer:
+            raise _Flaw("has sparse weights", "store them as dense ones")
+        _check_inner(graph.node, graph.initializer)
+    if graphs:
+        return ()
     if message.HasField("sparse_tensor") or message.sparse_tensors:
         raise _Flaw("has sparse weights", "store them as dense ones")
     field = _ATTRIBUTE_FIELDS.get(message.type)
@@ -354,8 +388,10 @@ def _text(raw: bytes) -> str:
 def _decode(data: bytes) -> Any:
     """Return ``data`` as the message Model, with a graph and an opset of ONNX."""
     try:
+        if count_fields(data, _kinds(), "Model", MAX_FIELDS) > MAX_FIELDS:
+            raise _Flaw(f"has more than {MAX_FIELDS:,} parts, more than any generator")
         message = _message_class().FromString(data)
-    except DecodeError:
+    except (DecodeError, Malformed):
         message = None
     if message is not None and message.HasField("graph") and message.graph.node:
         if all(_domain(opset.domain) for opset in message.opset_import):
@@ -388,17 +424,32 @@ def _kind(data: bytes) -> str:
     return "it holds no graph"
 
 
+def _fields(message: str) -> Iterator[tuple[str, int, str]]:
+    """Yield name, number and type of a message's fields in `_PROTO`; the type with its *."""
+    for field in _PROTO[message].split(", "):
+        name, number, kind = field.split()
+        yield name, int(number), kind
+
+
+@functools.cache
+def _kinds() -> dict[str, dict[int, str]]:
+    return {
+        message: {number: kind.removesuffix("*") for _, number, kind in _fields(message)}
+        for message in _PROTO
+    }
+
+
 @functools.cache
 def _message_class() -> Any:
     """Return the message class Model of `_PROTO`, in a pool apart from the package onnx's."""
     file = descriptor_pb2.FileDescriptorProto(name="ganctl/onnx.proto", package="ganctl")
     kinds = descriptor_pb2.FieldDescriptorProto
-    for name, fields in _PROTO.items():
+    for name in _PROTO:
         message = file.message_type.add(name=name)
-        for field in fields.split(", "):
-            label, number, kind = field.removesuffix("*").split()
-            repeated = kinds.LABEL_REPEATED if field.endswith("*") else kinds.LABEL_OPTIONAL
-            added = message.field.add(name=label, number=int(number), label=repeated)
+        for label, number, kind in _fields(name):
+            repeated = kinds.LABEL_REPEATED if kind.endswith("*") else kinds.LABEL_OPTIONAL
+            kind = kind.removesuffix("*")
+            added = message.field.add(name=label, number=number, label=repeated)
             if kind in _PROTO:
                 added.type, added.type_name = kinds.TYPE_MESSAGE, f".ganctl.{kind}"
             else:

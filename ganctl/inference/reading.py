@@ -7,8 +7,7 @@ import stat
 from pathlib import Path
 
 from ganctl.errors import BadInput, OutOfResources, explain
-
-REMAKE = "write one: ganctl export gen.onnx"
+from ganctl.inference.onnx_file import REMAKE
 
 
 def read_model(path: Path, max_mb: int) -> bytes:

@@ -11,6 +11,7 @@ import numpy as np
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.inference.known import SMALL, Call, Known, Shape, Unknown, elements
 from ganctl.inference.onnx_file import (
+    ANY_OP,
     ELEMENTS,
     FLOAT,
     MAX_BYTES,
@@ -23,7 +24,6 @@ from ganctl.inference.onnx_file import (
 )
 from ganctl.inference.operators import RANDOM, RULES
 
-ANY_OP = "if you trust the file, add --allow-any-op"
 LESS = "draw fewer at once with --batch-size, or allow more with --max-image-mb"
 
 

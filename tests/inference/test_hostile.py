@@ -188,7 +188,7 @@ def endless() -> bytes:
     body = helper.make_graph(
         [
             helper.make_node("Identity", ["go"], ["again"]),
-            helper.make_node("Identity", ["x"], ["y"]),
+            helper.make_node("Identity", ["x"], ["passed"]),
         ],
         "body",
         [
@@ -198,7 +198,7 @@ def endless() -> bytes:
         ],
         [
             helper.make_tensor_value_info("again", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("y", TensorProto.FLOAT, None),
+            helper.make_tensor_value_info("passed", TensorProto.FLOAT, None),
         ],
     )
     model = generators.linear()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from onnx import helper
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
 
+from ganctl.errors import BadInput
 from ganctl.inference.known import Known
 from ganctl.inference.onnx_file import ELEMENTS, parse_model
 from ganctl.inference.operators import RULES
