@@ -111,17 +111,17 @@ def _write_onnx(
         exported = export_rounded(stored, generator)
         sizes = f"{generator.latent_dim}, 'normal', {generator.classes}"
         following = f"torch_fidelity.GenerativeModelONNX({str(out)!r}, {sizes})"
-    write_atomic(out, exported.data)
+    judged = []
+    if stored is not full and _shows_digits(card):
+        distance, before = _distances(stored, full)
+        judged = [f"Fréchet distance {distance:.2f}, {before:.2f} in fp32 ({JUDGED:,} images each)"]
+    write_atomic(out, exported.data)  # last: whatever fails before leaves no file
     screen.result(
         f"wrote {out}: {len(exported.data) / 1e6:.2f} MB, opset {exported.opset}",
         _agreement(exported.parity),
+        *judged,
+        f"next: {following}",
     )
-    if stored is not full and _shows_digits(card):
-        distance, before = _distances(stored, full)
-        screen.result(
-            f"Fréchet distance {distance:.2f}, {before:.2f} in fp32 ({JUDGED:,} images each)"
-        )
-    screen.result(f"next: {following}")
 
 
 def _agreement(parity: Parity) -> str:
