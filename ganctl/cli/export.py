@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import shlex
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganctl.cli import screen
 from ganctl.cli.options import Checkpoint, refuse_same
 from ganctl.errors import BadInput
+
+if TYPE_CHECKING:
+    from ganctl.card import Card
+    from ganctl.training.export import Exported
+    from ganctl.training.parity import Parity
+
+JUDGED = 5_000
+"""Images of each file whose Fréchet distance says what rounding costs: a few seconds' worth."""
+
+BATCH_SIZE = 250
+"""Images drawn at once for it."""
+
+
+class Precision(str, Enum):
+    """`ganctl.training.store.PRECISIONS`."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
+class Reader(str, Enum):
+    """Who can read the file, where that is not whoever takes floats."""
+
+    TORCH_FIDELITY = "torch-fidelity"
 
 
 def export(
@@ -23,6 +49,17 @@ def export(
         ),
     ] = Path("generator.onnx"),
     checkpoint: Checkpoint = None,
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            help="What the weights are stored in; float32 is computed in. fp16 halves the file, "
+            "int8 quarters it."
+        ),
+    ] = Precision.FP32,
+    reader: Annotated[
+        Reader | None,
+        typer.Option("--for", help="Draw uint8 (N, 3, H, W), which torch-fidelity reads."),
+    ] = None,
     opset: Annotated[
         int, typer.Option(metavar="N", min=18, max=23, help="ONNX operator set.")
     ] = 20,
@@ -41,33 +78,95 @@ def export(
             f"cannot write {out}: '{out.suffix}' is no kind of generator",
             "end it in .onnx, or in .safetensors for a checkpoint of the generator alone",
         )
+    to_onnx = out.suffix.lower() == ".onnx"
+    if not to_onnx and (reader or precision is not Precision.FP32):
+        raise typer.BadParameter(
+            "a .safetensors file keeps the generator as it is: --precision and --for are for .onnx",
+            param_hint="OUT",
+        )
     check_writable(out)
     path = find_checkpoint(checkpoint)
     refuse_same(out, path, "the new file would take the checkpoint's place")
     if checkpoint is None:
         screen.note(f"exporting {introduce(path)}")
-    if out.suffix.lower() == ".onnx":
-        _write_onnx(out, path, opset)
+    if to_onnx:
+        _write_onnx(out, path, opset, precision, reader)
     else:
         _write_checkpoint(out, path)
 
 
-def _write_onnx(out: Path, path: Path, opset: int) -> None:
+def _write_onnx(
+    out: Path, path: Path, opset: int, precision: Precision, reader: Reader | None
+) -> None:
     from ganctl.files import write_atomic
-    from ganctl.training.export import export_onnx
+    from ganctl.training.export import export_onnx, export_rounded, export_stored
     from ganctl.training.generate import load_generator
 
     generator, card = load_generator(path)
-    exported = export_onnx(generator, card, opset)
-    write_atomic(out, exported.data)
-    parity = exported.parity
+    full = exported = stored = export_onnx(generator, card, opset)
+    following = f"ganctl infer {shlex.quote(str(out))}"
+    if precision is not Precision.FP32:
+        exported = stored = export_stored(full, generator, precision.value)
+    if reader:
+        exported = export_rounded(stored, generator)
+        sizes = f"{generator.latent_dim}, 'normal', {generator.classes}"
+        following = f"torch_fidelity.GenerativeModelONNX({str(out)!r}, {sizes})"
+    judged = []
+    if stored is not full and _shows_digits(card):
+        distance, before = _distances(stored, full)
+        judged = [f"Fréchet distance {distance:.2f}, {before:.2f} in fp32 ({JUDGED:,} images each)"]
+    write_atomic(out, exported.data)  # last: whatever fails before leaves no file
     screen.result(
         f"wrote {out}: {len(exported.data) / 1e6:.2f} MB, opset {exported.opset}",
-        f"against torch: at most {parity.max_difference:.1e} apart; "
-        f"{parity.pixels_off} of {parity.pixels:,} pixels differ, "
-        f"by at most {parity.max_levels} grey levels",
-        f"next: ganctl infer {shlex.quote(str(out))}",
+        _agreement(exported.parity),
+        *judged,
+        f"next: {following}",
     )
+
+
+def _agreement(parity: Parity) -> str:
+    levels = "grey level" if parity.max_levels == 1 else "grey levels"
+    return (
+        f"against torch: at most {parity.max_difference:.2g} apart; "
+        f"{parity.pixels_off:,} of {parity.pixels:,} pixels differ, "
+        f"by at most {parity.max_levels} {levels}, {parity.mean_levels:.2g} on average"
+    )
+
+
+def _shows_digits(card: Card) -> bool:
+    """Tell whether the judge, who knows handwritten digits alone, can judge the images."""
+    from ganctl.data.image_data import DIGIT_NAMES
+
+    return set(card.class_names) == set(DIGIT_NAMES)
+
+
+def _distances(*files: Exported) -> list[float]:
+    """Return the Fréchet distance of each file's images from MNIST's, all of the same latents."""
+    import numpy as np
+
+    from ganctl.drawing import draw
+    from ganctl.inference.generator import parse_onnx
+    from ganctl.inputs import seeded
+    from ganctl.quality.judge import load_judge
+    from ganctl.quality.metrics import frechet_distance, moments
+    from ganctl.quality.reference import load_shipped
+
+    judge, digits = load_judge(), load_shipped()
+    distances: list[float] = []
+    with screen.DrawingScreen(len(files) * JUDGED) as progress:
+        for file in files:
+            generator = parse_onnx(file.data, "the new file")
+            inputs = seeded(0, generator.latent_dim, file.card.class_shares)
+            features = []
+            done = len(distances) * JUDGED
+            batches = draw(generator, inputs, start=0, count=JUDGED, batch_size=BATCH_SIZE)
+            for images in batches:
+                features.append(judge(images).features)
+                done += len(images)
+                progress.show(done)
+            drawn = moments(np.concatenate(features))
+            distances.append(frechet_distance(*drawn, digits.mean, digits.covariance))
+    return distances
 
 
 def _write_checkpoint(out: Path, path: Path) -> None:

@@ -78,6 +78,11 @@ class OnnxGenerator:
         return self._output.image_shape
 
     @property
+    def fixed_batch(self) -> int | None:
+        """Return how many images each run draws, where the file settles it."""
+        return self._inputs.batch
+
+    @property
     def guesses(self) -> tuple[str, ...]:
         """Return what was guessed about the file, to be said aloud."""
         return self._inputs.guesses + self._output.guesses
@@ -124,7 +129,7 @@ class OnnxGenerator:
         """
         if self.self_test is None:
             raise BadInput(f"{self.name} brings no self-test", "ganctl export writes one")
-        return run_self_test(self.self_test, self, self.latent_dim, self.image_shape, self.name)
+        return run_self_test(self.self_test, self, self.name)
 
     def _draw(self, latents: Floats, labels: Labels | None) -> Floats:
         """Draw what one run can; where the batch is fixed, the rows that lack are drawn and cut."""
@@ -340,9 +345,12 @@ def _check_card(generator: OnnxGenerator) -> None:
     card, inputs = generator.card, generator._inputs
     if card is None:
         return
-    if (card.latent_dim, card.image_shape) != (generator.latent_dim, generator.image_shape):
+    shape = generator.image_shape
+    same = card.image_shape == shape
+    grey = card.image_shape == (1, *shape[1:])  # its channel may be drawn thrice
+    if card.latent_dim != generator.latent_dim or not (same or grey):
         raise BadInput(
-            f"{generator.name} draws {generator.image_shape} from {generator.latent_dim} values, "
+            f"{generator.name} draws {shape} from {generator.latent_dim} values, "
             f"and its model card says {card.image_shape} from {card.latent_dim}",
             REMAKE,
         )

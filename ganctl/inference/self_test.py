@@ -15,15 +15,15 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ganctl.config import MAX_SEED
-from ganctl.drawing import GeneratorFunction, draw
+from ganctl.drawing import draw
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels, encode_png, picture
-from ganctl.latents import latents
+from ganctl.latents import Floats, Labels, latents
 
 SELF_TEST_KEY = "ganctl.selftest"
 """The self-test's key in the ONNX file's ``metadata_props``."""
@@ -36,6 +36,21 @@ TOLERANCE = 1
 """Grey levels that another machine's rounding may move a pixel by."""
 
 
+class Drawer(Protocol):
+    """A generator: latents (B, latent_dim), and classes (B,) → images (B, C, H, W) in [-1, 1]."""
+
+    @property
+    def latent_dim(self) -> int:
+        """Return how many values a latent has."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Return (C, H, W)."""
+
+    def __call__(self, latents: Floats, labels: Labels | None) -> Floats:
+        """Draw one image for each row of ``latents``."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """How far the images drawn now are from those of the self-test."""
@@ -46,14 +61,13 @@ class Verdict:
     max_levels: int  # grey levels, at the worst of them
 
 
-def make_self_test(
-    generator: GeneratorFunction, latent_dim: int, classes: int, image_shape: tuple[int, int, int]
-) -> str:
+def make_self_test(generator: Drawer, classes: int) -> str:
     """Return the self-test of ``generator`` as it draws now; ``classes`` is 0 where it has none."""
+    image_shape = generator.image_shape
     count = max(1, min(MOST_IMAGES, MOST_LEVELS // int(np.prod(image_shape))))
     seeds = list(range(count))
     labels = [seed % classes for seed in seeds] if classes else None
-    images = _draw(generator, seeds, labels, latent_dim)
+    images = _draw(generator, seeds, labels)
     values = {
         "version": 1,
         "seeds": seeds,
@@ -65,13 +79,7 @@ def make_self_test(
     return json.dumps(values, sort_keys=True)
 
 
-def run_self_test(
-    text: str,
-    generator: GeneratorFunction,
-    latent_dim: int,
-    image_shape: tuple[int, int, int],
-    name: str,
-) -> Verdict:
+def run_self_test(text: str, generator: Drawer, name: str) -> Verdict:
     """Draw the images of the self-test ``text`` again and compare them.
 
     Raises:
@@ -79,12 +87,12 @@ def run_self_test(
         CheckFailed: a pixel is off by more than `TOLERANCE`.
     """
     try:
-        seeds, labels, digest, expected = _read(text, image_shape)
+        seeds, labels, digest, expected = _read(text, generator.image_shape)
     except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
         raise BadInput(
             f"{name}: its self-test cannot be read: {error}", "export it again"
         ) from error
-    drawn = _draw(generator, seeds, labels, latent_dim)
+    drawn = _draw(generator, seeds, labels)
     apart = np.abs(drawn.astype(np.int16) - expected)
     verdict = Verdict(len(drawn), apart.size, int(np.count_nonzero(apart)), int(apart.max()))
     if verdict.max_levels > TOLERANCE:
@@ -130,10 +138,8 @@ def _are_below(values: list[Any], end: int) -> bool:
     return all(type(value) is int and 0 <= value < end for value in values)
 
 
-def _draw(
-    generator: GeneratorFunction, seeds: list[int], labels: list[int] | None, latent_dim: int
-) -> Pixels:
-    z = np.concatenate([latents(seed, 0, 1, latent_dim) for seed in seeds])
+def _draw(generator: Drawer, seeds: list[int], labels: list[int] | None) -> Pixels:
+    z = np.concatenate([latents(seed, 0, 1, generator.latent_dim) for seed in seeds])
     classes = None if labels is None else np.array(labels, np.int64)
     (images,) = draw(
         generator, lambda first, count: (z, classes), start=0, count=len(z), batch_size=len(z)

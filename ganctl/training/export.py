@@ -9,36 +9,28 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 import torch
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+from numpy.typing import NDArray
 
 from ganctl.card import CARD_KEY, Card
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import to_uint8
-from ganctl.inference.generator import INPUT, LABELS, OUTPUT, parse_onnx
+from ganctl.inference.generator import BATCH, INPUT, LABELS, OUTPUT, OnnxGenerator, parse_onnx
 from ganctl.inference.seal import BLANK, SEAL_KEY, seal
 from ganctl.inference.self_test import SELF_TEST_KEY, make_self_test
 from ganctl.inputs import in_turn, seeded
+from ganctl.latents import Floats
+from ganctl.training.fidelity import CHANNELS, round_images
+from ganctl.training.fold import fold_batchnorm
 from ganctl.training.networks import Generator
+from ganctl.training.parity import Parity, compare
+from ganctl.training.store import store_weights
 from ganctl.training.to_onnx import to_onnx
 
 PARITY_BATCHES = (1, 2, 257)
 PARITY_SEED = 20_261_123  # latents that no default draws
-MAX_DIFFERENCE = 1e-5  # of image values in [-1, 1]
-MAX_LEVELS = 1  # of grey levels 0 … 255
 
 NEW = "the new file"
 REPORT = "report it: this should not happen"
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How far onnxruntime's images are from torch's, at the worst of all pixels."""
-
-    max_difference: float  # of values in [-1, 1]
-    max_levels: int  # of grey levels
-    pixels_off: int  # grey levels that are not equal
-    pixels: int  # compared
 
 
 @dataclass(frozen=True)
@@ -80,23 +72,71 @@ def export_onnx(generator: Generator, card: Card, opset: int = 20) -> Exported:
     if generator.classes:
         inputs[LABELS] = torch.zeros(2, dtype=torch.int64)
     model = to_onnx(fold_batchnorm(generator), inputs, [OUTPUT], opset)
-    parity = measure_parity(generator, _encode(model, card))
+    card = dataclasses.replace(card, precision="fp32")
+    return _finish(model, card, measure_parity(generator, _encode(model, card)))
+
+
+def export_stored(exported: Exported, generator: Generator, precision: str) -> Exported:
+    """Return the file with its weights stored in another precision, after a check of its own.
+
+    The network itself has been proven in float32, so what is seen here is the rounding alone.
+
+    Args:
+        exported: what `export_onnx` made of ``generator``.
+        generator: draws the images to compare with.
+        precision: one of `ganctl.training.store.PRECISIONS`.
+
+    Raises:
+        CheckFailed: a weight does not fit, or the images are beyond the precision's `LIMITS`.
+    """
+    model = store_weights(onnx.load_model_from_string(exported.data), precision)
+    card = dataclasses.replace(exported.card, precision=precision)
+    data = _encode(model, card)
+    return _finish(model, card, measure_parity(generator, data, precision))
+
+
+def export_rounded(exported: Exported, generator: Generator) -> Exported:
+    """Return the file with ``images`` uint8 (batch, 3, H, W), as torch-fidelity reads them.
+
+    Args:
+        exported: what `export_onnx` or `export_stored` made of ``generator``.
+        generator: draws the images to compare with.
+
+    Raises:
+        CheckFailed: the rounded images are beyond the `LIMITS` of the weights' precision.
+    """
+    model = round_images(onnx.load_model_from_string(exported.data))
+    card, data = exported.card, _encode(model, exported.card)
+    parity = measure_rounded(generator, data, exported.parity, card.precision)
+    return _finish(model, card, parity)
+
+
+def _finish(model: onnx.ModelProto, card: Card, parity: Parity) -> Exported:
+    """Write the card with its parity figures, the self-test and the seal, and check the whole.
+
+    Raises:
+        CheckFailed: onnx refuses the model, its card does not read back, or its self-test fails.
+    """
     card = dataclasses.replace(
         card,
         parity={
             "max_difference": float(f"{parity.max_difference:.1e}"),
             "max_grey_levels": parity.max_levels,
+            "mean_grey_levels": float(f"{parity.mean_levels:.1e}"),
         },
     )
-    drawn = parse_onnx(_encode(model, card), NEW)
-    self_test = make_self_test(drawn, card.latent_dim, generator.classes, card.image_shape)
+    self_test = make_self_test(_load(_encode(model, card)), len(card.class_shares))
     data = _encode(model, card, self_test)
-    onnx.checker.check_model(data, full_check=True)
-    proven = parse_onnx(data, NEW)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise CheckFailed(f"onnx refuses the new file: {reason}", REPORT) from error
+    proven = _load(data)
     proven.verify()
     if proven.card != card:
         raise CheckFailed("the new file's model card does not read back", REPORT)
-    return Exported(data, card, parity, opset)
+    return Exported(data, card, parity, model.opset_import[0].version)
 
 
 def _encode(model: onnx.ModelProto, card: Card, self_test: str | None = None) -> bytes:
@@ -108,68 +148,94 @@ def _encode(model: onnx.ModelProto, card: Card, self_test: str | None = None) ->
     return seal(model.SerializeToString(deterministic=True))
 
 
-def measure_parity(generator: Generator, data: bytes) -> Parity:
+def measure_parity(generator: Generator, data: bytes, precision: str = "fp32") -> Parity:
     """Compare the images that torch and the ONNX file draw from fresh latents, each class in turn.
 
     torch draws in float64: its float32 is as far from the truth as onnxruntime's (about 1e-5 at
     the worst of a million pixels), and the sum of both would say less of the file.
 
+    Args:
+        generator: in float32.
+        data: the file's bytes, which draw float32 images.
+        precision: of the weights in them.
+
     Raises:
-        CheckFailed: they differ by more than `MAX_DIFFERENCE` or `MAX_LEVELS`, or the bytes
-            ``data`` are no generator at all.
+        CheckFailed: they differ by more than the precision's `LIMITS`, or the bytes are no
+            generator at all.
+    """
+    expected, drawn = _draw_both(generator, data, generator.image_shape)
+    difference = float(np.abs(expected - drawn).max())
+    return compare(to_uint8(expected), to_uint8(drawn), difference, precision)
+
+
+def measure_rounded(
+    generator: Generator, data: bytes, unrounded: Parity, precision: str = "fp32"
+) -> Parity:
+    """Compare torch's images with those of a file that draws grey levels, as `measure_parity` does.
+
+    Args:
+        generator: in float32.
+        data: the file's bytes, which draw uint8 (batch, 3, H, W).
+        unrounded: of the file that does not round; it says how far the values are apart.
+        precision: of the weights.
+
+    Raises:
+        CheckFailed: as `measure_parity`.
+    """
+    shape = (CHANNELS, *generator.image_shape[1:])
+    expected, drawn = _draw_both(generator, data, shape)
+    levels = np.broadcast_to(to_uint8(expected), drawn.shape)
+    return compare(levels, to_uint8(drawn), unrounded.max_difference, precision)
+
+
+def _draw_both(
+    generator: Generator, data: bytes, shape: tuple[int, ...]
+) -> tuple[NDArray[np.float64], Floats]:
+    """Return torch's images (N, C, H, W) and the file's (N, *shape), drawn in several batches.
+
+    Raises:
+        CheckFailed: the file draws no such images, or one of the two draws NaN or infinity.
     """
     reference = copy.deepcopy(generator).double()
-    try:
-        exported = parse_onnx(data, NEW, batch_size=max(PARITY_BATCHES))
-    except BadInput as error:
-        raise CheckFailed(error.message, REPORT) from error
     inputs, sizes = seeded(PARITY_SEED, generator.latent_dim), list(PARITY_BATCHES)
     if generator.classes:
         inputs = in_turn(inputs, range(generator.classes))
         sizes[-1] = max(sizes[-1], generator.classes)
+    exported = _load(data, max(sizes))
     firsts = np.cumsum([0, *sizes[:-1]]).tolist()
-    drawn = np.concatenate(
-        [exported(*inputs(first, size)) for first, size in zip(firsts, sizes, strict=True)]
-    )
+    parts = []
+    for first, size in zip(firsts, sizes, strict=True):
+        try:
+            images = exported(*inputs(first, size))
+        except BadInput as error:
+            raise CheckFailed(f"{error.message}; nothing was written", REPORT) from error
+        if images.shape != (size, *shape):
+            raise CheckFailed(
+                f"onnxruntime draws {images.shape}, not {(size, *shape)}; nothing was written",
+                REPORT,
+            )
+        parts.append(images)
+    drawn = np.concatenate(parts)
     z, labels = inputs(0, sum(sizes))
     classes = None if labels is None else torch.from_numpy(labels)
     with torch.inference_mode():
         expected = reference(torch.from_numpy(z).double(), classes).numpy()
-    if drawn.shape != expected.shape:
-        raise CheckFailed(f"onnxruntime draws {drawn.shape}, torch {expected.shape}", REPORT)
     if not (np.isfinite(expected).all() and np.isfinite(drawn).all()):
         raise CheckFailed("the generator draws values that are not finite", "train it again")
-    apart = np.abs(to_uint8(expected).astype(np.int16) - to_uint8(drawn))
-    parity = Parity(
-        max_difference=float(np.abs(expected - drawn).max()),
-        max_levels=int(apart.max()),
-        pixels_off=int(np.count_nonzero(apart)),
-        pixels=apart.size,
-    )
-    if parity.max_difference > MAX_DIFFERENCE or parity.max_levels > MAX_LEVELS:
-        raise CheckFailed(
-            f"onnxruntime's images differ from torch's by {parity.max_difference:.1e} and "
-            f"{parity.max_levels} grey levels (allowed: {MAX_DIFFERENCE:.0e} and {MAX_LEVELS}); "
-            "nothing was written",
-            "export another checkpoint, or train again",
-        )
-    return parity
+    return expected, drawn
 
 
-def fold_batchnorm(generator: Generator) -> Generator:
-    """Return a copy whose weighted layers do the work of the BatchNorm layers behind them.
+def _load(data: bytes, batch_size: int = BATCH) -> OnnxGenerator:
+    """Load a new file.
 
-    The products are taken in float64 and rounded once: it keeps the copy's images closer to the
-    generator's than the exporter's own folding does.
+    Raises:
+        CheckFailed: it is no generator, or not one that says all of itself.
     """
-    folded = copy.deepcopy(generator).double()
-    layers: list[nn.Module] = []
-    for layer in folded.layers:
-        if isinstance(layer, nn.BatchNorm1d) and isinstance(layers[-1], nn.Linear):
-            layers[-1] = fuse_linear_bn_eval(layers[-1], layer)
-        elif isinstance(layer, nn.BatchNorm2d) and isinstance(layers[-1], nn.ConvTranspose2d):
-            layers[-1] = fuse_conv_bn_eval(layers[-1], layer, transpose=True)
-        else:
-            layers.append(layer)
-    folded.layers = nn.Sequential(*layers)
-    return folded.float()
+    try:
+        loaded = parse_onnx(data, NEW, batch_size=batch_size)
+    except BadInput as error:
+        raise CheckFailed(f"{error.message}; nothing was written", REPORT) from error
+    if loaded.fixed_batch or loaded.guesses:
+        said = loaded.guesses or (f"its batch is {loaded.fixed_batch}",)
+        raise CheckFailed(f"{NEW} is not as it should be: {said[0]}; nothing was written", REPORT)
+    return loaded

@@ -1,15 +1,28 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torch_fidelity
 
+from ganctl.card import Card
+from ganctl.cli import export
+from ganctl.data import ImageData
+from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
 from ganctl.inference.generator import load_onnx
+from ganctl.inputs import seeded
 from ganctl.latents import latents
-from ganctl.training import export
+from ganctl.quality.monitor import Monitor
+from ganctl.quality.reference import FINGERPRINTS
+from ganctl.training import generate
+from ganctl.training.networks import Generator
+from ganctl.training.parity import LIMITS, Limits
+from ganctl.training.store import PRECISIONS
 
 from ..conftest import Ganctl
 
@@ -19,16 +32,24 @@ def test_it_says_what_it_wrote_and_how_well_it_agrees(workplace: Path, ganctl: G
     assert outcome.code == 0
     wrote, parity, following = outcome.out.splitlines()
     assert re.fullmatch(r"wrote generator\.onnx: 6\.\d\d MB, opset 20", wrote)
-    assert re.match(r"against torch: at most \d\.\de-0\d apart; \d+ of 203,840", parity)
+    assert re.fullmatch(
+        r"against torch: at most \d(\.\d)?e-0\d apart; \d+ of 203,840 pixels differ, by at most "
+        r"(1 grey level|0 grey levels), \S+ on average",
+        parity,
+    )
     assert following == "next: ganctl infer generator.onnx"
     assert Path("generator.onnx").read_bytes() == Path("small.onnx").read_bytes()
     assert list(Path().glob("*.data")) == []
 
 
+def test_the_command_offers_every_precision() -> None:
+    assert tuple(each.value for each in export.Precision) == PRECISIONS
+
+
 def test_a_failed_check_writes_nothing(
     workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "MAX_DIFFERENCE", 0.0)
+    monkeypatch.setitem(LIMITS, "fp32", Limits(0.0, 0, 0.0))
     Path("old.onnx").write_bytes(b"old")
     for out in ("new.onnx", "old.onnx"):
         outcome = ganctl("export", out)
@@ -36,6 +57,64 @@ def test_a_failed_check_writes_nothing(
         assert "nothing was written" in outcome.err
     assert not Path("new.onnx").exists()
     assert Path("old.onnx").read_bytes() == b"old"
+
+
+def test_rounded_weights_are_judged_beside_those_that_are_not(
+    workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "JUDGED", 500)
+    outcome = ganctl("export", "--precision", "int8", "tiny.onnx")
+    assert outcome.code == 0
+    wrote, parity, judged, following = outcome.out.splitlines()
+    assert re.fullmatch(r"wrote tiny\.onnx: 1\.\d\d MB, opset 20", wrote)
+    assert re.search(r"by at most \d+ grey levels?, 0\.\d+ on average$", parity)
+    assert following == "next: ganctl infer tiny.onnx"
+    match = re.fullmatch(r"Fréchet distance ([\d.]+), ([\d.]+) in fp32 \(500 images each\)", judged)
+    assert match
+    digits = ImageData("mnist", np.zeros((2, 1, 28, 28), np.uint8), None, (), FINGERPRINTS[0])
+    measure = Monitor(digits, 500, threads=1)
+    for name, printed in zip(("tiny.onnx", "small.onnx"), match.groups(), strict=True):
+        batches = draw(load_onnx(Path(name)), seeded(0, 100), start=0, count=500, batch_size=64)
+        distance = measure(np.concatenate(list(batches)))["frechet_distance"]
+        assert float(printed) == pytest.approx(distance, abs=0.006)
+
+
+def test_other_pictures_than_digits_are_not_judged(
+    workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = generate.load_generator
+
+    def garments(path: Path, weights: str = "ema") -> tuple[Generator, Card]:
+        generator, card = load(path, weights)
+        return generator, dataclasses.replace(card, class_names=tuple("abcdefghij"))
+
+    monkeypatch.setattr(generate, "load_generator", garments)
+    outcome = ganctl("export", "--precision", "fp16", "half.onnx")
+    assert outcome.code == 0 and "Fréchet" not in outcome.out
+    card = load_onnx(Path("half.onnx")).card
+    assert card is not None and card.precision == "fp16"
+
+
+def test_a_file_for_torch_fidelity_says_how_it_is_read(workplace: Path, ganctl: Ganctl) -> None:
+    outcome = ganctl("export", "--for", "torch-fidelity", "rounded.onnx")
+    assert outcome.code == 0
+    _, parity, following = outcome.out.splitlines()
+    assert "of 611,520 pixels differ" in parity
+    call = "torch_fidelity.GenerativeModelONNX('rounded.onnx', 100, 'normal', 0)"
+    assert following == f"next: {call}"
+    model = eval(call, {"torch_fidelity": torch_fidelity})
+    drawn = model(torch.from_numpy(latents(1, 0, 5, 100)))
+    assert drawn.dtype == torch.uint8 and drawn.shape == (5, 3, 28, 28)
+    assert drawn.float().std() > 1
+
+
+@pytest.mark.parametrize("options", [("--precision", "int8"), ("--for", "torch-fidelity")])
+def test_a_checkpoint_is_not_rounded(
+    options: tuple[str, str], workplace: Path, ganctl: Ganctl
+) -> None:
+    outcome = ganctl("export", *options, "alone.safetensors")
+    assert outcome.code == 2 and "are for .onnx" in outcome.err
+    assert not Path("alone.safetensors").exists()
 
 
 def test_a_folder_that_does_not_exist_is_named(workplace: Path, ganctl: Ganctl) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ..conftest import Ganctl
@@ -28,6 +29,21 @@ def test_nothing_is_guessed_of_a_file_with_a_card(
 ) -> None:
     outcome = ganctl("infer", conditional / "asked.onnx", "-n", 3, tmp_path / "out.png")
     assert (outcome.code, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize("options", [[], ["--for", "torch-fidelity"], ["--precision", "int8"]])
+def test_every_kind_of_export_is_drawn_from_and_verified(
+    options: list[str], workplace: Path, ganctl: Ganctl
+) -> None:
+    assert ganctl("export", "it.onnx", *options).code == 0
+    assert "identical" in ganctl("infer", "it.onnx", "--verify").out
+    for name in ("small", "it"):
+        assert ganctl("infer", f"{name}.onnx", "-n", 20, f"{name}.npy").code == 0
+    small, it = np.load("small.npy").astype(int), np.load("it.npy")
+    assert np.abs(small - it).mean() < 0.5
+    assert it.shape[1] == (3 if "--for" in options else 1)
+    if "--precision" not in options:
+        assert (small == it).all()
 
 
 def test_verify_writes_nothing(workplace: Path, ganctl: Ganctl) -> None:

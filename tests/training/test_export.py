@@ -3,26 +3,46 @@ from __future__ import annotations
 import copy
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from numpy.typing import NDArray
+from torch_fidelity import GenerativeModelONNX
 
 from ganctl.card import CARD_KEY, Card, card_from_json
 from ganctl.config import ModelConfig
 from ganctl.errors import CheckFailed
 from ganctl.images import to_uint8
 from ganctl.latents import latents
-from ganctl.training.export import Exported, export_onnx, measure_parity
+from ganctl.training.export import (
+    Exported,
+    export_onnx,
+    export_rounded,
+    export_stored,
+    measure_parity,
+)
 from ganctl.training.generate import as_function, load_generator
 from ganctl.training.networks import Generator, seeded_networks
+from ganctl.training.parity import LIMITS
+from ganctl.training.store import PRECISIONS
 
 
 @pytest.fixture(scope="module")
 def generator_and_card(trained: Path) -> tuple[Generator, Card]:
     return load_generator(trained / "checkpoints" / "small" / "last.safetensors")
+
+
+def of(generator: Generator, card: Card, **changes: Any) -> Card:
+    """Return ``card`` as if it were that of ``generator``."""
+    shape: dict[str, Any] = {
+        "latent_dim": generator.latent_dim,
+        "image_shape": generator.image_shape,
+    }
+    return dataclasses.replace(card, **(shape | changes))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +99,7 @@ def test_a_conv_generator_passes_the_same_check(
 ) -> None:
     generator, _ = seeded_networks(ModelConfig(arch="conv", img_size=size, channels=3), seed=1)
     generator.train()(torch.randn(64, 100))  # gives BatchNorm statistics that do something
-    exported = export_onnx(generator.eval(), generator_and_card[1])
+    exported = export_onnx(generator.eval(), of(generator, generator_and_card[1]))
     assert exported.parity.max_difference <= 1e-5
     operators = {node.op_type for node in onnx.load_model_from_string(exported.data).graph.node}
     assert "ConvTranspose" in operators
@@ -112,11 +132,8 @@ def test_classes_beyond_the_largest_batch_are_compared_too(
 ) -> None:
     count = 400
     generator, _ = seeded_networks(ModelConfig(classes=count, img_size=4, latent_dim=3), seed=1)
-    card = dataclasses.replace(
-        generator_and_card[1],
-        class_names=tuple(map(str, range(count))),
-        class_shares=(1 / count,) * count,
-    )
+    names, shares = tuple(map(str, range(count))), (1 / count,) * count
+    card = of(generator, generator_and_card[1], class_names=names, class_shares=shares)
     exported = export_onnx(generator.eval(), card)
     assert exported.parity.pixels == (1 + 2 + count) * 16
     wrong = copy.deepcopy(generator)
@@ -124,6 +141,13 @@ def test_classes_beyond_the_largest_batch_are_compared_too(
         next(wrong.parameters())[:, 3 + count - 1] += 1  # what the last class adds
     with pytest.raises(CheckFailed, match="differ from torch's"):
         measure_parity(wrong, exported.data)
+
+
+def test_a_card_of_another_shape_is_refused(generator_and_card: tuple[Generator, Card]) -> None:
+    generator, card = generator_and_card
+    for changes in ({"latent_dim": 99}, {"image_shape": (3, 28, 28)}):
+        with pytest.raises(CheckFailed, match="its model card says"):
+            export_onnx(generator, of(generator, card, **changes))
 
 
 def test_a_card_of_other_classes_is_refused(generator_and_card: tuple[Generator, Card]) -> None:
@@ -194,3 +218,111 @@ def test_values_that_are_not_finite_are_refused(
         next(broken.parameters())[0, 0] = float("nan")
     with pytest.raises(CheckFailed, match="not finite"):
         measure_parity(broken, exported.data)
+
+
+@pytest.fixture(scope="module", params=["trained", "conditional"])
+def network(request: pytest.FixtureRequest) -> tuple[Generator, Card, Exported]:
+    """The plain one and the convolutional one that knows the digits, each with its export."""
+    name = {"trained": "small", "conditional": "asked"}[request.param]
+    run = request.getfixturevalue(request.param) / "checkpoints" / name
+    generator, card = load_generator(run / "last.safetensors")
+    return generator, card, export_onnx(generator, card)
+
+
+def inputs_of(generator: Generator, count: int) -> dict[str, NDArray[Any]]:
+    labels = {"labels": np.arange(count) % generator.classes} if generator.classes else {}
+    return {"latents": latents(9, 0, count, generator.latent_dim), **labels}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("rounded", [False, True])
+def test_every_variant_is_what_onnx_and_its_shape_inference_accept(
+    precision: str, rounded: bool, network: tuple[Generator, Card, Exported]
+) -> None:
+    generator, _, exported = network
+    exported = export_stored(exported, generator, precision)
+    exported = export_rounded(exported, generator) if rounded else exported
+    model = onnx.load_model_from_string(exported.data)
+    onnx.checker.check_model(model, full_check=True)
+    model.graph.ClearField("value_info")
+    for dimension in model.graph.output[0].type.tensor_type.shape.dim[1:]:
+        dimension.Clear()  # so that it is inferred, and not read
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    (output,) = inferred.graph.output
+    channels, *sides = generator.image_shape
+    dimensions = [each.dim_param or each.dim_value for each in output.type.tensor_type.shape.dim]
+    assert dimensions == ["batch", 3 if rounded else channels, *sides]
+    kind = onnx.TensorProto.UINT8 if rounded else onnx.TensorProto.FLOAT
+    assert output.type.tensor_type.elem_type == kind
+    assert exported.card.precision == precision
+    assert exported.card.image_shape == generator.image_shape
+
+
+@pytest.mark.parametrize(("precision", "share"), [("fp16", 0.52), ("int8", 0.30)])
+def test_rounded_weights_make_a_smaller_file_that_draws_nearly_the_same(
+    precision: str, share: float, network: tuple[Generator, Card, Exported]
+) -> None:
+    generator, _, exported = network
+    stored = export_stored(exported, generator, precision)
+    assert len(stored.data) < share * len(exported.data)
+    limits, parity = LIMITS[precision], stored.parity
+    assert 0 < parity.max_difference <= limits.difference
+    assert parity.max_levels <= limits.levels and parity.mean_levels <= limits.mean_levels
+    assert stored.card.parity == {
+        "max_difference": pytest.approx(parity.max_difference, rel=0.05),
+        "max_grey_levels": parity.max_levels,
+        "mean_grey_levels": pytest.approx(parity.mean_levels, rel=0.05),
+    }
+    given = inputs_of(generator, 100)
+    drawn, full = (
+        ort.InferenceSession(each.data).run(["images"], given)[0].astype(np.float64)
+        for each in (stored, exported)
+    )
+    assert 0 < np.abs(drawn - full).max() <= limits.difference
+    assert export_stored(exported, generator, precision).data == stored.data
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_an_image_is_the_same_to_the_bit_in_every_batch(
+    precision: str, network: tuple[Generator, Card, Exported]
+) -> None:
+    generator, _, exported = network
+    session = ort.InferenceSession(export_stored(exported, generator, precision).data)
+    given = inputs_of(generator, 514)
+    (expected,) = session.run(["images"], given)
+    for size in (1, 2, 64, 257):
+        for first in range(0, 514 - 514 % size, size):
+            part = slice(first, first + size)
+            (drawn,) = session.run(["images"], {name: all[part] for name, all in given.items()})
+            assert np.array_equal(drawn, expected[part]), (size, first)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_torch_fidelity_draws_what_infer_draws(
+    precision: str, network: tuple[Generator, Card, Exported], tmp_path: Path
+) -> None:
+    generator, _, exported = network
+    exported = export_stored(exported, generator, precision)
+    path = tmp_path / "rounded.onnx"
+    path.write_bytes(export_rounded(exported, generator).data)
+    model = GenerativeModelONNX(str(path), generator.latent_dim, "normal", generator.classes)
+    given = inputs_of(generator, 130)
+    drawn = model(*(torch.from_numpy(each) for each in given.values()))
+    assert drawn.dtype == torch.uint8 and drawn.shape == (130, 3, *generator.image_shape[1:])
+    (images,) = ort.InferenceSession(exported.data).run(["images"], given)
+    assert np.array_equal(drawn.numpy(), np.broadcast_to(to_uint8(images), drawn.shape))
+
+
+def test_a_weight_that_float16_cannot_hold_is_refused_by_name(
+    generator_and_card: tuple[Generator, Card], exported: Exported
+) -> None:
+    model = onnx.load_model_from_string(exported.data)
+    (weight,) = (each for each in model.graph.initializer if each.name == "layers.8.weight")
+    values = onnx.numpy_helper.to_array(weight).copy()
+    values[0, 0] = 1e5
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    huge = dataclasses.replace(exported, data=model.SerializeToString())
+    with pytest.raises(
+        CheckFailed, match=r"the weight layers\.8\.weight does not fit into float16"
+    ):
+        export_stored(huge, generator_and_card[0], "fp16")
