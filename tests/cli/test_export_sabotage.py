@@ -185,8 +185,8 @@ DIFFERS = "onnxruntime's images differ from torch's"
         (lose_a_weight, "values that are not finite"),
         (change_one_slope, DIFFERS),
         (take_another_activation, DIFFERS),
-        (declare_a_batch_of_one, "for any batch"),
-        (shape_a_batch_of_one, "the model fails to run"),
+        (declare_a_batch_of_one, "its batch is 1"),
+        (shape_a_batch_of_one, "does not make (1, 1, 28, 28)"),
     ],
 )
 def test_a_broken_graph_is_refused(
@@ -268,7 +268,7 @@ def double_the_batch(model: onnx.ModelProto) -> None:
 
 @pytest.mark.parametrize(
     ("edit", "reason"),
-    [(cut_instead_of_rounding, DIFFERS), (double_the_batch, "onnxruntime draws (3, 1, 28, 28)")],
+    [(cut_instead_of_rounding, DIFFERS), (double_the_batch, "says a wrong shape of 'images'")],
 )
 def test_images_that_are_rounded_wrongly_are_refused(
     edit: Edit,
@@ -292,11 +292,10 @@ def test_a_file_that_onnx_does_not_accept_is_refused(
 ) -> None:
     """Though onnxruntime draws from it what torch draws."""
 
-    def promise_too_much(model: onnx.ModelProto) -> None:
-        (value,) = (each for each in model.graph.value_info if each.name == "tanh")
-        value.type.tensor_type.shape.dim[1].dim_value = 783
+    def lose_its_name(model: onnx.ModelProto) -> None:
+        model.graph.ClearField("name")
 
-    command = export_edited(plain, promise_too_much, ganctl, monkeypatch)
+    command = export_edited(plain, lose_its_name, ganctl, monkeypatch)
     assert_refused(command, "onnx refuses the new file")
 
 
