@@ -142,7 +142,7 @@ BAD: dict[str, list[object]] = {
         "abc",
         None,
     ],
-    "class_names": [["x"] * 70_000, "01", [1, 2], ["\x1b"], [["0"]], None, {}],
+    "class_names": ["01", ["x"] * 70_000, [1, 2], ["\x1b"], [["0"]], None, {}],
     "data_name": [None],
     "data_fingerprint": ["abc", "AB" * 32, "ab" * 32 + "\n", 7],
     "data_count": [-1, 2**63, 1.5, "9"],
