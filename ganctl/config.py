@@ -31,6 +31,7 @@ ADDED_LATER = {
     "conditional": False,
     "objective": "non-saturating",
     "eval_every": 0,
+    "decay_from": 1.0,
 }
 """Fields that older files lack, and what they would say."""
 
@@ -83,6 +84,7 @@ class TrainConfig:
     objective: str = "non-saturating"  # see OBJECTIVES
     batch_size: int = 64
     lr: float = 8e-4  # Adam's step size, both networks
+    decay_from: float = 0.5  # share of the run after which lr falls in a line to 0; 1: never
     b1: float = 0.5  # Adam's decay of the gradient's mean
     b2: float = 0.999  # Adam's decay of its square
     ema_decay: float = 0.9995  # of the generator's weights, a step; 0 switches the average off
@@ -102,6 +104,7 @@ class TrainConfig:
         valid = 2 <= self.batch_size <= 65536  # BatchNorm compares images
         _check(self, "batch_size", valid, "2 to 65536")
         _check(self, "lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
+        _check(self, "decay_from", 0 <= self.decay_from <= 1, "0 to 1")
         _check(self, "b1", 0 <= self.b1 < 1, "0 or more and below 1")
         _check(self, "b2", 0 <= self.b2 < 1, "0 or more and below 1")
         _check(self, "ema_decay", 0 <= self.ema_decay < 1, "0 or more and below 1")
@@ -121,6 +124,7 @@ class Recipe:
     """What a recipe settles beyond the networks and Adam, which all recipes share."""
 
     lr: Mapping[str, float]  # by architecture
+    decay_from: float
     bn_eps: float
     bn_momentum: float
     ema_decay: float
@@ -131,6 +135,7 @@ RECIPES = {
     # The average of the weights bears a rate that the live ones do not, and learns faster for it.
     "default": Recipe(
         lr={"mlp": 8e-4, "conv": 5e-4},
+        decay_from=0.5,
         bn_eps=1e-5,
         bn_momentum=0.8,
         ema_decay=0.9995,
@@ -139,6 +144,7 @@ RECIPES = {
     # BatchNorm1d(n, 0.8): the study note's literal call, whose 0.8 is eps. Kept for study.
     "classic": Recipe(
         lr={"mlp": 2e-4, "conv": 2e-4},
+        decay_from=1.0,
         bn_eps=0.8,
         bn_momentum=0.1,
         ema_decay=0.0,

@@ -39,6 +39,7 @@ OWNERS = {
     "onnx": {"training"},
     "torchvision": {"data", "benchmark"},
     "onnxruntime": {"inference", "quality"},
+    "google": {"inference"},  # google.protobuf
 }
 EVERYWHERE = {"numpy", "PIL"}
 

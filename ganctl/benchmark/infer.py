@@ -91,7 +91,7 @@ def bench_infer(
         if model is None:
             notify("exporting a fresh generator")
             write_fresh_model(path)
-        generator = load_onnx(path, threads)
+        generator = load_onnx(path, threads, batch_size=max(*batches, BATCH_SIZE))
         network = as_function(same_network(path))
         results = []
         for batch in batches:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import typer
 
-from ganctl.card import Card
 from ganctl.drawing import check_indices
 from ganctl.errors import BadInput
 from ganctl.inputs import Inputs, in_rows, in_turn, seeded, since, truncated, walk
@@ -95,15 +94,33 @@ class Asked:
         """How many images are drawn, or walked between."""
         return self._each * max(len(self._classes), 1)
 
-    def of(self, path: Path, latent_dim: int, card: Card | None) -> Drawing:
+    def of(
+        self,
+        path: Path,
+        latent_dim: int,
+        class_names: Sequence[str],
+        class_shares: Sequence[float],
+    ) -> Drawing:
         """Return what is to be drawn from the generator in ``path``.
+
+        Args:
+            path: for the errors.
+            latent_dim: the generator's.
+            class_names: of the data that it was trained on.
+            class_shares: how often each class is drawn; none where it cannot be asked for one.
 
         Raises:
             BadInput: it has no such class, or an index is too large.
         """
-        _check_classes(self._classes, path, card)
+        if self._classes and not class_shares:
+            raise BadInput(
+                f"{path} cannot be asked for a class: its generator is not conditional",
+                "train one that is: ganctl train --conditional; or draw without --digit and "
+                "--digits",
+            )
+        _check_classes(self._classes, path, class_names)
         check_indices(self.start, self._images if self.digits else self._each)
-        inputs = seeded(self.seed, latent_dim, card.class_shares if card else ())
+        inputs = seeded(self.seed, latent_dim, class_shares)
         if self.truncation < 1:
             inputs = truncated(inputs, self.truncation)
         images = self._drawn_from(inputs)
@@ -172,20 +189,14 @@ def written(text: str) -> tuple[int, ...]:
     return tuple(map(int, text))
 
 
-def _check_classes(classes: tuple[int, ...], path: Path, card: Card | None) -> None:
-    if not classes:
+def _check_classes(classes: Sequence[int], path: Path, names: Sequence[str]) -> None:
+    if max(classes, default=0) < max(len(names), 1):
         return
-    if card is None or not card.class_shares:
-        raise BadInput(
-            f"{path} cannot be asked for a class: its generator was trained without --conditional",
-            "train one that can: ganctl train --conditional; or draw without --digit and --digits",
-        )
-    if max(classes) >= len(card.class_names):
-        named = [f"{number} {name}" for number, name in enumerate(card.class_names)]
-        if card.class_names == tuple(map(str, range(len(named)))):
-            named = list(card.class_names)
-        more = ", …" if len(named) > NAMES_SHOWN else ""
-        raise BadInput(
-            f"{path} has no class {max(classes)}: its classes are 0 … {len(named) - 1}",
-            f"classes go by their numbers: {', '.join(named[:NAMES_SHOWN])}{more}",
-        )
+    named = [f"{number} {name}" for number, name in enumerate(names)]
+    if list(names) == list(map(str, range(len(names)))):
+        named = list(names)
+    more = ", …" if len(named) > NAMES_SHOWN else ""
+    raise BadInput(
+        f"{path} has no class {max(classes)}: its classes are 0 … {len(named) - 1}",
+        f"classes go by their numbers: {', '.join(named[:NAMES_SHOWN])}{more}",
+    )

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -128,9 +128,12 @@ def _samples(
     if target is not None and suffix == ".onnx":
         from ganctl.inference.generator import load_onnx
 
-        onnx = load_onnx(target, threads)
+        onnx = load_onnx(target, threads, batch_size=BATCH_SIZE)
         source = data or _trained_on(target, onnx.card)
-        return _draw(target.name, onnx, onnx.latent_dim, onnx.card, count, seed), source
+        for guess in onnx.guesses:
+            screen.note(f"{target}: {guess}")
+        names, shares = onnx.class_names, onnx.class_shares
+        return _draw(target.name, onnx, onnx.latent_dim, names, shares, count, seed), source
 
     path = _checkpoint(target)
     from ganctl.training.generate import as_function, load_generator
@@ -142,7 +145,8 @@ def _samples(
     generator, card = load_generator(path)
     source = data or _trained_on(path, card)
     name = path.name if target and os.path.isfile(target) else card.name
-    return _draw(name, as_function(generator), generator.latent_dim, card, count, seed), source
+    network, names, shares = as_function(generator), card.class_names, card.class_shares
+    return _draw(name, network, generator.latent_dim, names, shares, count, seed), source
 
 
 def _checkpoint(target: Path | None) -> Path:
@@ -190,7 +194,8 @@ def _draw(
     name: str,
     generator: GeneratorFunction,
     latent_dim: int,
-    card: Card | None,
+    class_names: Sequence[str],
+    class_shares: Sequence[float],
     count: int,
     seed: int,
 ) -> Samples:
@@ -202,14 +207,14 @@ def _draw(
     from ganctl.quality.judge import digits_of
     from ganctl.quality.samples import Samples
 
-    inputs = seeded(seed, latent_dim, card.class_shares if card else ())
+    inputs = seeded(seed, latent_dim, class_shares)
     drawn = []
     with screen.DrawingScreen(count) as progress:
         for batch in draw(generator, inputs, start=0, count=count, batch_size=BATCH_SIZE):
             drawn.append(batch)
             progress.show(min(len(drawn) * BATCH_SIZE, count))
     _, labels = inputs(0, count)
-    asked = digits_of(labels, card.class_names if card else ())
+    asked = digits_of(labels, class_names)
     return Samples(name, np.concatenate(drawn), asked)
 
 

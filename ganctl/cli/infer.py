@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,12 +22,34 @@ from ganctl.cli.options import (
     refuse_same,
 )
 
+if TYPE_CHECKING:
+    from ganctl.inference.self_test import Verdict
+
+OTHERS = "Generators that ganctl did not make: what the file does not say"
+LIMITS = "Limits for files that are not trusted"
+
+
+class ValueRange(str, Enum):
+    """As `ganctl.inference.signature.RANGES` spells them."""
+
+    SIGNED = "-1,1"
+    UNSIGNED = "0,1"
+
+
+class Layout(str, Enum):
+    """As `ganctl.inference.signature.LAYOUTS` spells them."""
+
+    FIRST = "nchw"
+    LAST = "nhwc"
+
 
 def infer(
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", readable=False, help="The ONNX file that ganctl export wrote."
+            metavar="MODEL",
+            readable=False,
+            help="An ONNX file: of ganctl export, or another generator.",
         ),
     ],
     out: Annotated[
@@ -56,28 +79,93 @@ def infer(
             metavar="NAME", help="What runs it: cpu, or another that onnxruntime has (cuda, …)."
         ),
     ] = "cpu",
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Write nothing: say whether the file still draws what it drew when it was made.",
+        ),
+    ] = False,
+    latent_dim: Annotated[
+        int | None,
+        typer.Option(
+            metavar="Z", min=1, max=65536, help="Values of a latent.", rich_help_panel=OTHERS
+        ),
+    ] = None,
+    value_range: Annotated[
+        ValueRange | None,
+        typer.Option(help="Of its images' values.", rich_help_panel=OTHERS),
+    ] = None,
+    layout: Annotated[
+        Layout | None,
+        typer.Option(help="Whether channels come first or last.", rich_help_panel=OTHERS),
+    ] = None,
+    max_model_mb: Annotated[
+        int,
+        typer.Option(metavar="MB", min=1, help="Size of the file.", rich_help_panel=LIMITS),
+    ] = 512,
+    max_image_mb: Annotated[
+        int,
+        typer.Option(
+            metavar="MB",
+            min=1,
+            help="Memory of a batch of images, and of all that leads to it.",
+            rich_help_panel=LIMITS,
+        ),
+    ] = 1024,
+    max_seconds: Annotated[
+        int,
+        typer.Option(metavar="S", min=1, help="Time for a batch.", rich_help_panel=LIMITS),
+    ] = 60,
+    allow_any_op: Annotated[
+        bool,
+        typer.Option(
+            "--allow-any-op",
+            help="Run whatever the file holds, its memory not known beforehand.",
+            rich_help_panel=LIMITS,
+        ),
+    ] = False,
 ) -> None:
     """Draw images from an ONNX generator: onnxruntime and NumPy, no torch.
 
     The same seed draws the same images as [bold]ganctl sample[/].
+
+    Other tools' generators will do: latents, and classes perhaps, to images.
+
+    No file is trusted: it reads no other, and its memory and time are limited.
 
     Example: [bold]ganctl infer gen.onnx -n 64 --seed 7 out.png[/]
     """
     from ganctl.cli.asked import Asked
     from ganctl.drawing import draw_to
     from ganctl.images import check_output
-    from ganctl.inference.generator import load_onnx
+    from ganctl.inference.generator import Limits, load_onnx
+    from ganctl.inference.signature import Told
     from ganctl.machine import usable_cores
 
     asked = Asked(out, count, seed, start, cols, digit, digits, truncation, interpolate)
     cores = usable_cores()
     if threads > cores:
         screen.note(f"{threads} threads would wait for each other on {cores} cores: using {cores}")
-    generator = load_onnx(model, min(threads, cores), provider)
+    if verify and out:
+        raise typer.BadParameter("writes nothing: leave OUT away", param_hint="--verify")
+    generator = load_onnx(
+        model,
+        min(threads, cores),
+        provider,
+        batch_size,
+        Told(latent_dim, value_range and value_range.value, layout and layout.value),
+        Limits(max_model_mb, max_image_mb, max_seconds, allow_any_op),
+    )
+    for guess in generator.guesses:
+        screen.note(f"{model}: {guess}")
+    if verify:
+        screen.result(f"{model}: {_verdict(generator.verify())}")
+        return
     out = out or model.with_suffix(".png")
     check_output(out)
     refuse_same(out, model, "the images would take the model's place")
-    drawing = asked.of(model, generator.latent_dim, generator.card)
+    drawing = asked.of(model, generator.latent_dim, generator.class_names, generator.class_shares)
     with screen.DrawingScreen(drawing.count) as progress:
         draw_to(
             out,
@@ -91,3 +179,13 @@ def infer(
             report=progress.show,
         )
     screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
+
+
+def _verdict(verdict: Verdict) -> str:
+    compared = f"{verdict.images} images, {verdict.pixels:,} pixels"
+    if not verdict.pixels_off:
+        return f"identical to what it drew when it was made ({compared})"
+    return (
+        f"within tolerance of what it drew when it was made: {verdict.pixels_off:,} of {compared} "
+        f"differ, by {verdict.max_levels} grey level at most"
+    )

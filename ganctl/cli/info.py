@@ -82,18 +82,41 @@ def _describe_onnx(path: Path) -> tuple[dict[str, Any], Sections]:
     plain: dict[str, Any] = {
         "path": str(path),
         "kind": "ONNX generator",
-        "size": os.path.getsize(path),
+        "size": found.size,
+        "sha256_verified": found.sealed,
         "latent_dim": found.latent_dim,
         "image_shape": found.image_shape,
+        "class_names": found.class_names,
+        "guesses": found.guesses,
+        "opset": found.opset,
+        "producer": found.producer,
+        "operators": found.operators,
+        "numbers": found.numbers,
         "card": None,
     }
-    file = _file_rows(plain)
-    if found.card is None:
-        file.append(("model card", "none: the file does not say where it came from"))
-        generator = [("latents", f"{found.latent_dim:,}"), ("images", images(found.image_shape))]
-        return plain, [("file", file), ("generator", generator)]
-    plain["card"] = json.loads(found.card.to_json())
-    return plain, [("file", file), *card_sections(found.card)]
+    file = [
+        *_file_rows(plain),
+        ("SHA-256", "verified" if found.sealed else "none: ganctl did not write this file"),
+    ]
+    graph = [
+        ("operators", ", ".join(f"{op} × {count}" for op, count in found.operators.items())),
+        ("numbers stored", f"{found.numbers:,}"),
+        ("opset", f"{found.opset}"),
+    ]
+    if found.producer:
+        graph.append(("written by", found.producer))
+    if found.card is not None:
+        plain["card"] = json.loads(found.card.to_json())
+        return plain, [("file", file), *card_sections(found.card), ("graph", graph)]
+    file.append(("model card", "none: the file does not say where it came from"))
+    generator = [
+        ("latents", f"{found.latent_dim:,}"),
+        ("images", images(found.image_shape)),
+        *(("guessed", guess) for guess in found.guesses),
+    ]
+    if found.class_names:
+        generator.append(("classes", f"{len(found.class_names):,}, can be asked for"))
+    return plain, [("file", file), ("generator", generator), ("graph", graph)]
 
 
 def _describe_checkpoint(path: Path, run: Run | None) -> tuple[dict[str, Any], Sections]:

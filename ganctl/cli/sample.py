@@ -69,7 +69,7 @@ def sample(
     generator, card = load_generator(path, weights.value)
     if card.weights != weights.value:
         screen.note("the run keeps no average of the weights: drawing from the live ones")
-    drawing = asked.of(path, generator.latent_dim, card)
+    drawing = asked.of(path, generator.latent_dim, card.class_names, card.class_shares)
     with screen.DrawingScreen(drawing.count) as progress:
         draw_to(
             out,

@@ -1,38 +1,100 @@
-"""Load an ONNX generator and run it with onnxruntime; everything it needs is in the file."""
+"""Load an ONNX generator and run it with onnxruntime; everything it needs is in the file.
+
+The file may come from anyone. Its bytes are read once and looked through before onnxruntime sees
+them: no other file is read, operators are those of an allow-list, and the memory that a batch needs
+is known beforehand. Waiting for it can be interrupted, and ends.
+"""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnxruntime as ort
 
 from ganctl.card import CARD_KEY, Card, card_from_json
-from ganctl.errors import BadInput, GanctlError, explain
+from ganctl.errors import BadInput, GanctlError, OutOfResources
+from ganctl.inference.known import Known
+from ganctl.inference.onnx_file import ELEMENTS, REMAKE, parse_model
+from ganctl.inference.patience import TookTooLong, wait_for
+from ganctl.inference.reading import read_model
+from ganctl.inference.seal import check_seal
+from ganctl.inference.self_test import SELF_TEST_KEY, Verdict, run_self_test
+from ganctl.inference.signature import NOTHING_TOLD, Inputs, Output, Told, read_inputs, read_output
+from ganctl.inference.sizes import measure
 from ganctl.latents import Floats, Labels
 
 INPUT, LABELS, OUTPUT = "latents", "labels", "images"
+"""What ``ganctl export`` calls them."""
 
-REMAKE = "write one: ganctl export gen.onnx"
+BATCH = 64
+"""Images drawn at once, where nothing else is asked for."""
+
+MOST_FOLDED = 10**8
+"""Multiplications with constants alone that onnxruntime may do while it loads: nothing stops it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may cost that is not trusted."""
+
+    model_mb: int = 512  # of the file, in 10⁶ bytes
+    image_mb: int = 1024  # of a batch of images and all that the network holds on the way to it
+    seconds: float = 60  # for a batch
+    any_op: bool = False  # also operators that may hold anything, and run for ever
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True)
 class OnnxGenerator:
     """A loaded generator: latents (B, latent_dim) → images (B, C, H, W) in [-1, 1].
 
-    A conditional one takes labels (B,) besides; its card has the classes.
+    A conditional one takes labels (B,) besides, 0 … classes - 1.
     """
 
     session: ort.InferenceSession
-    latent_dim: int
-    image_shape: tuple[int, int, int]  # (C, H, W)
+    name: str
     card: Card | None  # None: the file carries none
+    sealed: bool  # by a digest of ganctl's, which was right
+    batch_size: int  # images drawn at once, at the most
+    limits: Limits
+    self_test: str | None = field(repr=False)
+    _inputs: Inputs
+    _output: Output
+
+    @property
+    def latent_dim(self) -> int:
+        """Return how many values a latent has."""
+        return self._inputs.latent_shape[0]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Return (C, H, W)."""
+        return self._output.image_shape
+
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """Return what was guessed about the file, to be said aloud."""
+        return self._inputs.guesses + self._output.guesses
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return what the classes are called; (): unconditional."""
+        if self.card and self.card.class_shares:
+            return self.card.class_names
+        return tuple(map(str, range(self._inputs.classes)))
 
     @property
     def class_shares(self) -> tuple[float, ...]:
         """Return how often each class is drawn where none is asked for; (): unconditional."""
-        return self.card.class_shares if self.card else ()
+        if self.card and self.card.class_shares:
+            return self.card.class_shares
+        return (1 / self._inputs.classes,) * self._inputs.classes if self._inputs.classes else ()
 
     def __call__(self, latents: Floats, labels: Labels | None = None) -> Floats:
         """Draw one image for each row of ``latents``.
@@ -43,41 +105,110 @@ class OnnxGenerator:
 
         Raises:
             BadInput: the model loads but fails to run.
+            OutOfResources: a batch needs more memory than there is, or more time than its limit.
         """
-        inputs = {INPUT: latents} if labels is None else {INPUT: latents, LABELS: labels}
-        try:
-            images: Floats = self.session.run([OUTPUT], inputs)[0]
-        except Exception as error:  # onnxruntime has no exception class of its own to name here
-            raise BadInput(f"the model fails to run: {_reason(error)}", REMAKE) from error
-        return images
+        size = self._inputs.batch or self.batch_size
+        starts = range(0, len(latents), size)
+        parts = [
+            self._draw(latents[at : at + size], None if labels is None else labels[at : at + size])
+            for at in starts
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def verify(self) -> Verdict:
+        """Draw the file's self-test again.
+
+        Raises:
+            BadInput: it has none, or one that cannot be read.
+            CheckFailed: the images are others.
+        """
+        if self.self_test is None:
+            raise BadInput(f"{self.name} brings no self-test", "ganctl export writes one")
+        return run_self_test(self.self_test, self, self.latent_dim, self.image_shape, self.name)
+
+    def _draw(self, latents: Floats, labels: Labels | None) -> Floats:
+        """Draw what one run can; where the batch is fixed, the rows that lack are drawn and cut."""
+        rows = len(latents)
+        fed = {self._inputs.latents: self._as_fed(latents)}
+        if self._inputs.labels:
+            if labels is None:
+                raise BadInput(f"{self.name} must be told the class", "say it: --digit 7")
+            fed[self._inputs.labels] = self._as_labels(labels)
+        if self._inputs.batch:
+            lacking = self._inputs.batch - rows
+            fed = {key: _padded(value, lacking) for key, value in fed.items()}
+        return self._as_images(
+            _run(self.session, self._output.images, fed, self.name, self.limits)
+        )[:rows]
+
+    def _as_fed(self, latents: Floats) -> Floats:
+        return latents.reshape(-1, *self._inputs.latent_shape).astype(
+            self._inputs.latent_type, copy=False
+        )
+
+    def _as_labels(self, labels: Labels) -> Any:
+        if self._inputs.one_hot:
+            labels = np.eye(self._inputs.classes, dtype=np.int64)[labels]
+        return labels.reshape(-1, *self._inputs.label_shape).astype(
+            self._inputs.label_type, copy=False
+        )
+
+    def _as_images(self, drawn: Any) -> Floats:
+        """Return what came out as (B, C, H, W) in [-1, 1]."""
+        images: Floats = drawn.astype(np.float32, copy=False)
+        if self._output.channels_last:
+            images = images.transpose(0, 3, 1, 2)
+        if images.shape[1:] != self.image_shape:
+            raise BadInput(
+                f"{self.name} draws {images.shape[1:]}, and its graph says {self.image_shape}",
+                REMAKE,
+            )
+        low, high = self._output.value_range or (0.0, 255.0)
+        if (low, high) == (-1.0, 1.0):
+            return images
+        return (images - low) * np.float32(2 / (high - low)) - np.float32(1)
 
 
-def load_onnx(path: Path, threads: int = 0, provider: str = "cpu") -> OnnxGenerator:
+def load_onnx(
+    path: Path,
+    threads: int = 0,
+    provider: str = "cpu",
+    batch_size: int = BATCH,
+    told: Told = NOTHING_TOLD,
+    limits: Limits = LIMITS,
+) -> OnnxGenerator:
     """Load the generator in the file ``path``.
 
     Args:
-        path: an ONNX file that ``ganctl export`` wrote.
+        path: an ONNX file, from ``ganctl export`` or another generator.
         threads: that onnxruntime may use on the CPU; 0 for all cores.
         provider: one of `providers`.
+        batch_size: images that are drawn at once, at the most; more are drawn in turns.
+        told: what the file itself does not say.
+        limits: what it may cost.
 
     Raises:
-        BadInput: the file cannot be read, is no ONNX file, or is no generator; or onnxruntime
-            does not have the provider, or cannot start it.
+        BadInput: the file cannot be read, is no ONNX file, is no generator, or may do what is not
+            allowed; or onnxruntime does not have the provider, or cannot start it.
+        CheckFailed: it is damaged.
+        OutOfResources: it would cost more than ``limits``.
     """
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise BadInput(f"{path} is not a file", "name an ONNX file")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"cannot read model {path}: {explain(error)}", REMAKE) from error
-    return parse_onnx(data, str(path), threads, provider)
+    data = read_model(path, limits.model_mb)
+    return parse_onnx(data, str(path), threads, provider, batch_size, told, limits)
 
 
-def parse_onnx(data: bytes, name: str, threads: int = 0, provider: str = "cpu") -> OnnxGenerator:
+def parse_onnx(
+    data: bytes,
+    name: str,
+    threads: int = 0,
+    provider: str = "cpu",
+    batch_size: int = BATCH,
+    told: Told = NOTHING_TOLD,
+    limits: Limits = LIMITS,
+) -> OnnxGenerator:
     """Load the generator in ``data``, the bytes of an ONNX file; ``name`` is for the errors.
 
-    Raises:
-        BadInput: as `load_onnx`.
+    Args and errors are as of `load_onnx`.
     """
     offered = providers()
     if provider not in offered:
@@ -85,54 +216,35 @@ def parse_onnx(data: bytes, name: str, threads: int = 0, provider: str = "cpu") 
             f"this onnxruntime has no provider '{provider}', only {', '.join(offered)}",
             "use --provider cpu, or install an onnxruntime that has it",
         )
-    options = ort.SessionOptions()  # its defaults are the fastest that were measured
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # its errors come back as exceptions
-    try:
-        session = ort.InferenceSession(
-            data,
-            options,
-            providers=[offered[provider]],
-            provider_options=[{"use_tf32": "0"} if provider == "cuda" else {}],
-            enable_fallback=0,  # it would print to stdout and go on without the provider
-        )
-        inputs, outputs = session.get_inputs(), session.get_outputs()
-        metadata = session.get_modelmeta().custom_metadata_map
-    except Exception as error:  # onnxruntime has no exception class of its own to name here
-        raise BadInput(
-            f"{name} is not an ONNX file that onnxruntime can run: {_reason(error)}",
-            REMAKE,
-        ) from error
-    if session.get_providers()[0] != offered[provider]:
-        raise BadInput(
-            f"onnxruntime cannot start its provider '{provider}' here",
-            "use --provider cpu, or install the driver and the libraries that it needs",
-        )
-    given = [(value.name, value.type, len(value.shape)) for value in inputs]
-    drawn = [(value.name, value.type, len(value.shape)) for value in outputs]
-    conditional = given[1:] == [(LABELS, "tensor(int64)", 1)]
-    if (
-        given[:1] != [(INPUT, "tensor(float)", 2)]
-        or not (conditional or len(given) == 1)
-        or drawn != [(OUTPUT, "tensor(float)", 4)]
-        or any(isinstance(value.shape[0], int) for value in inputs)
-    ):
-        raise _no_generator(name)
-    sizes = [*inputs[0].shape[1:], *outputs[0].shape[1:]]
-    if not all(isinstance(size, int) and size > 0 for size in sizes):
-        raise _no_generator(name)
-    latent_dim, channels, height, width = sizes
-    if channels not in (1, 3):
-        raise _no_generator(name)
-    card = card_from_json(metadata[CARD_KEY]) if CARD_KEY in metadata else None
-    if conditional != bool(card and card.class_shares):
-        raise BadInput(
-            f"{name} takes labels, and no model card says of which classes"
-            if conditional
-            else f"{name} takes no labels, and its model card says that it does",
-            REMAKE,
-        )
-    return OnnxGenerator(session, latent_dim, (channels, height, width), card)
+    model = parse_model(data, name, limits.any_op)
+    sealed = check_seal(data, model.producer[0], model.metadata, name)
+    card = card_from_json(model.metadata[CARD_KEY]) if CARD_KEY in model.metadata else None
+    inputs = read_inputs(model, told, card, name)
+    batch = inputs.batch or batch_size
+    shapes = inputs.shapes(batch)
+    folded = 0
+    if limits.any_op:
+        drawn = None
+    else:
+        sizes = measure(model, shapes, limits.image_mb * 10**6)
+        drawn, folded = {key: _kind(value) for key, value in sizes.outputs.items()}, sizes.folded
+    session = _start(data, name, threads, provider, folded <= MOST_FOLDED, limits)
+    if drawn is None:
+        drawn = _try_out(session, inputs, batch, name, limits)
+    output = read_output(model, drawn, batch, told, card, name)
+    generator = OnnxGenerator(
+        session=session,
+        name=name,
+        card=card,
+        sealed=sealed,
+        batch_size=batch_size,
+        limits=limits,
+        self_test=model.metadata.get(SELF_TEST_KEY),
+        _inputs=inputs,
+        _output=output,
+    )
+    _check_card(generator)
+    return generator
 
 
 def providers() -> dict[str, str]:
@@ -144,15 +256,127 @@ def providers() -> dict[str, str]:
     }
 
 
-def _no_generator(name: str) -> GanctlError:
-    return BadInput(
-        f"{name} is an ONNX file but no generator: it does not turn float '{INPUT}' (batch, dim), "
-        f"and int64 '{LABELS}' (batch) where there are classes, into float '{OUTPUT}' "
-        "(batch, 1 or 3 channels, height, width), for any batch",
-        REMAKE,
+def _start(
+    data: bytes, name: str, threads: int, provider: str, fold: bool, limits: Limits
+) -> ort.InferenceSession:
+    """Return a session of the model ``data``, with the constants folded at load or not."""
+    chosen = providers()[provider]
+    options = ort.SessionOptions()  # its defaults are the fastest that were measured
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # its errors come back as exceptions
+    # Without it the bytes could be of onnxruntime's own format, which nothing here looks through.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        session = wait_for(
+            lambda: ort.InferenceSession(
+                data,
+                options,
+                providers=[chosen],
+                provider_options=[{"use_tf32": "0"} if provider == "cuda" else {}],
+                enable_fallback=0,  # it would print to stdout and go on without the provider
+                disabled_optimizers=None if fold else ["ConstantFolding"],
+            ),
+            limits.seconds,
+        )
+    except TookTooLong as error:
+        raise _too_long(f"{name} is not loaded", limits) from error
+    except Exception as error:  # onnxruntime has no exception class of its own to name here
+        if _is_memory(error):
+            raise _too_large(name) from error
+        raise BadInput(
+            f"{name} is not an ONNX file that onnxruntime can run: {_reason(error)}", REMAKE
+        ) from error
+    if session.get_providers()[0] != chosen:
+        raise BadInput(
+            f"onnxruntime cannot start its provider '{provider}' here",
+            "use --provider cpu, or install the driver and the libraries that it needs",
+        )
+    return session
+
+
+def _run(
+    session: ort.InferenceSession, output: str, fed: dict[str, Any], name: str, limits: Limits
+) -> Any:
+    """Return what the session draws, in time; Ctrl-C ends it between two operators."""
+    options = ort.RunOptions()
+
+    def stop() -> None:
+        options.terminate = True
+
+    try:
+        return wait_for(lambda: session.run([output], fed, options)[0], limits.seconds, stop)
+    except TookTooLong as error:
+        raise _too_long(f"{name} has not drawn its batch", limits) from error
+    except Exception as error:  # onnxruntime has no exception class of its own to name here
+        if _is_memory(error):
+            raise _too_large(name) from error
+        raise BadInput(f"{name} fails to run: {_reason(error)}", REMAKE) from error
+
+
+def _try_out(
+    session: ort.InferenceSession, inputs: Inputs, batch: int, name: str, limits: Limits
+) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return the type and shape of each output, for a file whose sizes nothing else tells."""
+    types = inputs.types()
+    fed = {key: np.zeros(shape, types[key]) for key, shape in inputs.shapes(batch).items()}
+    drawn = {}
+    for value in session.get_outputs():
+        array = _run(session, value.name, fed, name, limits)
+        if isinstance(array, np.ndarray):
+            drawn[value.name] = (array.dtype.name, array.shape)
+    return drawn
+
+
+def _kind(known: Known) -> tuple[str, tuple[int, ...]]:
+    return ELEMENTS[known.elem_type].name, known.shape
+
+
+def _check_card(generator: OnnxGenerator) -> None:
+    """Refuse a card of another generator.
+
+    Raises:
+        BadInput: it has other shapes or classes than the graph.
+    """
+    card, inputs = generator.card, generator._inputs
+    if card is None:
+        return
+    if (card.latent_dim, card.image_shape) != (generator.latent_dim, generator.image_shape):
+        raise BadInput(
+            f"{generator.name} draws {generator.image_shape} from {generator.latent_dim} values, "
+            f"and its model card says {card.image_shape} from {card.latent_dim}",
+            REMAKE,
+        )
+    if bool(inputs.labels) != bool(card.class_shares):
+        raise BadInput(
+            f"{generator.name} takes classes, and its model card has none"
+            if inputs.labels
+            else f"{generator.name} takes no classes, and its model card has some",
+            REMAKE,
+        )
+
+
+def _padded(rows: Any, lacking: int) -> Any:
+    return np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)]) if lacking else rows
+
+
+def _too_long(what: str, limits: Limits) -> GanctlError:
+    return OutOfResources(
+        f"{what} after {limits.seconds:g} seconds",
+        "give it more: --max-seconds, or a smaller batch",
     )
+
+
+def _too_large(name: str) -> GanctlError:
+    return OutOfResources(f"{name} needs more memory than there is", "lower --batch-size")
+
+
+def _is_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "bad_alloc" in text or "allocat" in text
 
 
 def _reason(error: Exception) -> str:
     """Return the part of onnxruntime's message that says something, on one line."""
-    return " ".join(str(error).rsplit(" : ", 1)[-1].split())[:160]
+    text = str(error).rsplit(" : ", 1)[-1].rsplit(" was false. ", 1)[-1]
+    text = re.sub(r"^/\S+:\d+ .*?\) ", "", text)  # the place in its source, and the function
+    return " ".join(text.split())[:200]

@@ -16,6 +16,8 @@ from ganctl.card import CARD_KEY, Card
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import to_uint8
 from ganctl.inference.generator import INPUT, LABELS, OUTPUT, parse_onnx
+from ganctl.inference.seal import BLANK, SEAL_KEY, seal
+from ganctl.inference.self_test import SELF_TEST_KEY, make_self_test
 from ganctl.inputs import in_turn, seeded
 from ganctl.training.networks import Generator
 from ganctl.training.to_onnx import to_onnx
@@ -25,6 +27,7 @@ PARITY_SEED = 20_261_123  # latents that no default draws
 MAX_DIFFERENCE = 1e-5  # of image values in [-1, 1]
 MAX_LEVELS = 1  # of grey levels 0 … 255
 
+NEW = "the new file"
 REPORT = "report it: this should not happen"
 
 
@@ -77,8 +80,7 @@ def export_onnx(generator: Generator, card: Card, opset: int = 20) -> Exported:
     if generator.classes:
         inputs[LABELS] = torch.zeros(2, dtype=torch.int64)
     model = to_onnx(fold_batchnorm(generator), inputs, [OUTPUT], opset)
-    _attach(model, card)
-    parity = measure_parity(generator, model.SerializeToString(deterministic=True))
+    parity = measure_parity(generator, _encode(model, card))
     card = dataclasses.replace(
         card,
         parity={
@@ -86,16 +88,24 @@ def export_onnx(generator: Generator, card: Card, opset: int = 20) -> Exported:
             "max_grey_levels": parity.max_levels,
         },
     )
-    _attach(model, card)
-    onnx.checker.check_model(model, full_check=True)
-    data: bytes = model.SerializeToString(deterministic=True)
-    if parse_onnx(data, "the new file").card != card:
+    drawn = parse_onnx(_encode(model, card), NEW)
+    self_test = make_self_test(drawn, card.latent_dim, generator.classes, card.image_shape)
+    data = _encode(model, card, self_test)
+    onnx.checker.check_model(data, full_check=True)
+    proven = parse_onnx(data, NEW)
+    proven.verify()
+    if proven.card != card:
         raise CheckFailed("the new file's model card does not read back", REPORT)
     return Exported(data, card, parity, opset)
 
 
-def _attach(model: onnx.ModelProto, card: Card) -> None:
-    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
+def _encode(model: onnx.ModelProto, card: Card, self_test: str | None = None) -> bytes:
+    """Return the bytes of ``model`` with the card, the self-test and the seal."""
+    texts = {CARD_KEY: card.to_json(), SEAL_KEY: BLANK}
+    if self_test is not None:
+        texts[SELF_TEST_KEY] = self_test
+    onnx.helper.set_model_props(model, texts)
+    return seal(model.SerializeToString(deterministic=True))
 
 
 def measure_parity(generator: Generator, data: bytes) -> Parity:
@@ -110,7 +120,7 @@ def measure_parity(generator: Generator, data: bytes) -> Parity:
     """
     reference = copy.deepcopy(generator).double()
     try:
-        exported = parse_onnx(data, "the new file")
+        exported = parse_onnx(data, NEW, batch_size=max(PARITY_BATCHES))
     except BadInput as error:
         raise CheckFailed(error.message, REPORT) from error
     inputs, sizes = seeded(PARITY_SEED, generator.latent_dim), list(PARITY_BATCHES)

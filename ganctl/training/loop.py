@@ -148,6 +148,13 @@ class Training:
         """Return the steps in an epoch."""
         return epoch_steps(len(self.data.images), self.config.batch_size)
 
+    @property
+    def _rate(self) -> float:
+        """Return the share of the learning rate that the next step is taken at."""
+        left = 1 - self.state.step / (self.steps * self.config.epochs)
+        decay_from = self.config.decay_from
+        return min(1.0, left / (1 - decay_from)) if decay_from < 1 else 1.0
+
     def _agree(self, should_stop: Callable[[], bool]) -> bool:
         if self.world.size > 1 and self.state.step % STOP_EVERY:
             return False
@@ -169,6 +176,7 @@ class Training:
         figures = self._gradients(real, z, labels, OBJECTIVES[self.config.objective])
         self._penalise(real, z, labels)
         self.world.average([*self._vector_gradients, figures])
+        state.adam.lr = self.config.lr * self._rate
         state.adam.step()
         average_weights(state, self.config)
         state.epoch_totals += figures

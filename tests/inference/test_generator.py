@@ -9,54 +9,32 @@ import onnxruntime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import helper
 
 from ganctl.card import CARD_KEY, Card
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, CheckFailed
 from ganctl.inference.generator import load_onnx, parse_onnx, providers
+from ganctl.inference.seal import BLANK, SEAL_KEY, seal
+
+from . import generators
 
 
-def model(
-    op: str = "Reshape",
-    input_name: str = "latents",
-    output_name: str = "images",
-    latent_dim: int | str = 4,
-    channels: int = 1,
-    batch: int | str = "n",
-    labels: tuple[str, int] | None = None,
-    card: Card | None = None,
-) -> bytes:
-    """Return a model that reshapes latents (N, 4) to images (N, 1, 2, 2), or varies in one way.
+def sealed(model: onnx.ModelProto, card: Card | None = None, **texts: str) -> bytes:
+    """Return ``model`` as ganctl would write it: with a card, and a digest of all of it."""
+    cards = {CARD_KEY: card.to_json()} if card else {}
+    copy = onnx.load_model_from_string(model.SerializeToString())
+    helper.set_model_props(copy, cards | texts | {SEAL_KEY: BLANK})
+    return seal(copy.SerializeToString())
 
-    Labels, of that name and type, are taken and left aside.
-    """
-    shape = helper.make_tensor("shape", TensorProto.INT64, [4], [-1, 1, 2, 2])
-    inputs = [input_name, "shape"] if op == "Reshape" else [input_name]
-    node = helper.make_node(op, inputs, [output_name])
-    image: list[str | int | None] = ["n", channels, 2, 2] if op == "Reshape" else ["n", latent_dim]
-    given = [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, latent_dim])]
-    if labels:
-        given.append(helper.make_tensor_value_info(*labels, ["n"]))
-    graph = helper.make_graph(
-        [node],
-        "g",
-        given,
-        [helper.make_tensor_value_info(output_name, TensorProto.FLOAT, image)],
-        [shape] if op == "Reshape" else [],
-    )
-    opset = [helper.make_opsetid("", 20)]
-    made = helper.make_model(graph, opset_imports=opset, ir_version=10)
-    if card:
-        helper.set_model_props(made, {CARD_KEY: card.to_json()})
-    data: bytes = made.SerializeToString()
-    return data
+
+PLAIN = generators.linear(latents="latents")
 
 
 def test_everything_needed_is_read_from_the_file() -> None:
-    generator = parse_onnx(model(), "x")
-    assert (generator.latent_dim, generator.image_shape, generator.card) == (4, (1, 2, 2), None)
-    z = np.arange(8, dtype=np.float32).reshape(2, 4)
-    assert np.array_equal(generator(z), z.reshape(2, 1, 2, 2))
+    generator = parse_onnx(PLAIN.SerializeToString(), "x")
+    assert (generator.latent_dim, generator.image_shape, generator.card) == (5, (1, 4, 6), None)
+    assert generator(np.zeros((2, 5), np.float32)).shape == (2, 1, 4, 6)
+    assert not generator.sealed
 
 
 def test_an_exported_file_brings_its_card(trained: Path) -> None:
@@ -64,23 +42,6 @@ def test_an_exported_file_brings_its_card(trained: Path) -> None:
     assert card is not None
     assert (card.name, card.latent_dim, card.image_shape) == ("small", 100, (1, 28, 28))
     assert card.parity["max_grey_levels"] <= 1
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        model("Tanh"),
-        model(input_name="z"),
-        model(output_name="pictures"),
-        model(latent_dim="dim"),
-        model(batch=1),
-        model(labels=("labels", TensorProto.INT32)),
-        model(labels=("classes", TensorProto.INT64)),
-    ],
-)
-def test_a_model_that_is_no_generator_is_refused(data: bytes) -> None:
-    with pytest.raises(BadInput, match="x is an ONNX file but no generator"):
-        parse_onnx(data, "x")
 
 
 def test_a_conditional_file_draws_what_it_is_asked_for(conditional: Path) -> None:
@@ -93,23 +54,34 @@ def test_a_conditional_file_draws_what_it_is_asked_for(conditional: Path) -> Non
     assert np.array_equal(generator(z, np.arange(10)[::-1]), images[::-1])
 
 
-LABELS = ("labels", TensorProto.INT64)
-
-
-def test_labels_and_the_cards_classes_go_together(trained: Path) -> None:
+@pytest.fixture(scope="module")
+def card(trained: Path) -> Card:
+    """That of a small export, as if of the generators that are made here."""
     card = load_onnx(trained / "small.onnx").card
     assert card is not None
-    classes = dataclasses.replace(card, class_names=("a", "b"), class_shares=(0.25, 0.75))
-    assert parse_onnx(model(labels=LABELS, card=classes), "x").class_shares == (0.25, 0.75)
-    assert parse_onnx(model(card=card), "x").class_shares == ()
-    for without in (model(labels=LABELS), model(labels=LABELS, card=card)):
-        with pytest.raises(BadInput, match="x takes labels, and no model card says"):
-            parse_onnx(without, "x")
-    with pytest.raises(BadInput, match="x takes no labels"):
-        parse_onnx(model(card=classes), "x")
+    return dataclasses.replace(card, latent_dim=5, image_shape=(1, 4, 6))
 
 
-@pytest.mark.parametrize("data", [b"", b"not onnx", b"<html></html>", b"PK\3\4", model()[:-30]])
+NAMES = {"class_names": tuple("abcd"), "class_shares": (0.1, 0.2, 0.3, 0.4)}
+
+
+def test_the_card_is_that_of_the_graph(card: Card) -> None:
+    asked = generators.asked("int64", "latents", "labels")
+    generator = parse_onnx(sealed(asked, dataclasses.replace(card, **NAMES)), "x")  # type: ignore[arg-type]
+    assert (generator.class_names, generator.class_shares) == tuple(NAMES.values())
+    assert (generator.sealed, generator.guesses) == (True, ())
+    assert parse_onnx(sealed(PLAIN, card), "x").class_shares == ()
+    with pytest.raises(BadInput, match="x takes classes, and its model card has none"):
+        parse_onnx(sealed(asked, card), "x")
+    with pytest.raises(BadInput, match="x takes no classes, and its model card has some"):
+        parse_onnx(sealed(PLAIN, dataclasses.replace(card, **NAMES)), "x")  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="its model card says"):
+        parse_onnx(sealed(PLAIN, dataclasses.replace(card, latent_dim=6)), "x")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"not onnx", b"<html></html>", b"PK\3\4", PLAIN.SerializeToString()[:-30]]
+)
 def test_what_is_no_onnx_file_is_refused(data: bytes) -> None:
     with pytest.raises(BadInput, match="x is not an ONNX file"):
         parse_onnx(data, "x")
@@ -123,16 +95,45 @@ def test_no_bytes_bring_anything_but_bad_input(data: bytes) -> None:
 
 
 def test_a_model_that_fails_to_run_is_named() -> None:
-    generator = parse_onnx(model(latent_dim=3), "x")  # 3 values do not make a 2 × 2 image
-    with pytest.raises(BadInput, match="the model fails to run"):
-        generator(np.zeros((1, 3), np.float32))
+    generator = parse_onnx(generators.asked("int64").SerializeToString(), "x")
+    with pytest.raises(BadInput, match="x fails to run: .*indices element out of data bounds"):
+        generator(np.zeros((1, 5), np.float32), np.array([99]))
 
 
 def test_a_card_that_is_broken_is_refused() -> None:
-    broken = onnx.load_model_from_string(model())
-    helper.set_model_props(broken, {"ganctl.card": "{"})
     with pytest.raises(BadInput, match="model card"):
-        parse_onnx(broken.SerializeToString(), "x")
+        parse_onnx(sealed(PLAIN, None, **{CARD_KEY: "{"}), "x")
+
+
+def test_more_than_a_batch_is_drawn_in_turns(trained: Path) -> None:
+    z = np.random.default_rng(0).standard_normal((70, 100), np.float32)
+    data = (trained / "small.onnx").read_bytes()
+    whole = parse_onnx(data, "x", batch_size=70)(z)
+    assert np.abs(parse_onnx(data, "x", batch_size=32)(z) - whole).max() < 1e-6
+
+
+def test_a_file_without_a_self_test_cannot_be_verified() -> None:
+    with pytest.raises(BadInput, match="x brings no self-test"):
+        parse_onnx(PLAIN.SerializeToString(), "x").verify()
+
+
+def test_an_exported_file_draws_what_it_drew(trained: Path, conditional: Path) -> None:
+    for path in (trained / "small.onnx", conditional / "asked.onnx"):
+        verdict = load_onnx(path).verify()
+        assert (verdict.images, verdict.pixels_off) == (10, 0)
+
+
+def test_a_self_test_of_another_generator_fails(trained: Path) -> None:
+    """The seal is right, the weights are not those that were tested."""
+    changed = onnx.load(trained / "small.onnx")
+    texts = {entry.key: entry.value for entry in changed.metadata_props}
+    bias = max(changed.graph.initializer, key=lambda tensor: "bias" in tensor.name)
+    values = onnx.numpy_helper.to_array(bias) + np.float32(0.1)
+    bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
+    del texts[SEAL_KEY]
+    generator = parse_onnx(sealed(changed, None, **texts), "x")
+    with pytest.raises(CheckFailed, match="x does not draw what it drew when it was made"):
+        generator.verify()
 
 
 def test_places_that_hold_no_file_are_named(tmp_path: Path) -> None:
@@ -154,9 +155,11 @@ def test_images_depend_on_neither_batch_nor_threads(trained: Path) -> None:
 def test_what_onnxruntime_has_is_offered_and_the_rest_refused() -> None:
     offered = providers()
     assert next(iter(offered)) == "cpu" and "azure" not in offered
-    assert parse_onnx(model(), "x", provider="cpu").session.get_providers() == [offered["cpu"]]
+    assert parse_onnx(PLAIN.SerializeToString(), "x", provider="cpu").session.get_providers() == [
+        offered["cpu"]
+    ]
     with pytest.raises(BadInput, match="no provider 'abacus', only cpu"):
-        parse_onnx(model(), "x", provider="abacus")
+        parse_onnx(PLAIN.SerializeToString(), "x", provider="abacus")
 
 
 def test_a_provider_that_does_not_start_is_no_silent_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,5 +167,5 @@ def test_a_provider_that_does_not_start_is_no_silent_cpu(monkeypatch: pytest.Mon
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: listed)
     assert list(providers()) == ["cpu", "xnnpack"]
     with pytest.warns(UserWarning, match="Xnnpack"), pytest.raises(BadInput) as caught:
-        parse_onnx(model(), "x", provider="xnnpack")
+        parse_onnx(PLAIN.SerializeToString(), "x", provider="xnnpack")
     assert caught.value.message == "onnxruntime cannot start its provider 'xnnpack' here"

@@ -210,16 +210,38 @@ def test_the_wasserstein_objective_has_a_penalty_of_its_own_every_fourth_step(
     assert (asked[-1] == steps - 1) is moved
 
 
-def test_a_weight_that_is_not_finite_is_never_drawn_nor_saved(small_data: Path) -> None:
+def test_a_weight_that_is_not_finite_is_never_drawn_nor_saved(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     training = start_run(config(small_data, epochs=1, sample_every=1), "sick", CPU, True, ignore)
     assert not training.train(ignore, after(3))
     before = training.run.checkpoint.read_bytes()
-    training.state.adam.lr = float("inf")
+    monkeypatch.setattr(loop.Training, "_rate", float("inf"))
     with pytest.raises(CheckFailed, match="a weight is not finite") as caught:
         training.train(ignore, never)
     assert str(training.run.checkpoint) in caught.value.hint
     assert training.run.checkpoint.read_bytes() == before
     assert not training.run.sample(1).exists()
+
+
+@pytest.mark.parametrize(
+    ("decay_from", "rates"),
+    [
+        (1.0, [1] * 8),
+        (0.5, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]),
+        (0.0, [k / 8 for k in range(8, 0, -1)]),
+    ],
+)
+def test_the_rate_falls_in_a_line_to_nothing(
+    decay_from: float, rates: list[float], small_data: Path
+) -> None:
+    settled = config(small_data, epochs=2, decay_from=decay_from, lr=0.01)  # four steps each
+    training = start_run(settled, "one", CPU, True, ignore)
+    seen = []
+    for _ in rates:
+        training.train(ignore, after(1))
+        seen.append(training.state.adam.lr)
+    assert seen == pytest.approx([0.01 * rate for rate in rates])
 
 
 def test_the_average_follows_every_few_steps(small_data: Path) -> None:
@@ -241,13 +263,15 @@ def test_a_loss_that_is_not_finite_stops_the_run_within_its_epoch(small_data: Pa
     assert not training.run.checkpoint.exists()
 
 
-def test_a_divergence_leaves_the_last_good_checkpoint(small_data: Path) -> None:
+def test_a_divergence_leaves_the_last_good_checkpoint(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     good = run(config(small_data, epochs=1), "sick")
     before = good.checkpoint.read_bytes()
     checkpoint = load_checkpoint(good.checkpoint)
     longer = replace(checkpoint.config, epochs=3)
     training = resume_run(good, checkpoint, longer, CPU, ignore)
-    training.state.adam.lr = 1e30
+    monkeypatch.setattr(loop.Training, "_rate", 1e30)
     with pytest.raises(CheckFailed, match="diverged") as caught:
         training.train(ignore, never)
     assert str(good.checkpoint) in caught.value.hint

@@ -1,0 +1,459 @@
+"""An ONNX file's bytes as plain data: read and checked before onnxruntime may see them."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from ganctl.errors import BadInput
+from ganctl.inference.wire import Malformed, count_fields
+
+MAX_RANK = 32  # of a tensor; NumPy 1 has no more
+MAX_FIELDS = 500_000  # of the whole file: a second to count, 50 MB to hold
+MAX_NODES = 50_000  # ten times what large generators have, and some seconds to look at
+MAX_BYTES = 1 << 48  # of a tensor, whatever the limit: more than a processor can address
+
+REMAKE = "write one: ganctl export gen.onnx"
+ANY_OP = "if you trust the file, add --allow-any-op"
+MERGE = "save it whole: onnx.save(onnx.load('FILE.onnx'), 'whole.onnx')"
+
+
+class Element(NamedTuple):
+    """A type of a tensor's elements."""
+
+    name: str
+    bits: int
+    field: str  # of TensorProto, for the values that are not in raw_data
+    dtype: str  # NumPy's; "": it has none
+
+
+# By TensorProto.DataType. Texts and complex numbers are left out: no generator has them.
+ELEMENTS = {
+    1: Element("float32", 32, "float_data", "<f4"),
+    2: Element("uint8", 8, "int32_data", "u1"),
+    3: Element("int8", 8, "int32_data", "i1"),
+    4: Element("uint16", 16, "int32_data", "<u2"),
+    5: Element("int16", 16, "int32_data", "<i2"),
+    6: Element("int32", 32, "int32_data", "<i4"),
+    7: Element("int64", 64, "int64_data", "<i8"),
+    9: Element("bool", 8, "int32_data", "?"),
+    10: Element("float16", 16, "int32_data", "<f2"),
+    11: Element("float64", 64, "double_data", "<f8"),
+    12: Element("uint32", 32, "uint64_data", "<u4"),
+    13: Element("uint64", 64, "uint64_data", "<u8"),
+    16: Element("bfloat16", 16, "int32_data", ""),
+    17: Element("float8e4m3fn", 8, "int32_data", ""),
+    18: Element("float8e4m3fnuz", 8, "int32_data", ""),
+    19: Element("float8e5m2", 8, "int32_data", ""),
+    20: Element("float8e5m2fnuz", 8, "int32_data", ""),
+    21: Element("uint4", 4, "int32_data", ""),
+    22: Element("int4", 4, "int32_data", ""),
+}
+UINT8, INT64, BOOL, FLOAT, INT32 = 2, 7, 9, 1, 6
+
+# The part of onnx.proto that is read: name, number, type; * repeats. Texts are bytes here, so
+# that those which are not UTF-8 are an error of ours, and what is only ever refused is bytes too.
+_PROTO = {
+    "Model": "ir_version 1 int64, producer_name 2 bytes, producer_version 3 bytes, graph 7 Graph, "
+    "opset_import 8 Opset*, metadata_props 14 Entry*, training_info 20 bytes*, "
+    "functions 25 Function*",
+    "Function": "node 7 Node*",
+    "Graph": "node 1 Node*, name 2 bytes, initializer 5 Tensor*, input 11 ValueInfo*, "
+    "output 12 ValueInfo*, value_info 13 ValueInfo*, sparse_initializer 15 bytes*",
+    "Node": "input 1 bytes*, output 2 bytes*, name 3 bytes, op_type 4 bytes, "
+    "attribute 5 Attribute*, domain 7 bytes",
+    "Attribute": "name 1 bytes, f 2 float, i 3 int64, s 4 bytes, t 5 Tensor, g 6 Graph, "
+    "floats 7 float*, ints 8 int64*, strings 9 bytes*, graphs 11 Graph*, type 20 int32, "
+    "ref_attr_name 21 bytes, sparse_tensor 22 bytes, sparse_tensors 23 bytes*",
+    "Tensor": "dims 1 int64*, data_type 2 int32, segment 3 bytes, float_data 4 float*, "
+    "int32_data 5 int32*, string_data 6 bytes*, int64_data 7 int64*, name 8 bytes, "
+    "raw_data 9 bytes, double_data 10 double*, uint64_data 11 uint64*, external_data 13 bytes*, "
+    "data_location 14 int32",
+    "ValueInfo": "name 1 bytes, type 2 Type",
+    "Type": "tensor_type 1 TensorType, sequence_type 4 bytes, map_type 5 bytes, "
+    "opaque_type 7 bytes, sparse_tensor_type 8 bytes, optional_type 9 bytes",
+    "TensorType": "elem_type 1 int32, shape 2 Shape",
+    "Shape": "dim 1 Dimension*",
+    "Dimension": "dim_value 1 int64, dim_param 2 bytes",
+    "Opset": "domain 1 bytes, version 2 int64",
+    "Entry": "key 1 bytes, value 2 bytes",
+}
+_TYPED_FIELDS = sorted({element.field for element in ELEMENTS.values()} | {"string_data"})
+_ATTRIBUTE_FIELDS = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
+_LISTS = ("floats", "ints", "strings")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor whose values are in the file, and as many as its dims say."""
+
+    name: str
+    elem_type: int  # a key of ELEMENTS
+    dims: tuple[int, ...]
+    stored: bytes | Sequence[float]  # raw_data, or the typed field
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """Return the values in the shape ``dims``; they are read anew each time.
+
+        Raises:
+            BadInput: NumPy has no such type.
+        """
+        element = ELEMENTS[self.elem_type]
+        if not element.dtype:
+            raise BadInput(f"NumPy has no {element.name} for tensor {self.name!r}", REMAKE)
+        dtype = np.dtype(element.dtype)
+        if isinstance(self.stored, bytes):
+            values = np.frombuffer(self.stored, dtype)
+        elif dtype == np.float16:  # its bits are stored as whole numbers
+            values = np.fromiter(self.stored, np.int64).astype(np.uint16).view(dtype)
+        else:
+            wide = {"int32_data": np.int64, "uint64_data": np.uint64}.get(element.field, dtype)
+            values = np.fromiter(self.stored, wide)
+        return values.astype(dtype, copy=False).reshape(self.dims)
+
+
+Attribute = int | float | bytes | Tensor | tuple[int, ...] | tuple[float, ...] | tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class ValueInfo:
+    """What the file says of a value: a tensor of that type and shape."""
+
+    name: str
+    elem_type: int  # of ELEMENTS; or a type that no generator has
+    shape: tuple[int | str | None, ...] | None  # a number, a name, or unknown; None: of any rank
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator; the name "" stands for an optional input or output that is left out."""
+
+    op: str
+    domain: str  # "" is ONNX's own
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Attribute]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is all in its file; each node comes after those that it takes from."""
+
+    name: str  # of the file, for the errors
+    ir_version: int
+    opsets: dict[str, int]  # domain → version; "" is there
+    producer: tuple[str, str]  # name, version
+    metadata: dict[str, str]
+    inputs: tuple[ValueInfo, ...]  # without those that have an initializer
+    outputs: tuple[ValueInfo, ...]
+    declared: tuple[ValueInfo, ...]  # what the file says of values in between
+    initializers: dict[str, Tensor]
+    nodes: tuple[Node, ...]
+
+
+class _Flaw(ValueError):
+    """Why a file is refused, to be said after its name; and the way out."""
+
+    def __init__(self, reason: str, hint: str = REMAKE) -> None:
+        super().__init__(reason)
+        self.hint = hint
+
+
+def parse_model(data: bytes, name: str, any_op: bool = False) -> Model:
+    """Read the model in ``data``, the bytes of an ONNX file; ``name`` is for the errors.
+
+    Args:
+        data: read to the end before anything is believed.
+        name: of the file.
+        any_op: whether operators may hold graphs, and the model functions; they are left out of
+            what is returned, but what is refused elsewhere is refused in them too.
+
+    Raises:
+        BadInput: they are no ONNX file, or a broken one, or one that keeps a part of itself
+            elsewhere, or that has what no generator needs: sparse weights, functions, branches.
+    """
+    try:
+        return _model(_decode(data), name, any_op)
+    except _Flaw as flaw:
+        raise BadInput(f"{name} {flaw}", flaw.hint) from None
+
+
+def quote(text: str) -> str:
+    """Return a name out of the file for an error's one line: escaped, and not without end."""
+    return repr(text) if len(text) <= 60 else f"{text[:60]!r}…"
+
+
+def _model(message: Any, name: str, any_op: bool) -> Model:
+    for function in message.functions if any_op else ():
+        _check_inner(function.node, ())
+    if message.functions and not any_op:
+        raise _Flaw("has functions of its own", ANY_OP)
+    if message.training_info:
+        raise _Flaw("carries its training with it", "save it for inference")
+    graph = message.graph
+    if len(graph.node) > MAX_NODES:
+        raise _Flaw(f"has {len(graph.node)} operators, more than any generator")
+    if graph.sparse_initializer:
+        raise _Flaw("has sparse weights", "store them as dense ones")
+    _text(graph.name)
+    initializers = _unique(((t.name, t) for t in map(_tensor, graph.initializer)), "tensor")
+    inputs = tuple(map(_value_info, graph.input))
+    for value in inputs:  # old files list the initializers here too
+        if value.name in initializers and not fits(initializers[value.name].dims, value.shape):
+            raise _Flaw(f"has an initializer {quote(value.name)} of another shape than declared")
+    return _ordered(
+        Model(
+            name,
+            message.ir_version,
+            _unique(
+                ((_domain(opset.domain), opset.version) for opset in message.opset_import),
+                "opset",
+            ),
+            (_text(message.producer_name), _text(message.producer_version)),
+            _unique(
+                ((_text(entry.key), _text(entry.value)) for entry in message.metadata_props),
+                "metadata",
+            ),
+            tuple(value for value in inputs if value.name not in initializers),
+            tuple(map(_value_info, graph.output)),
+            tuple(_value_info(value) for value in graph.value_info if value.HasField("type")),
+            initializers,
+            tuple(_node(node, any_op) for node in graph.node),
+        )
+    )
+
+
+def fits(shape: Sequence[int], declared: tuple[int | str | None, ...] | None) -> bool:
+    """Return whether a tensor may have ``shape`` by what the file says of it."""
+    return declared is None or (
+        len(shape) == len(declared)
+        and all(
+            size == said
+            for size, said in zip(shape, declared, strict=True)
+            if isinstance(said, int)
+        )
+    )
+
+
+def _ordered(model: Model) -> Model:
+    """Return ``model``, whose every value is given once, and before it is used."""
+    _unique(((value.name, None) for value in model.inputs), "input")
+    given = {value.name for value in model.inputs} | set(model.initializers)
+    for node in model.nodes:
+        for name in node.inputs:
+            if name and name not in given:
+                raise _Flaw(
+                    f"is out of order: {quote(node.op)} takes {quote(name)}, "
+                    "and nothing before it gives that"
+                )
+        for name in filter(None, node.outputs):
+            if name in given:
+                raise _Flaw(f"gives the tensor {quote(name)} twice")
+            given.add(name)
+    for value in model.outputs:
+        if value.name not in given:
+            raise _Flaw(f"has an output {quote(value.name)} that nothing gives")
+    return model
+
+
+def _node(message: Any, any_op: bool) -> Node:
+    op = _text(message.op_type)
+    _text(message.name)
+    attributes = _unique(
+        (
+            (_text(attribute.name), _attribute(attribute, op, any_op))
+            for attribute in message.attribute
+        ),
+        "attribute",
+    )
+    inputs, outputs = tuple(map(_text, message.input)), tuple(map(_text, message.output))
+    if not any(outputs):
+        raise _Flaw(f"has an operator {quote(op)} that gives nothing")
+    return Node(op, _domain(message.domain), inputs, outputs, attributes)
+
+
+def _check_inner(nodes: Iterable[Any], weights: Iterable[Any]) -> None:
+    """Refuse in a graph within the graph what is refused in the graph, but for its operators."""
+    for node in nodes:
+        _node(node, any_op=True)
+    for weight in weights:
+        _tensor(weight)
+
+
+def _attribute(message: Any, op: str, any_op: bool) -> Attribute:
+    graphs = [message.g, *message.graphs] if message.HasField("g") else list(message.graphs)
+    if graphs and not any_op:
+        raise _Flaw(
+            f"has the operator {quote(op)}, which runs a graph of its own: no generator's",
+            ANY_OP,
+        )
+    for graph in graphs:
+        if graph.sparse_initializer:
+            raise _Flaw("has sparse weights", "store them as dense ones")
+        _check_inner(graph.node, graph.initializer)
+    if graphs:
+        return ()
+    if message.HasField("sparse_tensor") or message.sparse_tensors:
+        raise _Flaw("has sparse weights", "store them as dense ones")
+    field = _ATTRIBUTE_FIELDS.get(message.type)
+    if field is None or message.HasField("ref_attr_name"):
+        raise _Flaw(f"has an attribute of {quote(op)} of a type that no generator needs")
+    value: Any = getattr(message, field)
+    if field == "t":
+        return _tensor(value)
+    listed: Attribute = tuple(value) if field in _LISTS else value
+    return listed
+
+
+def _tensor(message: Any) -> Tensor:
+    name, dims = _text(message.name), tuple(message.dims)
+    if message.data_location or message.external_data:
+        raise _Flaw("stores its weights in another file", MERGE)
+    element = ELEMENTS.get(message.data_type)
+    if element is None or message.HasField("segment"):
+        raise _Flaw(f"has a tensor {quote(name)} of a type that no generator needs")
+    if len(dims) > MAX_RANK or min(dims, default=0) < 0:
+        raise _Flaw(f"has a tensor {quote(name)} of an impossible shape")
+    if math.prod(max(size, 1) for size in dims) * element.bits > 8 * MAX_BYTES:
+        raise _Flaw(f"has a tensor {quote(name)} of a size that no machine holds")
+    count = math.prod(dims)
+    raw: bytes = message.raw_data
+    present = {field: len(getattr(message, field)) for field in _TYPED_FIELDS}
+    if raw:
+        expected, unit = {"raw_data": -(-count * element.bits // 8)}, "bytes"
+        present["raw_data"] = len(raw)
+    else:  # two values of 4 bits go into one
+        expected, unit = {element.field: -(-count * min(element.bits, 8) // 8)}, "values"
+    if {field: number for field, number in present.items() if number} != {
+        field: number for field, number in expected.items() if number
+    }:
+        raise _Flaw(
+            f"is damaged: the tensor {quote(name)} has {sum(present.values())} {unit}, "
+            f"and its shape asks for {sum(expected.values())}"
+        )
+    return Tensor(name, message.data_type, dims, raw or getattr(message, element.field))
+
+
+def _value_info(message: Any) -> ValueInfo:
+    name, kind = _text(message.name), message.type
+    if not kind.HasField("tensor_type") or len(kind.ListFields()) > 1:
+        raise _Flaw(f"has a value {quote(name)} that is not declared to be a tensor")
+    tensor = kind.tensor_type
+    shape = tuple(map(_size, tensor.shape.dim)) if tensor.HasField("shape") else None
+    return ValueInfo(name, tensor.elem_type, shape)
+
+
+def _size(message: Any) -> int | str | None:
+    if message.HasField("dim_param"):
+        return _text(message.dim_param) or None
+    if not message.HasField("dim_value"):
+        return None
+    size: int = message.dim_value
+    if size < 0:
+        raise _Flaw("declares a negative size")
+    return size
+
+
+def _unique(pairs: Iterable[tuple[str, Any]], what: str) -> dict[str, Any]:
+    """Return ``pairs`` as a dict; with one twice, readers could differ on which of them counts."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Flaw(f"has the {what} {quote(key)} twice")
+        found[key] = value
+    return found
+
+
+def _domain(raw: bytes) -> str:
+    domain = _text(raw)
+    return "" if domain == "ai.onnx" else domain
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise _Flaw("is damaged: it has a name or a text that is not UTF-8") from None
+
+
+def _decode(data: bytes) -> Any:
+    """Return ``data`` as the message Model, with a graph and an opset of ONNX."""
+    try:
+        if count_fields(data, _kinds(), "Model", MAX_FIELDS) > MAX_FIELDS:
+            raise _Flaw(f"has more than {MAX_FIELDS:,} parts, more than any generator")
+        message = _message_class().FromString(data)
+    except (DecodeError, Malformed):
+        message = None
+    if message is not None and message.HasField("graph") and message.graph.node:
+        if all(_domain(opset.domain) for opset in message.opset_import):
+            raise _Flaw("does not say of which opset it is, or is cut short")
+        return message
+    raise _Flaw(f"is not an ONNX file: {_kind(data)}")
+
+
+def _kind(data: bytes) -> str:
+    """Return in words what ``data``, no ONNX file, is."""
+    start = data[:512].lstrip().lower()
+    if not data:
+        return "it is empty"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<script")):
+        return "it is a web page"
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer, and the file itself was not fetched"
+    if data.startswith(b"PK\3\4"):
+        return "it is a zip archive, as torch's checkpoints are"
+    if data.startswith(b"\x1f\x8b"):
+        return "it is compressed with gzip"
+    if data.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")) or (
+        data.startswith(b"RIFF") and data[8:12] == b"WEBP"
+    ):
+        return "it is a picture"
+    if data[8:9] == b"{" and int.from_bytes(data[:8], "little") < len(data):
+        return "it is a safetensors file, such as a checkpoint"
+    if data.startswith(b"\x08"):  # ir_version, which all exporters write first
+        return "it is damaged or cut short"
+    return "it holds no graph"
+
+
+def _fields(message: str) -> Iterator[tuple[str, int, str]]:
+    """Yield name, number and type of a message's fields in `_PROTO`; the type with its *."""
+    for field in _PROTO[message].split(", "):
+        name, number, kind = field.split()
+        yield name, int(number), kind
+
+
+@functools.cache
+def _kinds() -> dict[str, dict[int, str]]:
+    return {
+        message: {number: kind.removesuffix("*") for _, number, kind in _fields(message)}
+        for message in _PROTO
+    }
+
+
+@functools.cache
+def _message_class() -> Any:
+    """Return the message class Model of `_PROTO`, in a pool apart from the package onnx's."""
+    file = descriptor_pb2.FileDescriptorProto(name="ganctl/onnx.proto", package="ganctl")
+    kinds = descriptor_pb2.FieldDescriptorProto
+    for name in _PROTO:
+        message = file.message_type.add(name=name)
+        for label, number, kind in _fields(name):
+            repeated = kinds.LABEL_REPEATED if kind.endswith("*") else kinds.LABEL_OPTIONAL
+            kind = kind.removesuffix("*")
+            added = message.field.add(name=label, number=number, label=repeated)
+            if kind in _PROTO:
+                added.type, added.type_name = kinds.TYPE_MESSAGE, f".ganctl.{kind}"
+            else:
+                added.type = kinds.Type.Value(f"TYPE_{kind.upper()}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("ganctl.Model"))

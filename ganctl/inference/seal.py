@@ -1,0 +1,81 @@
+"""The seal of an ONNX file that ganctl wrote: a digest by which any changed byte is noticed.
+
+onnxruntime loads a file with flipped bits without a word. The digest is the SHA-256 of the whole
+file, its own 64 characters read as zeros; it stands in ``metadata_props``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from ganctl.errors import CheckFailed
+
+SEAL_KEY = "ganctl.sha256"
+"""The digest's key in the ONNX file's ``metadata_props``."""
+
+BLANK = "0" * 64
+"""Stands in the digest's place while it is reckoned."""
+
+PRODUCER = "ganctl"
+"""What the files that are sealed say of who made them."""
+
+
+def seal(data: bytes) -> bytes:
+    """Return the file ``data``, whose digest is `BLANK` so far, with its digest.
+
+    Raises:
+        ValueError: `BLANK` is not in it exactly once.
+    """
+    before, after = _around(data, BLANK)
+    return before + _digest(before, after).encode() + after
+
+
+def check_seal(data: bytes, producer: str, metadata: Mapping[str, str], name: str) -> bool:
+    """Return whether ``data`` is sealed; only what ganctl did not make may be without.
+
+    Args:
+        data: the bytes of an ONNX file.
+        producer: its ``producer_name``.
+        metadata: its ``metadata_props``.
+        name: of the file, for the error.
+
+    Raises:
+        CheckFailed: its bytes are not those that were sealed.
+    """
+    digest = metadata.get(SEAL_KEY)
+    if digest is None:
+        if producer == PRODUCER or any(key.startswith("ganctl") for key in metadata):
+            raise CheckFailed(
+                f"{name} says that ganctl made it, and has no digest to prove it: it was changed, "
+                "or made before digests",
+                "export it again",
+            )
+        return False
+    try:
+        before, after = _around(data, digest)
+        intact = _digest(before, after) == digest
+    except ValueError:
+        intact = False
+    if not intact:
+        raise CheckFailed(
+            f"{name} is damaged: its SHA-256 is not the one written in it",
+            "export it again, or copy it again from where it came",
+        )
+    return True
+
+
+def _around(data: bytes, digest: str) -> tuple[bytes, bytes]:
+    if len(digest) != len(BLANK):
+        raise ValueError("no digest")
+    before, found, after = data.partition(digest.encode())
+    if not found or digest.encode() in after:
+        raise ValueError("the digest is not there once")
+    return before, after
+
+
+def _digest(before: bytes, after: bytes) -> str:
+    digest = hashlib.sha256(before)
+    digest.update(BLANK.encode())
+    digest.update(after)
+    return digest.hexdigest()

@@ -1,0 +1,75 @@
+"""``infer`` alone: what it proves, and what it refuses. Its drawing is in test_draw.py."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from ..conftest import Ganctl
+
+
+def test_verify_says_that_the_file_draws_what_it_drew(workplace: Path, ganctl: Ganctl) -> None:
+    before = sorted(os.listdir())
+    outcome = ganctl("infer", "small.onnx", "--verify")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert re.fullmatch(
+        r"small\.onnx: (identical to|within tolerance of) what it drew when it was made.*"
+        r"10 images, 7,840 pixels.*\n",
+        outcome.out,
+    )
+    assert sorted(os.listdir()) == before
+
+
+def test_nothing_is_guessed_of_a_file_with_a_card(
+    conditional: Path, tmp_path: Path, ganctl: Ganctl
+) -> None:
+    outcome = ganctl("infer", conditional / "asked.onnx", "-n", 3, tmp_path / "out.png")
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_verify_writes_nothing(workplace: Path, ganctl: Ganctl) -> None:
+    outcome = ganctl("infer", "small.onnx", "--verify", "out.png")
+    assert outcome.code == 2 and "--verify" in outcome.err
+
+
+@pytest.mark.parametrize("options", [[], ["--verify"]])
+def test_a_damaged_file_draws_nothing(options: list[str], workplace: Path, ganctl: Ganctl) -> None:
+    data = bytearray(Path("small.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    Path("flipped.onnx").write_bytes(data)
+    outcome = ganctl("infer", "flipped.onnx", *options)
+    assert (outcome.code, outcome.err.count("\n")) == (5, 2)
+    assert "flipped.onnx is damaged: its SHA-256 is not the one written in it" in outcome.err
+    assert not Path("flipped.png").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--latent-dim", 0],
+        ["--value-range", "0,2"],
+        ["--layout", "chwn"],
+        ["--max-model-mb", 0],
+        ["--max-image-mb", -1],
+        ["--max-seconds", "nan"],
+        ["--max-seconds", 0],
+    ],
+)
+def test_options_out_of_range_are_refused(
+    options: list[str], workplace: Path, ganctl: Ganctl
+) -> None:
+    outcome = ganctl("infer", "small.onnx", *options, "out.png")
+    assert outcome.code == 2 and str(options[0]) in outcome.err
+    assert not Path("out.png").exists()
+
+
+def test_what_the_file_says_itself_cannot_be_told_otherwise(
+    workplace: Path, ganctl: Ganctl
+) -> None:
+    outcome = ganctl("infer", "small.onnx", "--latent-dim", 5)
+    assert outcome.code == 3 and "takes latents of 100 values, not 5" in outcome.err
+    outcome = ganctl("infer", "small.onnx", "--layout", "nhwc")
+    assert outcome.code == 3 and "not NHWC" in outcome.err

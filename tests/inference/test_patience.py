@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from ganctl.inference.patience import TookTooLong, wait_for
+
+
+def test_what_the_work_returns_or_raises_comes_back() -> None:
+    assert wait_for(lambda: 7, 60) == wait_for(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        wait_for(lambda: 1 // 0, 60)
+
+
+def test_work_runs_on_a_thread_of_its_own() -> None:
+    assert wait_for(threading.current_thread) is not threading.current_thread()
+
+
+def test_work_that_takes_too_long_is_told_to_stop() -> None:
+    told = threading.Event()
+    began = time.monotonic()
+    with pytest.raises(TookTooLong):
+        wait_for(lambda: told.wait(60), 0.05, told.set)
+    assert told.is_set() and time.monotonic() - began < 30
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from ganctl.inference.patience import wait_for
+told = threading.Event()
+threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    wait_for(lambda: told.wait(60), 60, told.set)
+except KeyboardInterrupt:
+    sys.exit(7 if told.is_set() else 8)
+"""
+
+
+def test_ctrl_c_ends_the_wait_and_tells_the_work() -> None:
+    began = time.monotonic()
+    assert subprocess.run([sys.executable, "-c", INTERRUPTED], check=False).returncode == 7
+    assert time.monotonic() - began < 40
+
+
+def test_work_that_hears_nothing_does_not_hold_up_the_end_of_the_process() -> None:
+    code = INTERRUPTED.replace("told.wait(60)", "time.sleep(60)")
+    began = time.monotonic()
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 7
+    assert time.monotonic() - began < 40
