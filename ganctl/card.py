@@ -1,13 +1,17 @@
-"""The model card: what a generator is, where it came from and how well its export agrees."""
+"""The model card: what a generator is, where it came from and how well its export agrees.
+
+``docs/card.schema.json`` describes its JSON for other programs.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ganctl.card_rules import MAX_COUNT, MAX_DEPTH, RULES, is_kept, is_text
 from ganctl.errors import BadInput
 
 CARD_KEY = "ganctl.card"
@@ -41,46 +45,74 @@ class Card:
     parity: dict[str, float] = field(default_factory=dict)  # ONNX against torch
     precision: str = "fp32"  # of the weights as they are stored; the arithmetic is float32
     card_version: int = CARD_VERSION
+    extra: Mapping[str, Any] = field(default_factory=dict)  # what a newer ganctl wrote besides
 
     def to_json(self) -> str:
-        """Return the card as JSON with sorted keys: equal cards give equal bytes."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+        """Return the card as JSON with sorted keys: equal cards give equal bytes.
+
+        What is in ``extra`` stands beside the fields, and never in the place of one.
+        """
+        values = {name: getattr(self, name) for name in FIELDS}
+        return json.dumps({**self.extra, **values}, sort_keys=True, allow_nan=False)
+
+
+FIELDS = {f.name: f for f in dataclasses.fields(Card) if f.name != "extra"}
+"""The fields that the JSON has by their own names."""
+
+REQUIRED = {
+    name
+    for name, f in FIELDS.items()
+    if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+}
+"""Those that every card has; older ones lack some of the others."""
+
+_LISTS = ("image_shape", "class_names", "class_shares", "value_range")
 
 
 def card_from_json(text: str) -> Card:
-    """Read what `Card.to_json` wrote.
+    """Read what `Card.to_json` wrote, here or in a newer ganctl.
 
     Raises:
-        BadInput: it is not a card, or a newer ganctl wrote it.
+        BadInput: it is not a card, a field holds what it cannot hold, or the version is another.
     """
     try:
         values = json.loads(text)
-        if values["card_version"] != CARD_VERSION:
-            raise BadInput(
-                f"the model card has version {values['card_version']}, not {CARD_VERSION}",
-                "use the ganctl that wrote it",
-            )
-        values.setdefault("class_shares", [])  # older than conditional generators
-        for name in ("image_shape", "class_names", "class_shares", "value_range"):
-            values[name] = tuple(values[name])
-        card = Card(**values)
-        _check_classes(card.class_names, card.class_shares)
-        return card
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, RecursionError) as error:
+        raise _unreadable("it is not JSON") from error
+    if not isinstance(values, dict):
+        raise _unreadable("it is not an object")
+    _check_version(values)
+    for name in sorted(REQUIRED - values.keys()):
+        raise _unreadable(f"its {name} is missing")
+    for name, value in values.items():
+        if name in RULES and not RULES[name].fits(value):
+            raise _unreadable(f"its {name} is not {RULES[name].what}")
+        if not is_text(name):
+            raise _unreadable("the name of a field is not one line of text")
+        if not is_kept(value):
+            limit = f"or is nested more than {MAX_DEPTH} levels deep"
+            raise _unreadable(f"its {name} holds a number that is too large, {limit}")
+    if values.get("class_shares") and len(values["class_shares"]) != len(values["class_names"]):
+        raise _unreadable("its class_shares are not as many as its class_names")
+    known: dict[str, Any] = {
+        name: tuple(value) if name in _LISTS else value
+        for name, value in values.items()
+        if name in FIELDS
+    }
+    extra = {name: value for name, value in values.items() if name not in FIELDS}
+    return Card(**known, extra=extra)
+
+
+def _check_version(values: Mapping[str, Any]) -> None:
+    version = values.get("card_version")
+    if type(version) is not int or not 1 <= version <= MAX_COUNT:
+        raise _unreadable("its card_version is not a whole number from 1 on")
+    if version != CARD_VERSION:
         raise BadInput(
-            f"the model card cannot be read: {error}", "use a file that ganctl wrote"
-        ) from error
+            f"the model card has version {version}, not {CARD_VERSION}",
+            "use the ganctl that wrote it",
+        )
 
 
-def _check_classes(names: tuple[str, ...], shares: tuple[float, ...]) -> None:
-    """Refuse shares that no class could be drawn by.
-
-    Raises:
-        ValueError, TypeError: they are not as many as the names, or no shares of a whole.
-    """
-    if shares and not (
-        len(shares) == len(names)
-        and all(share >= 0 for share in shares)
-        and abs(math.fsum(shares) - 1) < 1e-6
-    ):
-        raise ValueError("its class_shares are not a share a class, adding up to 1")
+def _unreadable(reason: str) -> BadInput:
+    return BadInput(f"the model card cannot be read: {reason}", "use a file that ganctl wrote")

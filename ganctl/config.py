@@ -191,11 +191,11 @@ def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
 def _typed(name: str, declared: str, value: Any) -> Any:
     if declared == "ModelConfig" and isinstance(value, Mapping):
         return from_dict(ModelConfig, value)
-    if declared == "float" and type(value) is int:  # JSON writes 1.0 as it likes
-        return float(value)
+    if declared == "float" and type(value) is int and abs(value) < 2**53:
+        return float(value)  # JSON writes 1.0 as it likes
     if type(value).__name__ != declared:
         hint = "use the ganctl that wrote it"
-        raise BadInput(f"the configuration's {name} is no {declared}: {value!r}", hint)
+        raise BadInput(f"the configuration's {name} is no {declared}: {value!r:.60}", hint)
     return value
 
 

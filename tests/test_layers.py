@@ -108,6 +108,16 @@ def test_infer_runs_where_torch_cannot_be_imported(workplace: Path) -> None:
     assert loaded == "loaded:"
 
 
+BASE = [name for name in HEAVY if name != "ganctl.training"]
+"""What is missing after a plain ``pip install ganctl``."""
+
+
+@pytest.mark.parametrize("target", ["small", "small.onnx", "checkpoints/small/best.safetensors"])
+def test_info_runs_where_only_the_base_is_installed(target: str, workplace: Path) -> None:
+    for options in ([], ["--json"]):
+        run_without(BASE, ["info", target, *options], [], workplace)
+
+
 def test_a_walk_through_the_classes_needs_no_torch(conditional: Path, tmp_path: Path) -> None:
     arguments = ["infer", str(conditional / "asked.onnx"), "--digits", "04", "--interpolate", "3"]
     run_without(HEAVY, [*arguments, "walk.gif"], [], tmp_path)

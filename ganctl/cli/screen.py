@@ -8,6 +8,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ganctl.text import inert
+
 if TYPE_CHECKING:
     from ganctl.training.loop import Progress
 
@@ -19,7 +21,7 @@ def result(*lines: str) -> None:
 
 def note(text: str) -> None:
     """Print a line that the user should know, on stderr."""
-    _say(f"note: {text}", sys.stderr)
+    _say(f"note: {inert(text)}", sys.stderr)
 
 
 def _say(text: str, stream: TextIO) -> None:
@@ -37,9 +39,9 @@ def error(message: str, hint: str = "") -> None:
     from rich.text import Text
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(Text.assemble(("error:", "bold red"), f" {message}"))
+    console.print(Text.assemble(("error:", "bold red"), f" {inert(message)}"))
     if hint:
-        console.print(Text.assemble(("hint:", "bold cyan"), f" {hint}"))
+        console.print(Text.assemble(("hint:", "bold cyan"), f" {inert(hint)}"))
 
 
 class DrawingScreen:

@@ -7,10 +7,15 @@ from collections.abc import Iterable, Sequence
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ganctl.cli import screen
+from ganctl.text import inert
 
 PIPE_WIDTH = 160
+
+MAX_WIDTH = 100_000
+"""Of what another program may read line by line."""
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -20,9 +25,32 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
         drawn.add_column(column, justify="right" if number else "left")
     for row in rows:
         drawn.add_row(*row)
+    _print(drawn, PIPE_WIDTH)
+
+
+def show_sections(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> None:
+    """Print titled lists of names and values on stdout, folded at the terminal's width alone.
+
+    What stands in them is shown as it is, whatever file it came from: no markup is obeyed and no
+    escape sequence.
+    """
+    drawn = Table.grid(padding=(0, 2, 0, 0))
+    drawn.add_column(no_wrap=True, max_width=30)
+    drawn.add_column(overflow="fold")
+    for number, (title, rows) in enumerate(sections):
+        if number:
+            drawn.add_row()
+        drawn.add_row(Text(title, style="bold"))
+        for name, value in rows:
+            drawn.add_row(Text(f"  {inert(name)}"), Text(inert(value)))
+    _print(drawn, MAX_WIDTH)
+
+
+def _print(drawn: Table, pipe_width: int) -> None:
+    """Print on stdout; in a pipe the table may be at least so wide."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = max(console.width, PIPE_WIDTH)
+        console.width = max(console.width, pipe_width)
     with console.capture() as captured:
         console.print(drawn)
     lines = captured.get().splitlines()

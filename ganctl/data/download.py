@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from ganctl.errors import explain
 from ganctl.files import atomic_file, make_folder
+from ganctl.text import inert
 
 
 class DownloadError(Exception):
@@ -162,4 +163,5 @@ def reason(error: OSError | HTTPException) -> str:
         with error:
             return f"HTTP status {error.code}"
     cause = error.reason if isinstance(error, URLError) else error
-    return explain(cause) if isinstance(cause, OSError) else str(cause)
+    text = explain(cause) if isinstance(cause, OSError) else str(cause)
+    return inert(text)[:160]  # it may be what the server sent, and goes into the model card

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
+from ganctl.card_rules import MAX_SIZE, MAX_TEXT, is_text
 from ganctl.data.catalog import load_known
 from ganctl.data.digits import load_digits
 from ganctl.data.download import DownloadError
@@ -117,8 +118,24 @@ def read_idx_folder(folder: Path) -> GreyImages:
 
 
 def finish(name: str, pictures: Pictures, note: str = "") -> ImageData:
-    """Add the name, the fingerprint and the note."""
+    """Add the name, the fingerprint and the note.
+
+    Raises:
+        BadInput: a model card could not hold the names.
+    """
     images, labels, class_names = pictures
+    if len(class_names) > MAX_SIZE:
+        raise BadInput(
+            f"'{name}' has {len(class_names):,} classes, at most {MAX_SIZE:,} can be told apart",
+            "give fewer folders of images",
+        )
+    for each in (name, *class_names):
+        if not is_text(each):
+            raise BadInput(
+                f"'{each:.100}' cannot be the name of data or of a class: it has control "
+                f"characters or more than {MAX_TEXT:,}",
+                "rename it",
+            )
     return ImageData(name, images, labels, class_names, fingerprint(images, labels), note)
 
 

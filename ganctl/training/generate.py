@@ -8,15 +8,13 @@ from pathlib import Path
 import torch
 
 from ganctl.card import Card
+from ganctl.checkpoint_file import PREFIXES
 from ganctl.drawing import GeneratorFunction
 from ganctl.errors import BadInput
 from ganctl.latents import Floats, Labels
 from ganctl.training.checkpoint import Checkpoint, load_checkpoint
 from ganctl.training.networks import Generator
 from ganctl.training.state import under
-
-PREFIXES = {"ema": "generator_ema", "live": "generator"}
-"""What the tensors of a checkpoint's two generators are named by."""
 
 
 def as_function(generator: Generator) -> GeneratorFunction:

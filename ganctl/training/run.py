@@ -6,12 +6,15 @@ import json
 import os
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganctl.card_rules import is_kept
 from ganctl.errors import BadInput
 from ganctl.files import make_folder, write_atomic, write_error
+from ganctl.text import is_plain
 
 RUNS = Path("checkpoints")
 """Where runs lie, under the folder that the command is started in."""
@@ -53,6 +56,19 @@ class Run:
     def sample(self, epoch: int) -> Path:
         """Return the path of the sample grid drawn after ``epoch`` epochs."""
         return self.folder / "samples" / f"{epoch:06d}.png"
+
+    def samples(self) -> int:
+        """Return how many sample grids there are."""
+        return len(list((self.folder / "samples").glob("*.png")))
+
+    def size(self) -> int:
+        """Return the bytes of all its files; those that go while they are counted do not count."""
+        total = 0
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(folder, name)).st_size
+        return total
 
     @property
     def resume_command(self) -> str:
@@ -99,6 +115,21 @@ class Run:
         except OSError as error:
             raise write_error(self.metrics, error) from error
 
+    def last_metrics(self) -> dict[str, Any]:
+        """Return the figures of the last whole line; {} where there is none that can be read."""
+        try:
+            lines = self.metrics.read_bytes().splitlines()
+        except OSError:
+            return {}
+        for line in reversed(lines):
+            try:
+                figures = json.loads(line)
+            except (ValueError, RecursionError):
+                continue  # torn
+            if isinstance(figures, dict) and is_kept(figures):
+                return figures
+        return {}
+
     def rewind_metrics(self, step: int) -> None:
         """Drop the figures of later steps than ``step``, which a resumed run will write again."""
         if self.metrics.exists():
@@ -121,7 +152,8 @@ def new_run(name: str) -> Run:
     Raises:
         BadInput: the name is not a plain folder name, or is taken.
     """
-    if name in ("", ".", "..") or Path(name).name != name or name.startswith("-"):
+    plain = Path(name).name == name and is_plain(name) and not name.startswith("-")
+    if name in ("", ".", "..") or not plain:
         raise BadInput(f"--name '{name}' is not a plain folder name", "such as --name first-try")
     run = Run(RUNS / name)
     if os.path.lexists(run.folder):
@@ -172,7 +204,7 @@ def find_checkpoint(given: Path | None) -> Path:
         pretrained = newest_run() is None and os.path.isfile(PRETRAINED)
         return PRETRAINED if pretrained else find_run(None).checkpoint
     named = RUNS / given
-    candidates = (given, given / LAST, named / LAST, named.with_name(f"{named.name}.safetensors"))
+    candidates = (given, given / LAST, named / LAST, named.parent / f"{named.name}.safetensors")
     for candidate in candidates:
         if os.path.isfile(candidate):
             return candidate

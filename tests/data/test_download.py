@@ -5,12 +5,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from http.client import BadStatusLine
 from pathlib import Path
 
 import pytest
 
 from ganctl.data import download
-from ganctl.data.download import DownloadError, Limits, connect, fetch
+from ganctl.data.download import DownloadError, Limits, connect, fetch, reason
 from ganctl.errors import BadInput
 
 from .server import (
@@ -146,3 +147,7 @@ def test_a_place_that_cannot_be_written_is_no_fault_of_the_mirror(
     with pytest.raises(BadInput, match="cannot write"):
         fetch(mirrors, tmp_path / "file" / "below", SHA256, QUICK)
     assert server.requests == ["/1"]
+
+
+def test_what_a_server_sends_as_a_reason_is_short_and_inert() -> None:
+    assert reason(BadStatusLine("\x1b[2J" + "x" * 1000)) == r"\x1b[2J" + "x" * 153

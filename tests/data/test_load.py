@@ -148,3 +148,22 @@ def test_where_downloads_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     ):
         monkeypatch.setattr("sys.platform", platform)
         assert default_data_dir() == tmp_path / folder
+
+
+@pytest.mark.parametrize("odd", ["two\nlines", "\x1b[2J"])
+def test_names_that_no_model_card_could_hold_are_refused(tmp_path: Path, odd: str) -> None:
+    for folder in (tmp_path / "class" / odd, tmp_path / odd / "class"):
+        folder.mkdir(parents=True)
+        for number in range(2):
+            (folder / f"{number}.png").write_bytes(grey_png(number))
+        with pytest.raises(BadInput, match="cannot be the name of data or of a class") as caught:
+            load_data(str(folder.parent), img_size=4)
+        assert caught.value.hint == "rename it"
+
+
+def test_more_classes_than_a_model_card_can_hold_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ganctl.data.load.MAX_SIZE", 9)
+    with pytest.raises(BadInput, match="'digits' has 10 classes, at most 9"):
+        load_data("digits")

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganctl import checkpoint_file
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput, CheckFailed, GanctlError
-from ganctl.training import checkpoint as module
 from ganctl.training.checkpoint import (
     Checkpoint,
     decode,
@@ -20,7 +20,7 @@ from ganctl.training.checkpoint import (
     save_checkpoint,
 )
 
-from ..test_card import example
+from ..test_card import LINES, example
 
 TENSORS = {"a.weight": torch.arange(6.0).view(2, 3), "rng": torch.tensor([1, 2], dtype=torch.uint8)}
 CHECKPOINT = Checkpoint(TrainConfig(), example(), step=7, tensors=TENSORS)
@@ -41,7 +41,7 @@ def test_equal_checkpoints_have_equal_bytes() -> None:
     assert encode(again) == encode(CHECKPOINT)
 
 
-@given(st.text())
+@given(LINES.filter(lambda text: len(text) < 900))
 def test_no_name_can_be_taken_for_the_digest(text: str) -> None:
     names = (text, '"sha256": "' + "f" * 64 + '"', '\\"sha256\\": \\"' + "0" * 64 + '\\"')
     for name in names:
@@ -84,7 +84,7 @@ def test_somebody_elses_safetensors_file_is_refused() -> None:
 
 
 def test_another_format_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FORMAT", 2)
+    monkeypatch.setattr(checkpoint_file, "FORMAT", 2)
     data = encode(CHECKPOINT)
     monkeypatch.undo()
     with pytest.raises(BadInput, match="checkpoint format 2, not 1"):

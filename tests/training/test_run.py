@@ -38,7 +38,7 @@ def test_a_new_run_writes_its_configuration() -> None:
     assert json.loads(Path("checkpoints/one/config.json").read_text()) == {"epochs": 1}
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/tmp/x", "-n"])
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/tmp/x", "-n", "a\nb", "\x1b[2J"])
 def test_a_name_that_is_no_folder_name_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="not a plain folder name"):
         new_run(name)
@@ -101,6 +101,8 @@ def test_what_is_not_there_is_named() -> None:
         assert "ganctl train" in caught.value.hint
     with pytest.raises(BadInput, match="no checkpoint none"):
         find_checkpoint(Path("none"))
+    with pytest.raises(BadInput, match="no checkpoint /"):
+        find_checkpoint(Path("/"))
 
 
 def test_figures_of_later_steps_and_torn_lines_are_dropped() -> None:
@@ -112,3 +114,29 @@ def test_figures_of_later_steps_and_torn_lines_are_dropped() -> None:
         file.write('{"step": 5')
     run.rewind_metrics(20)
     assert run.metrics.read_text() == '{"step": 10}\n{"step": 20}\n'
+
+
+@pytest.mark.parametrize(
+    "torn", ["", '{"step": 5', "12\n", '{"step": NaN}\n', "[" * 100_000, "\xff\n"]
+)
+def test_the_last_whole_line_of_figures_is_read(torn: str) -> None:
+    run = new_run("one")
+    run.create()
+    assert run.last_metrics() == {}
+    for step in (10, 20):
+        run.append_metrics({"step": step})
+    with open(run.metrics, "ab") as file:
+        file.write(torn.encode("latin-1"))
+    assert run.last_metrics() == {"step": 20}
+
+
+def test_what_a_run_has_left_is_counted() -> None:
+    run = new_run("one")
+    run.create()
+    assert (run.samples(), run.size()) == (0, 0)
+    run.metrics.write_bytes(b"x" * 10)
+    run.sample(1).write_bytes(b"x" * 5)
+    (run.folder / "samples" / "notes.txt").write_bytes(b"x")
+    (run.folder / "link").symlink_to("/dev/zero")
+    assert run.samples() == 1
+    assert run.size() == 16 + len("/dev/zero")

@@ -1,0 +1,177 @@
+r"""What a checkpoint file says of itself, and its proof: read and written without torch.
+
+The file is ``.safetensors``: tensors beside one metadata entry, ``ganctl``, which is JSON with the
+format version, the configuration, the card, the step and a SHA-256. The digest is that of the whole
+file with its own 64 characters read as zeros, so no byte can change unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganctl.card import Card, card_from_json
+from ganctl.config import TrainConfig, from_dict, to_dict
+from ganctl.errors import BadInput, CheckFailed, explain
+
+FORMAT = 1
+
+PREFIXES = {"ema": "generator_ema", "live": "generator"}
+"""What the tensors of a checkpoint's two generators are named by, before the first full stop."""
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+"""BatchNorm's tensors that no optimiser moves."""
+
+_KEY = "ganctl"
+_BLANK = "0" * 64
+_DIGEST = re.compile(rb'\\"sha256\\": \\"([0-9a-f]{64})\\"')  # JSON within safetensors' JSON
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint file says of itself."""
+
+    config: TrainConfig
+    card: Card
+    step: int  # finished training steps
+    shapes: dict[str, tuple[int, ...]]  # of the tensors, by their names
+
+    @property
+    def parameters(self) -> int:
+        """Return how many weights the generator has that is drawn from, BatchNorm's included.
+
+        Its running statistics are none.
+        """
+        prefix = PREFIXES["ema" if self.config.ema_decay else "live"] + "."
+        return sum(
+            math.prod(shape)
+            for name, shape in self.shapes.items()
+            if name.startswith(prefix) and not name.endswith(_STATISTICS)
+        )
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """Return how many numbers the tensors of each network and optimiser hold, by its name."""
+        counts: Counter[str] = Counter()
+        for name, shape in self.shapes.items():
+            counts[name.partition(".")[0]] += math.prod(shape)
+        return dict(sorted(counts.items()))
+
+
+def read_checkpoint(path: Path) -> bytes:
+    """Return the file's bytes.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        hint = "train one: ganctl train"
+        raise BadInput(f"cannot read checkpoint {path}: {explain(error)}", hint) from error
+
+
+def metadata(config: TrainConfig, card: Card, step: int) -> dict[str, str]:
+    """Return the file's metadata as safetensors takes it, the digest still blank."""
+    values = {
+        "format": FORMAT,
+        "config": to_dict(config),
+        "card": card.to_json(),
+        "step": step,
+        "sha256": _BLANK,
+    }
+    return {_KEY: json.dumps(values, sort_keys=True)}
+
+
+def seal(data: bytes) -> bytes:
+    """Return the file with its digest filled in, ``data`` being the file with `metadata`'s."""
+    start, end = _digest_span(data, "a new checkpoint")
+    return data[:start] + hashlib.sha256(data).hexdigest().encode() + data[end:]
+
+
+def read_header(data: bytes, name: str) -> Header:
+    """Return what the file of these bytes says of itself, once its digest is verified.
+
+    Args:
+        data: the whole file.
+        name: of the file, for the errors.
+
+    Raises:
+        BadInput: it is no checkpoint, or has another format or a card that cannot be read.
+        CheckFailed: the bytes are not those that were written.
+    """
+    _verify(data, name)
+    header_end = _header_end(data)
+    try:
+        tensors = json.loads(data[8:header_end])
+        values = json.loads(tensors.pop("__metadata__")[_KEY])
+        if values["format"] != FORMAT:
+            raise BadInput(
+                f"{name} has checkpoint format {values['format']!r:.20}, not {FORMAT}",
+                "use the ganctl that wrote it",
+            )
+        if type(values["step"]) is not int or values["step"] < 0:
+            raise no_checkpoint(name)
+        return Header(
+            config=from_dict(TrainConfig, values["config"]),
+            card=card_from_json(values["card"]),
+            step=values["step"],
+            shapes=_shapes(tensors, len(data) - header_end),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise no_checkpoint(name) from error
+
+
+def _shapes(tensors: dict[str, Any], size: int) -> dict[str, tuple[int, ...]]:
+    """Return the tensors' shapes, which must account for all ``size`` bytes behind the header.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: they do not.
+    """
+    shapes, place = {}, 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[1]["data_offsets"]):
+        (first, last), shape = tensor["data_offsets"], tuple(tensor["shape"])
+        whole = all(type(number) is int and number >= 0 for number in (first, last, *shape))
+        if not whole or first != place or math.prod(shape) > last - first:
+            raise ValueError(f"{name} does not lie where it should")
+        shapes[name], place = shape, last
+    if place != size:
+        raise ValueError("there are more bytes, or fewer, than the tensors have")
+    return shapes
+
+
+def _verify(data: bytes, name: str) -> None:
+    """Check the digest before anything else is believed."""
+    start, end = _digest_span(data, name)
+    digest = hashlib.sha256(memoryview(data)[:start])
+    digest.update(_BLANK.encode())
+    digest.update(memoryview(data)[end:])
+    if digest.hexdigest().encode() != data[start:end]:
+        raise CheckFailed(
+            f"{name} is damaged: its SHA-256 is not the one written in it", "use another checkpoint"
+        )
+
+
+def _digest_span(data: bytes, name: str) -> tuple[int, int]:
+    """Return where the digest's characters lie in the file."""
+    found = _DIGEST.search(data, 8, min(_header_end(data), len(data)))
+    if found is None:
+        raise no_checkpoint(name)
+    return found.span(1)
+
+
+def _header_end(data: bytes) -> int:
+    return 8 + int.from_bytes(data[:8], "little")
+
+
+def no_checkpoint(name: str) -> BadInput:
+    """Return the error for a file that is something else."""
+    return BadInput(
+        f"{name} is not a ganctl checkpoint", "name a .safetensors file that ganctl train wrote"
+    )

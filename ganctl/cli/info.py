@@ -1,0 +1,185 @@
+"""``ganctl info``: what a generator is, out of its file and without torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ganctl.cli import screen
+from ganctl.errors import BadInput
+
+if TYPE_CHECKING:
+    from ganctl.cli.card_table import Sections
+    from ganctl.training.run import Run
+
+ONNX, CHECKPOINT = ".onnx", ".safetensors"
+
+WAYS = "name an .onnx file, a .safetensors file, a run's folder or its name"
+
+
+def info(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            readable=False,
+            help="An ONNX file, a checkpoint (.safetensors), a run's folder or its name.",
+        ),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, the model card whole.")
+    ] = False,
+) -> None:
+    """Say what a generator is, where it came from and what is in its file.
+
+    It needs no torch.
+
+    Example: [bold]ganctl info gen.onnx[/], or [bold]ganctl info first-try --json[/]
+    """
+    file, run = _find(path)
+    onnx = file.suffix.lower() == ONNX
+    plain, sections = _describe_onnx(file) if onnx else _describe_checkpoint(file, run)
+    if as_json:
+        screen.result(json.dumps(plain, indent=2, allow_nan=False))
+    else:
+        from ganctl.cli.tables import show_sections
+
+        show_sections((title, rows) for title, rows in sections if rows)
+
+
+def _find(path: Path) -> tuple[Path, Run | None]:
+    """Return the file that is meant, and its run where a run was named.
+
+    Raises:
+        BadInput: there is none.
+    """
+    from ganctl.training.run import LAST, Run, find_checkpoint
+
+    if os.path.isfile(path):
+        if path.suffix.lower() not in (ONNX, CHECKPOINT):
+            raise BadInput(f"{path} is neither an ONNX file nor a checkpoint", WAYS)
+        return path, None
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise BadInput(f"{path} is neither a file nor a folder", WAYS)
+    try:
+        found = find_checkpoint(path)
+    except BadInput as error:
+        what = "checkpoint in" if os.path.isdir(path) else "file, folder or run"
+        raise BadInput(f"there is no {what} {path}", WAYS) from error
+    return found, Run(found.parent) if found.name == LAST else None
+
+
+def _describe_onnx(path: Path) -> tuple[dict[str, Any], Sections]:
+    """Return what is known of an ONNX file: as plain JSON types, and as sections to be shown."""
+    from ganctl.cli.card_table import card_sections, images
+    from ganctl.inference.describe import describe_onnx
+
+    found = describe_onnx(path)
+    plain: dict[str, Any] = {
+        "path": str(path),
+        "kind": "ONNX generator",
+        "size": found.size,
+        "sha256_verified": found.sealed,
+        "latent_dim": found.latent_dim,
+        "image_shape": found.image_shape,
+        "class_names": found.class_names,
+        "guesses": found.guesses,
+        "opset": found.opset,
+        "producer": found.producer,
+        "operators": found.operators,
+        "numbers": found.numbers,
+        "card": None,
+    }
+    file = [
+        *_file_rows(plain),
+        ("SHA-256", "verified" if found.sealed else "none: ganctl did not write this file"),
+    ]
+    graph = [
+        ("operators", ", ".join(f"{op} × {count}" for op, count in found.operators.items())),
+        ("numbers stored", f"{found.numbers:,}"),
+        ("opset", f"{found.opset}"),
+    ]
+    if found.producer:
+        graph.append(("written by", found.producer))
+    if found.card is not None:
+        plain["card"] = json.loads(found.card.to_json())
+        return plain, [("file", file), *card_sections(found.card), ("graph", graph)]
+    file.append(("model card", "none: the file does not say where it came from"))
+    generator = [
+        ("latents", f"{found.latent_dim:,}"),
+        ("images", images(found.image_shape)),
+        *(("guessed", guess) for guess in found.guesses),
+    ]
+    if found.class_names:
+        generator.append(("classes", f"{len(found.class_names):,}, can be asked for"))
+    return plain, [("file", file), ("generator", generator), ("graph", graph)]
+
+
+def _describe_checkpoint(path: Path, run: Run | None) -> tuple[dict[str, Any], Sections]:
+    """Return what is known of a checkpoint and, where a run was named, of its folder."""
+    from ganctl.checkpoint_file import PREFIXES, read_checkpoint, read_header
+    from ganctl.cli.card_table import card_sections
+
+    header = read_header(read_checkpoint(path), str(path))
+    alone = header.groups.keys() <= set(PREFIXES.values())
+    plain: dict[str, Any] = {
+        "path": str(path),
+        "kind": "checkpoint, the generator alone" if alone else "checkpoint",
+        "size": os.path.getsize(path),
+        "sha256_verified": True,  # there is no output otherwise
+        "step": header.step,
+        "parameters": header.parameters,
+        "tensors": header.groups,
+        "card": json.loads(header.card.to_json()),
+    }
+    sections: Sections = [
+        ("file", [*_file_rows(plain), ("SHA-256", "verified")]),
+        *card_sections(header.card, header.parameters),
+        ("numbers in its tensors", [(name, f"{n:,}") for name, n in header.groups.items()]),
+    ]
+    if run is None:
+        return plain, sections
+    told, rows = _describe_run(run)
+    return plain | {"run": told}, [("run", rows), *sections]
+
+
+def _describe_run(run: Run) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return what is known of a run's folder beyond its newest checkpoint."""
+    from ganctl.cli.card_table import figures_line
+    from ganctl.training.describe import describe_run
+
+    found = describe_run(run)
+    plain: dict[str, Any] = {
+        "folder": str(run.folder),
+        "best": None,
+        "last_metrics": found.last_metrics,
+        "samples": found.samples,
+        "size": found.size,
+    }
+    rows = [("folder", str(run.folder)), ("newest checkpoint", run.checkpoint.name)]
+    if found.best is not None:
+        card = found.best.card
+        distance = card.quality.get("frechet_distance")
+        plain["best"] = {
+            "path": str(run.best),
+            "epochs": card.epochs,
+            "frechet_distance": distance,
+        }
+        said = "" if distance is None else f": Fréchet distance {distance:.2f}"
+        rows.append(("best checkpoint", f"{run.best.name}, after epoch {card.epochs:,}{said}"))
+    if line := figures_line(found.last_metrics):
+        rows.append(("last epoch", line))
+    rows += [("sample pictures", f"{found.samples:,}"), ("size of all files", _bytes(found.size))]
+    return plain, rows
+
+
+def _file_rows(plain: dict[str, Any]) -> list[tuple[str, str]]:
+    return [("path", plain["path"]), ("kind", plain["kind"]), ("size", _bytes(plain["size"]))]
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e6:,.2f} MB"

@@ -1,0 +1,55 @@
+"""What an ONNX generator is, without drawing from it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganctl.card import Card
+from ganctl.inference.generator import LIMITS, parse_onnx
+from ganctl.inference.onnx_file import parse_model
+from ganctl.inference.reading import read_model
+
+
+@dataclass(frozen=True)
+class OnnxDescription:
+    """What the file itself says; the card says where it came from."""
+
+    size: int  # bytes
+    sealed: bool  # by a digest of ganctl's, which was right
+    latent_dim: int
+    image_shape: tuple[int, int, int]  # (C, H, W)
+    class_names: tuple[str, ...]  # that can be asked for
+    guesses: tuple[str, ...]  # what the file does not say, in a line each
+    card: Card | None  # None: the file carries none
+    opset: int  # of ONNX's own operators
+    producer: str  # what wrote the file; or ""
+    operators: dict[str, int]  # how often each occurs
+    numbers: int  # in its initializers: weights, and the few that the graph counts with
+
+
+def describe_onnx(path: Path) -> OnnxDescription:
+    """Return what the ONNX file ``path`` is.
+
+    Raises:
+        BadInput, CheckFailed, OutOfResources: as `ganctl.inference.generator.load_onnx`.
+    """
+    data = read_model(path, LIMITS.model_mb)
+    generator = parse_onnx(data, str(path), threads=1, batch_size=1)
+    model = parse_model(data, str(path))
+    counted = Counter(node.op for node in model.nodes)
+    return OnnxDescription(
+        size=len(data),
+        sealed=generator.sealed,
+        latent_dim=generator.latent_dim,
+        image_shape=generator.image_shape,
+        class_names=generator.class_names,
+        guesses=generator.guesses,
+        card=generator.card,
+        opset=model.opsets[""],
+        producer=" ".join(model.producer).strip(),
+        operators=dict(sorted(counted.items())),
+        numbers=sum(math.prod(tensor.dims) for tensor in model.initializers.values()),
+    )

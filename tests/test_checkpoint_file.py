@@ -1,0 +1,145 @@
+"""The checkpoint's header without torch; what torch writes is tested in training/."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from ganctl.checkpoint_file import metadata, read_checkpoint, read_header, seal
+from ganctl.config import TrainConfig
+from ganctl.errors import BadInput, CheckFailed, GanctlError
+
+from .test_card import JSON
+from .test_card import example as card
+
+SHAPES = {
+    "generator.0.weight": (3, 2),
+    "generator.1.running_mean": (3,),
+    "generator.1.num_batches_tracked": (),
+    "generator_ema.0.weight": (3, 2),
+    "generator_ema.1.weight": (3,),
+    "generator_ema.1.running_var": (3,),
+    "discriminator.0.weight": (1, 2),
+    "latent_rng": (5,),
+    "nothing": (0, 4),
+}
+
+
+def file_of(header: object, size: int) -> bytes:
+    """Return a file with that JSON in front of ``size`` bytes."""
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(size)
+
+
+def checkpoint(ema_decay: float = 0.9995, says: Mapping[str, object] | None = None) -> bytes:
+    """Return a sealed file of the tensors `SHAPES`, float32, which says this besides."""
+    tensors: dict[str, object] = {}
+    place = 0
+    for name, shape in SHAPES.items():
+        end = place + 4 * math.prod(shape)
+        tensors[name] = {"dtype": "F32", "shape": shape, "data_offsets": [place, end]}
+        place = end
+    (key, text) = next(iter(metadata(TrainConfig(ema_decay=ema_decay), card(), 7).items()))
+    said = json.dumps(json.loads(text) | (says or {}), sort_keys=True)
+    return seal(file_of({"__metadata__": {key: said}, **tensors}, place))
+
+
+def test_the_header_says_what_is_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(checkpoint())
+    header = read_header(read_checkpoint(path), "x")
+    assert (header.config, header.card, header.step) == (TrainConfig(), card(), 7)
+    assert header.shapes == SHAPES
+    assert header.parameters == 9  # the average's, without its statistics
+    assert header.groups == {
+        "discriminator": 2,
+        "generator": 10,
+        "generator_ema": 12,
+        "latent_rng": 5,
+        "nothing": 0,
+    }
+
+
+def test_without_an_average_the_live_weights_are_counted() -> None:
+    assert read_header(checkpoint(ema_decay=0.0), "x").parameters == 6
+
+
+def test_every_flipped_bit_and_every_truncation_is_found() -> None:
+    data = checkpoint()
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(GanctlError):
+            read_header(bytes(damaged), "x")
+    for length in range(len(data)):
+        with pytest.raises(GanctlError):
+            read_header(data[:length], "x")
+
+
+def test_a_flipped_bit_among_the_tensors_is_damage() -> None:
+    data = bytearray(checkpoint())
+    data[-1] ^= 1
+    with pytest.raises(CheckFailed, match="x is damaged: its SHA-256 is not the one written in it"):
+        read_header(bytes(data), "x")
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(name=st.sampled_from(["format", "config", "card", "step", "novel"]), value=JSON)
+@example(name="config", value={"lr": 10**400})
+@example(name="step", value=-1)
+def test_a_sealed_file_may_say_anything(name: str, value: object) -> None:
+    try:
+        header = read_header(checkpoint(says={name: value}), "x")
+    except BadInput as error:
+        assert "\n" not in error.message and len(error.message) < 200
+    else:
+        assert name in ("format", "step", "novel") and header.shapes == SHAPES
+
+
+def test_a_number_in_the_configuration_may_be_too_large() -> None:
+    config = json.loads(metadata(TrainConfig(), card(), 7)["ganctl"])["config"]
+    with pytest.raises(BadInput, match="the configuration's lr is no float"):
+        read_header(checkpoint(says={"config": config | {"lr": 10**400}}), "x")
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        None,
+        [],
+        {},
+        {"shape": [1], "data_offsets": [0]},
+        {"shape": [1], "data_offsets": [0, 8]},
+        {"shape": [1], "data_offsets": [4, 4]},
+        {"shape": [1], "data_offsets": [0.0, 4]},
+        {"shape": [-1], "data_offsets": [0, 4]},
+        {"shape": ["1"], "data_offsets": [0, 4]},
+        {"shape": [10**9, 10**9], "data_offsets": [0, 4]},
+        {"shape": 1, "data_offsets": [0, 4]},
+    ],
+)
+def test_tensors_that_do_not_fit_the_file_are_refused(tensor: object) -> None:
+    said = {"__metadata__": metadata(TrainConfig(), card(), 7)}
+    good = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    assert read_header(seal(file_of({**said, "x": good}, 4)), "x").shapes == {"x": (1,)}
+    with pytest.raises(BadInput, match="x is not a ganctl checkpoint"):
+        read_header(seal(file_of({**said, "x": tensor}, 4)), "x")
+
+
+@given(st.binary())
+@example(b"\xff" * 8 + b'\\"sha256\\": \\"' + b"0" * 64 + b'\\"')
+def test_what_is_no_checkpoint_is_refused(data: bytes) -> None:
+    with pytest.raises(GanctlError):
+        read_header(data, "x")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path, reason in ((tmp_path / "none", "no such file"), (tmp_path, "is a directory")):
+        with pytest.raises(BadInput, match=f"cannot read checkpoint {path}: {reason}"):
+            read_checkpoint(path)

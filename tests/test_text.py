@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganctl.text import inert, is_plain
+
+
+@pytest.mark.parametrize("text", ["", "a b", "Fréchet ×", "日本\u3000語", "[bold]x[/]", "\udc80"])
+def test_one_line_is_plain(text: str) -> None:
+    assert is_plain(text)
+
+
+@pytest.mark.parametrize("char", "\0\t\n\r\x1b\x7f\x85\x9b\u2028\u2029")
+def test_a_control_character_is_not(char: str) -> None:
+    assert not is_plain(f"a{char}b")
+
+
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    assert inert("a\x1b[2Jb\n") == r"a\x1b[2Jb\n"
+    assert inert("\u202egnp.exe \udc80") == r"\u202egnp.exe \udc80"
+
+
+@given(st.text())
+def test_text_is_inert_and_otherwise_as_it_was(text: str) -> None:
+    shown = inert(text)
+    assert is_plain(shown) and inert(shown) == shown
+    shown.encode()
+    if text.isprintable():
+        assert shown == text

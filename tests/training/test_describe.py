@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ganctl.errors import CheckFailed
+from ganctl.training.describe import describe_run
+from ganctl.training.run import RUNS, Run
+
+
+def test_a_run_is_what_its_folder_holds(workplace: Path) -> None:
+    run = Run(RUNS / "small")
+    found = describe_run(run)
+    assert found.best is not None and found.best.card.quality["frechet_distance"] > 0
+    assert found.best.groups.keys() == {"generator_ema"}
+    assert found.last_metrics["epoch"] == 2 and found.last_metrics["step"] == 8
+    assert found.samples == 1
+    assert found.size == sum(path.stat().st_size for path in RUNS.rglob("*") if path.is_file())
+    run.best.unlink()
+    run.metrics.unlink()
+    found = describe_run(run)
+    assert (found.best, found.last_metrics) == (None, {})
+
+
+def test_a_damaged_best_is_no_best(workplace: Path) -> None:
+    run = Run(RUNS / "small")
+    run.best.write_bytes(run.best.read_bytes()[:-1])
+    with pytest.raises(CheckFailed, match="best.safetensors is damaged"):
+        describe_run(run)
