@@ -43,6 +43,7 @@ PARITY = {
         "between onnxruntime's and torch's image values",
     ),
     "max_grey_levels": ("in grey levels", "{:.0f}", "of 255"),
+    "mean_grey_levels": ("on average", "{:.2g}", "of 255"),
 }
 """Figures of the export, likewise."""
 
