@@ -20,7 +20,7 @@ QUALITY = {
     "frechet_distance": (
         "Fréchet distance",
         "{:.2f}",
-        "from the training images, in the judge's features; 0 is best",
+        "of 2,000 images from the training ones, by the judge; 0 is best",
     ),
     "confidence": (
         "confidence",
