@@ -37,7 +37,9 @@ def file_of(header: object, size: int) -> bytes:
     return len(text).to_bytes(8, "little") + text + bytes(size)
 
 
-def checkpoint(ema_decay: float = 0.9995, says: Mapping[str, object] | None = None) -> bytes:
+def checkpoint(
+    ema_decay: float = TrainConfig.ema_decay, says: Mapping[str, object] | None = None
+) -> bytes:
     """Return a sealed file of the tensors `SHAPES`, float32, which says this besides."""
     tensors: dict[str, object] = {}
     place = 0

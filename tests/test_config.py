@@ -18,9 +18,9 @@ def test_the_recipes_are_what_the_design_says() -> None:
     assert (default.model.bn_eps, default.model.bn_momentum) == (1e-5, 0.8)
     assert (default.ema_decay, default.r1_weight) == (0.9999, 0.1)
     assert (classic.lr, default.lr) == (2e-4, 8e-4)
-    assert (classic.decay_from, default.decay_from) == (1, 1 / 3)
+    assert (classic.decay_after, default.decay_after) == (0, 62_500)
     conv = train_config("default", {"arch": "conv"})
-    assert (conv.lr, conv.decay_from, conv.ema_decay) == (5e-4, 0.5, 0.9995)
+    assert (conv.lr, conv.decay_after, conv.ema_decay) == (5e-4, 14_000, 0.9995)
     for config in (classic, default):
         assert (config.b1, config.b2, config.batch_size) == (0.5, 0.999, 64)
         assert config.model.latent_dim == 100

@@ -151,9 +151,11 @@ class Training:
     @property
     def _rate(self) -> float:
         """Return the share of the learning rate that the next step is taken at."""
-        left = 1 - self.state.step / (self.steps * self.config.epochs)
-        decay_from = self.config.decay_from
-        return min(1.0, left / (1 - decay_from)) if decay_from < 1 else 1.0
+        step, after = self.state.step, self.config.decay_after
+        if not after or step <= after:
+            return 1.0
+        total = self.steps * self.config.epochs
+        return (total - step) / (total - after)
 
     def _agree(self, should_stop: Callable[[], bool]) -> bool:
         if self.world.size > 1 and self.state.step % STOP_EVERY:

@@ -251,10 +251,11 @@ def test_a_folder_that_may_not_be_written_is_named(
 def test_an_unreadable_model_is_named(
     workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(path: Path) -> bytes:
+    def refused(path: Path, *_: object) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", refused)
+    monkeypatch.setattr("os.open", refused)
     for command in (["infer", "small.onnx"], ["sample"]):
         outcome = ganctl(*command)
         assert outcome.code == 3 and "permission denied" in outcome.err

@@ -75,7 +75,9 @@ def test_an_onnx_file_is_described(workplace: Path, ganctl: Ganctl) -> None:
         "seed": "0",
         "ganctl": shown["training"]["ganctl"],
     }
-    assert re.match(r"\d+\.\d\d  from the training", shown["quality"]["Fréchet distance"])
+    assert re.match(
+        r"\d+\.\d\d  of 2,000 images from the training", shown["quality"]["Fréchet distance"]
+    )
     assert re.match(r"\d\.\de-0\d  between onnx", shown["export"]["largest difference"])
 
 

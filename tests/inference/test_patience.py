@@ -31,6 +31,7 @@ def test_work_that_takes_too_long_is_told_to_stop() -> None:
 INTERRUPTED = """
 import os, signal, sys, threading, time
 from ganctl.inference.patience import wait_for
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 told = threading.Event()
 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:

@@ -225,17 +225,13 @@ def test_a_weight_that_is_not_finite_is_never_drawn_nor_saved(
 
 
 @pytest.mark.parametrize(
-    ("decay_from", "rates"),
-    [
-        (1.0, [1] * 8),
-        (0.5, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]),
-        (0.0, [k / 8 for k in range(8, 0, -1)]),
-    ],
+    ("decay_after", "rates"),
+    [(0, [1] * 8), (8, [1] * 8), (4, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]), (6, [1] * 7 + [0.5])],
 )
 def test_the_rate_falls_in_a_line_to_nothing(
-    decay_from: float, rates: list[float], small_data: Path
+    decay_after: int, rates: list[float], small_data: Path
 ) -> None:
-    settled = config(small_data, epochs=2, decay_from=decay_from, lr=0.01)  # four steps each
+    settled = config(small_data, epochs=2, decay_after=decay_after, lr=0.01)  # four steps each
     training = start_run(settled, "one", CPU, True, ignore)
     seen = []
     for _ in rates:
