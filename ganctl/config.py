@@ -32,6 +32,7 @@ ADDED_LATER = {
     "objective": "non-saturating",
     "eval_every": 0,
     "decay_after": 0,
+    "decay_floor": 0.0,
 }
 """Fields that older files lack, and what they would say."""
 
@@ -84,7 +85,8 @@ class TrainConfig:
     objective: str = "non-saturating"  # see OBJECTIVES
     batch_size: int = 64
     lr: float = 8e-4  # Adam's step size, both networks
-    decay_after: int = 62_500  # steps after which lr falls in a line to 0 at the end; 0: never
+    decay_after: int = 62_500  # steps after which lr falls, in a line to 0 at the end; 0: never
+    decay_floor: float = 0.45  # share of lr that it does not fall below
     b1: float = 0.5  # Adam's decay of the gradient's mean
     b2: float = 0.999  # Adam's decay of its square
     ema_decay: float = 0.9999  # of the generator's weights, a step; 0 switches the average off
@@ -105,6 +107,7 @@ class TrainConfig:
         _check(self, "batch_size", valid, "2 to 65536")
         _check(self, "lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
         _check(self, "decay_after", self.decay_after >= 0, "0 or more")
+        _check(self, "decay_floor", 0 <= self.decay_floor <= 1, "0 to 1")
         _check(self, "b1", 0 <= self.b1 < 1, "0 or more and below 1")
         _check(self, "b2", 0 <= self.b2 < 1, "0 or more and below 1")
         _check(self, "ema_decay", 0 <= self.ema_decay < 1, "0 or more and below 1")
@@ -125,6 +128,7 @@ class Recipe:
 
     lr: float
     decay_after: int
+    decay_floor: float
     ema_decay: float
     r1_weight: float
     bn_eps: float
@@ -137,17 +141,19 @@ class Recipe:
 _MLP = Recipe(
     lr=8e-4,
     decay_after=62_500,
+    decay_floor=0.45,
     ema_decay=0.9999,
     r1_weight=0.1,
     bn_eps=1e-5,
     bn_momentum=0.8,
 )
-_CONV = replace(_MLP, lr=5e-4, decay_after=14_000, ema_decay=0.9995)
+_CONV = replace(_MLP, lr=5e-4, decay_after=14_000, decay_floor=0.0, ema_decay=0.9995)
 
 # BatchNorm1d(n, 0.8): the study note's literal call, whose 0.8 is eps. Kept for study.
 _CLASSIC = Recipe(
     lr=2e-4,
     decay_after=0,
+    decay_floor=0.0,
     ema_decay=0.0,
     r1_weight=0.0,
     bn_eps=0.8,

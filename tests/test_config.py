@@ -19,7 +19,9 @@ def test_the_recipes_are_what_the_design_says() -> None:
     assert (default.ema_decay, default.r1_weight) == (0.9999, 0.1)
     assert (classic.lr, default.lr) == (2e-4, 8e-4)
     assert (classic.decay_after, default.decay_after) == (0, 62_500)
+    assert (classic.decay_floor, default.decay_floor) == (0, 0.45)
     conv = train_config("default", {"arch": "conv"})
+    assert conv.decay_floor == 0
     assert (conv.lr, conv.decay_after, conv.ema_decay) == (5e-4, 14_000, 0.9995)
     for config in (classic, default):
         assert (config.b1, config.b2, config.batch_size) == (0.5, 0.999, 64)

@@ -155,7 +155,7 @@ class Training:
         if not after or step <= after:
             return 1.0
         total = self.steps * self.config.epochs
-        return (total - step) / (total - after)
+        return max(self.config.decay_floor, (total - step) / (total - after))
 
     def _agree(self, should_stop: Callable[[], bool]) -> bool:
         if self.world.size > 1 and self.state.step % STOP_EVERY:

@@ -225,13 +225,21 @@ def test_a_weight_that_is_not_finite_is_never_drawn_nor_saved(
 
 
 @pytest.mark.parametrize(
-    ("decay_after", "rates"),
-    [(0, [1] * 8), (8, [1] * 8), (4, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]), (6, [1] * 7 + [0.5])],
+    ("decay_after", "floor", "rates"),
+    [
+        (0, 0.0, [1] * 8),
+        (8, 0.0, [1] * 8),
+        (4, 0.0, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]),
+        (4, 0.6, [1, 1, 1, 1, 1, 0.75, 0.6, 0.6]),
+        (6, 0.0, [1] * 7 + [0.5]),
+    ],
 )
-def test_the_rate_falls_in_a_line_to_nothing(
-    decay_after: int, rates: list[float], small_data: Path
+def test_the_rate_falls_in_a_line_to_its_floor(
+    decay_after: int, floor: float, rates: list[float], small_data: Path
 ) -> None:
-    settled = config(small_data, epochs=2, decay_after=decay_after, lr=0.01)  # four steps each
+    settled = config(
+        small_data, epochs=2, decay_after=decay_after, decay_floor=floor, lr=0.01
+    )  # four steps each
     training = start_run(settled, "one", CPU, True, ignore)
     seen = []
     for _ in rates:
