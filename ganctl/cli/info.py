@@ -88,6 +88,7 @@ def _describe_onnx(path: Path) -> tuple[dict[str, Any], Sections]:
         "image_shape": found.image_shape,
         "class_names": found.class_names,
         "guesses": found.guesses,
+        "problem": found.problem,
         "opset": found.opset,
         "producer": found.producer,
         "operators": found.operators,
@@ -109,11 +110,12 @@ def _describe_onnx(path: Path) -> tuple[dict[str, Any], Sections]:
         plain["card"] = json.loads(found.card.to_json())
         return plain, [("file", file), *card_sections(found.card), ("graph", graph)]
     file.append(("model card", "none: the file does not say where it came from"))
-    generator = [
-        ("latents", f"{found.latent_dim:,}"),
-        ("images", images(found.image_shape)),
-        *(("guessed", guess) for guess in found.guesses),
-    ]
+    generator = [("guessed", guess) for guess in found.guesses]
+    if found.latent_dim and found.image_shape:
+        shape = images(found.image_shape)
+        generator = [("latents", f"{found.latent_dim:,}"), ("images", shape), *generator]
+    if found.problem:
+        generator.append(("not drawn from", found.problem))
     if found.class_names:
         generator.append(("classes", f"{len(found.class_names):,}, can be asked for"))
     return plain, [("file", file), ("generator", generator), ("graph", graph)]

@@ -7,10 +7,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganctl.card import Card
+from ganctl.card import CARD_KEY, Card
+from ganctl.errors import BadInput, OutOfResources
 from ganctl.inference.generator import LIMITS, parse_onnx
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.reading import read_model
+from ganctl.inference.seal import PRODUCER
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,11 @@ class OnnxDescription:
 
     size: int  # bytes
     sealed: bool  # by a digest of ganctl's, which was right
-    latent_dim: int
-    image_shape: tuple[int, int, int]  # (C, H, W)
+    latent_dim: int | None  # None: see the problem
+    image_shape: tuple[int, int, int] | None  # (C, H, W)
     class_names: tuple[str, ...]  # that can be asked for
     guesses: tuple[str, ...]  # what the file does not say, in a line each
+    problem: str | None  # why it cannot be drawn from as it is, where ganctl did not make it
     card: Card | None  # None: the file carries none
     opset: int  # of ONNX's own operators
     producer: str  # what wrote the file; or ""
@@ -31,23 +34,30 @@ class OnnxDescription:
 
 
 def describe_onnx(path: Path) -> OnnxDescription:
-    """Return what the ONNX file ``path`` is.
+    """Return what the ONNX file ``path`` is, and nothing of a file that ganctl made and is damaged.
 
     Raises:
         BadInput, CheckFailed, OutOfResources: as `ganctl.inference.generator.load_onnx`.
     """
     data = read_model(path, LIMITS.model_mb)
-    generator = parse_onnx(data, str(path), threads=1, batch_size=1)
-    model = parse_model(data, str(path))
+    model = parse_model(data, str(path), any_op=True)
+    generator, problem = None, None
+    try:
+        generator = parse_onnx(data, str(path), threads=1, batch_size=1)
+    except (BadInput, OutOfResources) as error:
+        if model.producer[0] == PRODUCER or CARD_KEY in model.metadata:
+            raise
+        problem = error.message.removeprefix(f"{path} ")
     counted = Counter(node.op for node in model.nodes)
     return OnnxDescription(
         size=len(data),
-        sealed=generator.sealed,
-        latent_dim=generator.latent_dim,
-        image_shape=generator.image_shape,
-        class_names=generator.class_names,
-        guesses=generator.guesses,
-        card=generator.card,
+        sealed=bool(generator and generator.sealed),
+        latent_dim=generator.latent_dim if generator else None,
+        image_shape=generator.image_shape if generator else None,
+        class_names=generator.class_names if generator else (),
+        guesses=generator.guesses if generator else (),
+        problem=problem,
+        card=generator.card if generator else None,
         opset=model.opsets[""],
         producer=" ".join(model.producer).strip(),
         operators=dict(sorted(counted.items())),

@@ -39,6 +39,14 @@ def test_a_file_of_somebody_elses_has_its_shapes(tmp_path: Path) -> None:
     assert len(describe_onnx(path).class_names) > 1
 
 
+def test_what_cannot_be_drawn_from_as_it_is_is_described_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "x.onnx"
+    path.write_bytes(generators.linear("Identity").SerializeToString())
+    found = describe_onnx(path)
+    assert (found.latent_dim, found.image_shape, found.numbers) == (None, None, 148)
+    assert found.problem == "does not say what its images' values are"
+
+
 def test_what_is_damaged_or_no_generator_is_refused(tmp_path: Path, trained: Path) -> None:
     path = tmp_path / "x.onnx"
     data = bytearray((trained / "small.onnx").read_bytes())
