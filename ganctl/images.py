@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import shutil
 import struct
 import tempfile
 import zlib
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, OutOfResources
 from ganctl.files import atomic_file, check_writable, write_atomic, write_error
 
 Pixels = NDArray[np.uint8]
@@ -26,6 +27,9 @@ PADDING = 2
 MAX_GRID_PIXELS = 100_000_000
 """A larger grid is refused: viewers fail on it, and it is held in memory whole. So is a GIF with
 more in all its frames."""
+
+SMALLEST_FILE = 4096
+"""Bytes that a file takes on most disks, however small it is."""
 
 GIF_SIDE = 224
 """Pixels that an animation's frames are enlarged to, or as close below as a whole factor comes."""
@@ -141,12 +145,13 @@ def check_output(out: Path) -> None:
 
 
 def check_size(out: Path, count: int, image_shape: tuple[int, int, int], cols: int) -> None:
-    """Refuse a picture that no viewer would open.
+    """Refuse a picture that no viewer would open, and what the disk has no room for.
 
     Raises:
         BadInput: ``out`` is a .png or a .gif and has more than `MAX_GRID_PIXELS`.
+        OutOfResources: ``out`` is a .npy or a folder, and larger than what is free.
     """
-    _, height, width = image_shape
+    channels, height, width = image_shape
     kind = "" if out.is_dir() else out.suffix.lower()
     pixels = 0
     if kind == ".png":
@@ -158,6 +163,13 @@ def check_size(out: Path, count: int, image_shape: tuple[int, int, int], cols: i
         raise BadInput(
             f"{count:,} images of {height}×{width} pixels are too large for one {kind[1:].upper()}",
             "write an array (out.npy) or a folder (out), or draw fewer",
+        )
+    needed = {".npy": channels * height * width, "": SMALLEST_FILE}.get(kind, 0) * count
+    free = shutil.disk_usage(out.parent).free
+    if needed > free:
+        raise OutOfResources(
+            f"{out} would take {needed / 1e9:,.1f} GB, and the disk has {free / 1e9:,.1f} GB free",
+            "draw fewer, or name a place with more room",
         )
 
 

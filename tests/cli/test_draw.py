@@ -268,3 +268,19 @@ def test_classic_draws_its_live_weights_and_says_so(
     assert ganctl("train", "--data", small_data, *options).code == 0
     outcome = ganctl("sample", "--checkpoint", "classic")
     assert outcome.code == 0 and "keeps no average" in outcome.err
+
+
+@pytest.mark.parametrize(("out", "needed"), [("huge.npy", "784.0 GB"), ("huge", "4,096.0 GB")])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_the_disk_has_no_room_for_is_not_begun(
+    command: list[str],
+    out: str,
+    needed: str,
+    workplace: Path,
+    ganctl: Ganctl,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 10**11))
+    outcome = ganctl(*command, "-n", 10**9, out)
+    assert outcome.code == 6 and f"would take {needed}, and the disk has 100.0 GB" in outcome.err
+    assert not Path(out).exists()
