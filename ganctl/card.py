@@ -19,6 +19,9 @@ CARD_KEY = "ganctl.card"
 
 CARD_VERSION = 1
 
+MAX_JSON = 20_000_000
+"""Characters of a card: 65,536 classes with long names fit in."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -75,6 +78,8 @@ def card_from_json(text: str) -> Card:
     Raises:
         BadInput: it is not a card, a field holds what it cannot hold, or the version is another.
     """
+    if len(text) > MAX_JSON:  # a few bytes of JSON make a hundred in memory
+        raise _unreadable(f"it has {len(text):,} characters, more than {MAX_JSON:,}")
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -95,6 +95,27 @@ def encode_png(pixels: Pixels) -> bytes:
     )
 
 
+def decode_png(data: bytes, shape: tuple[int, ...]) -> Pixels:
+    """Return the picture that `encode_png` wrote, of a shape that is known beforehand.
+
+    Raises:
+        ValueError: it is another picture, or written otherwise.
+    """
+    blank = encode_png(np.zeros(shape, np.uint8))
+    start = blank.index(b"IDAT") + 4  # all before it is the same for each picture of the shape
+    row = 1 + math.prod(shape[1:])
+    if data[: start - 8] != blank[: start - 8] or data[start - 4 : start] != b"IDAT":
+        raise ValueError("its picture is of another size or kind")
+    try:
+        rows = zlib.decompressobj().decompress(data[start:], row * shape[0] + 1)
+    except zlib.error as error:
+        raise ValueError("its picture is damaged") from error
+    pixels = np.frombuffer(rows, np.uint8)
+    if pixels.size != row * shape[0] or pixels[::row].any():
+        raise ValueError("its picture is damaged")
+    return pixels.reshape(shape[0], row)[:, 1:].reshape(shape)
+
+
 def encode_gif(images: Pixels) -> bytes:
     """Return (N, C, H, W) images as the bytes of an animated GIF that begins again at its end.
 

@@ -16,6 +16,7 @@ from ganctl.images import (
     Pixels,
     check_output,
     check_size,
+    decode_png,
     encode_gif,
     encode_png,
     grid,
@@ -204,3 +205,14 @@ def test_a_gif_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_pictures_are_not_strewn_over_the_current_folder(empty: str) -> None:
     with pytest.raises(BadInput, match="OUT is empty"):
         check_output(Path(empty))
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (4, 6, 3)])
+def test_a_png_reads_back_and_no_other_does(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    data = encode_png(pixels)
+    assert np.array_equal(decode_png(data, shape), pixels)
+    larger = encode_png(np.zeros((2000, *shape[1:]), np.uint8))
+    for other in (larger, data[:-30], data[:50], b"", data[:60] + b"x" + data[61:]):
+        with pytest.raises(ValueError):
+            decode_png(other, shape)

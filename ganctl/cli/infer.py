@@ -102,20 +102,25 @@ def infer(
     ] = None,
     max_model_mb: Annotated[
         int,
-        typer.Option(metavar="MB", min=1, help="Size of the file.", rich_help_panel=LIMITS),
+        typer.Option(
+            metavar="MB", min=1, max=1_000_000, help="Size of the file.", rich_help_panel=LIMITS
+        ),
     ] = 512,
     max_image_mb: Annotated[
         int,
         typer.Option(
             metavar="MB",
             min=1,
+            max=1_000_000,
             help="Memory of a batch of images, and of all that leads to it.",
             rich_help_panel=LIMITS,
         ),
     ] = 1024,
     max_seconds: Annotated[
         int,
-        typer.Option(metavar="S", min=1, help="Time for a batch.", rich_help_panel=LIMITS),
+        typer.Option(
+            metavar="S", min=1, max=86_400, help="Time for a batch.", rich_help_panel=LIMITS
+        ),
     ] = 60,
     allow_any_op: Annotated[
         bool,
@@ -174,7 +179,7 @@ def infer(
             generator.image_shape,
             start=drawing.start,
             count=drawing.count,
-            batch_size=batch_size,
+            batch_size=generator.fixed_batch or batch_size,
             cols=drawing.cols,
             report=progress.show,
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def result(*lines: str) -> None:
     """Print what a command has made, on stdout."""
-    _say("\n".join(lines), sys.stdout)
+    _say("\n".join(inert(line) for text in lines for line in text.split("\n")), sys.stdout)
 
 
 def note(text: str) -> None:

@@ -48,7 +48,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
         if model.producer[0] == PRODUCER or CARD_KEY in model.metadata:
             raise
         problem = error.message.removeprefix(f"{path} ")
-    counted = Counter(node.op for node in model.nodes)
+    counted = Counter(".".join(filter(None, (node.domain, node.op)))[:60] for node in model.nodes)
     return OnnxDescription(
         size=len(data),
         sealed=bool(generator and generator.sealed),
@@ -59,7 +59,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
         problem=problem,
         card=generator.card if generator else None,
         opset=model.opsets[""],
-        producer=" ".join(model.producer).strip(),
+        producer=" ".join(model.producer).strip()[:60],
         operators=dict(sorted(counted.items())),
         numbers=sum(math.prod(tensor.dims) for tensor in model.initializers.values()),
     )

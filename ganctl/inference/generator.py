@@ -24,7 +24,7 @@ from ganctl.inference.reading import read_model
 from ganctl.inference.seal import check_seal
 from ganctl.inference.self_test import SELF_TEST_KEY, Verdict, run_self_test
 from ganctl.inference.signature import NOTHING_TOLD, Inputs, Output, Told, read_inputs, read_output
-from ganctl.inference.sizes import measure
+from ganctl.inference.sizes import check_images, measure
 from ganctl.latents import Floats, Labels
 
 INPUT, LABELS, OUTPUT = "latents", "labels", "images"
@@ -152,8 +152,10 @@ class OnnxGenerator:
         )
 
     def _as_labels(self, labels: Labels) -> Any:
+        if labels.max(initial=0) >= self._inputs.classes:
+            raise BadInput(f"{self.name} has only {self._inputs.classes} classes", REMAKE)
         if self._inputs.one_hot:
-            labels = np.eye(self._inputs.classes, dtype=np.int64)[labels]
+            labels = labels[:, None] == np.arange(self._inputs.classes)
         return labels.reshape(-1, *self._inputs.label_shape).astype(
             self._inputs.label_type, copy=False
         )
@@ -232,6 +234,7 @@ def parse_onnx(
         drawn = None
     else:
         sizes = measure(model, shapes, limits.image_mb * 10**6)
+        check_images(model, sizes, batch, limits.image_mb * 10**6)
         drawn, folded = {key: _kind(value) for key, value in sizes.outputs.items()}, sizes.folded
     session = _start(data, name, threads, provider, folded <= MOST_FOLDED, limits)
     if drawn is None:
@@ -354,6 +357,12 @@ def _check_card(generator: OnnxGenerator) -> None:
             f"and its model card says {card.image_shape} from {card.latent_dim}",
             REMAKE,
         )
+    if inputs.one_hot and inputs.classes != len(card.class_names):
+        raise BadInput(
+            f"{generator.name} takes {inputs.classes} classes, and its model card has "
+            f"{len(card.class_names)}",
+            REMAKE,
+        )
     if bool(inputs.labels) != bool(card.class_shares):
         raise BadInput(
             f"{generator.name} takes classes, and its model card has none"
@@ -379,8 +388,8 @@ def _too_large(name: str) -> GanctlError:
 
 
 def _is_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "bad_alloc" in text or "allocat" in text
+    text = str(error)
+    return isinstance(error, MemoryError) or bool(re.search("bad_alloc|Failed to allocate", text))
 
 
 def _reason(error: Exception) -> str:

@@ -86,6 +86,12 @@ class Call:
             raise Unknown(f"its attribute {name} is of another type")
         return value
 
+    def flag(self, name: str, default: int) -> bool:
+        """Return an attribute that is 0 or 1; what others mean depends on the operator."""
+        value = self.attribute(name, default)
+        check(value in (0, 1), f"its attribute {name} is neither 0 nor 1")
+        return value == 1
+
     def numbers(self, name: str, default: Sequence[int] = ()) -> list[int]:
         """Return an attribute that is a row of whole numbers."""
         numbers = self.attribute(name, tuple(default))

@@ -6,6 +6,7 @@ turned into inputs are looked for in both places: onnxruntime refuses the one th
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -49,8 +50,8 @@ _EXACT: dict[str, Callable[..., Any]] = {
     "Identity": _first,
     "Less": np.less,
     "LessOrEqual": np.less_equal,
-    "Max": lambda *values: np.maximum.reduce(np.broadcast_arrays(*values)),
-    "Min": lambda *values: np.minimum.reduce(np.broadcast_arrays(*values)),
+    "Max": lambda *values: functools.reduce(np.maximum, values),
+    "Min": lambda *values: functools.reduce(np.minimum, values),
     "Mul": np.multiply,
     "Neg": np.negative,
     "Not": np.logical_not,
@@ -131,7 +132,7 @@ def _normalize_channels(call: Call) -> list[Known]:
     """BatchNormalization, InstanceNormalization: one parameter a channel, axis 1."""
     shape = call.shape(0)
     check(len(shape) > 1 and all(k and k.shape == shape[1:2] for k in call.inputs[1:]))
-    check(not call.attribute("training_mode", 0), "it normalises by the batch that it is in")
+    check(not call.flag("training_mode", 0), "it normalises by the batch that it is in")
     return [call.gives(shape)]
 
 
@@ -171,8 +172,8 @@ def _matmul(call: Call) -> list[Known]:
 def _gemm(call: Call) -> list[Known]:
     a, b = call.shape(0), call.shape(1)
     check(len(a) == len(b) == 2)
-    a = a[::-1] if call.attribute("transA", 0) else a
-    b = b[::-1] if call.attribute("transB", 0) else b
+    a = a[::-1] if call.flag("transA", 0) else a
+    b = b[::-1] if call.flag("transB", 0) else b
     shape, added = (a[0], b[1]), call.get(2)
     check(a[1] == b[0] and (not added or broadcast(shape, added.shape) == shape))
     return [call.gives(shape)]
@@ -255,7 +256,7 @@ def _conv_transpose(call: Call) -> list[Known]:
 def _pool(call: Call) -> list[Known]:
     if call.attribute("auto_pad", b"").startswith(b"SAME"):  # onnxruntime's pools differ on it
         check(all(gap == 1 for gap in call.numbers("dilations")), "its kernel has gaps")
-    sizes = _slide(call, call.numbers("kernel_shape"), call.attribute("ceil_mode", 0))
+    sizes = _slide(call, call.numbers("kernel_shape"), call.flag("ceil_mode", 0))
     shape = (*call.shape(0)[:2], *sizes)
     return [call.gives(shape), call.gives(shape, INT64)]
 
@@ -277,7 +278,7 @@ _REDUCTIONS: dict[str, Callable[..., Any]] = {
 def _reduce(call: Call) -> list[Known]:
     rank, reduction = len(call.shape(0)), _REDUCTIONS.get(call.node.op)
     axes = counted(call.row(1, "axes") or (), rank)
-    if not axes and not call.attribute("noop_with_empty_axes", 0):
+    if not axes and not call.flag("noop_with_empty_axes", 0):
         axes = list(range(rank))
 
     def reduced(values: Values, *_: Values) -> Values | None:
@@ -294,7 +295,7 @@ def _arg_reduce(call: Call) -> list[Known]:
 
 
 def _without(call: Call, axes: Sequence[int]) -> Shape:
-    keep, shape = call.attribute("keepdims", 1), enumerate(call.shape(0))
+    keep, shape = call.flag("keepdims", 1), enumerate(call.shape(0))
     return tuple(1 if axis in axes else size for axis, size in shape if keep or axis not in axes)
 
 
@@ -303,7 +304,7 @@ def _without(call: Call, axes: Sequence[int]) -> Shape:
 
 def _reshape(call: Call) -> list[Known]:
     shape, sizes = call.shape(0), call.sizes(1)
-    if not call.attribute("allowzero", 0):
+    if not call.flag("allowzero", 0):
         check(all(size or axis < len(shape) for axis, size in enumerate(sizes)))
         sizes = [size or shape[axis] for axis, size in enumerate(sizes)]
     if -1 in sizes:
@@ -364,13 +365,14 @@ def _split(call: Call) -> list[Known]:
         most = -(-size // count)
         sizes = [most] * (count - 1) + [size - most * (count - 1)]
     check(len(sizes) == count and min(sizes) >= 0 and sum(sizes) == size)
-    ends = list(itertools.accumulate(sizes))
+    starts = list(itertools.accumulate(sizes, initial=0))
 
     def part(index: int) -> Known:
+        taken = (slice(None),) * axis + (slice(starts[index], starts[index + 1]),)
         return call.gives(
             (*shape[:axis], sizes[index], *shape[axis + 1 :]),
             None,
-            lambda values, *_: np.split(values, ends[:-1], axis)[index],
+            lambda values, *_: values[taken],
         )
 
     return [part(index) for index in range(count)]

@@ -25,7 +25,7 @@ def read_model(path: Path, max_mb: int) -> bytes:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise BadInput(f"{path} is not a file", "name an ONNX file")
-            data = file.read(max_mb * 10**6 + 1)
+            data = file.read(min(status.st_size, max_mb * 10**6) + 1)
     except IsADirectoryError as error:
         raise BadInput(f"{path} is not a file", "name an ONNX file") from error
     except OSError as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ganctl.card import Card
 from ganctl.errors import BadInput
-from ganctl.inference.onnx_file import ELEMENTS, Model, Node, ValueInfo, quote
+from ganctl.inference.onnx_file import ELEMENTS, REMAKE, Model, Node, ValueInfo, quote
 
 Shape = tuple[int, ...]
 
@@ -20,6 +20,7 @@ RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0)}
 """Of float images' values, by how ``--value-range`` spells them."""
 
 USUAL_CLASSES = 10
+MAX_CLASSES = 65_536  # as in a model card
 
 LAYOUTS = ("nchw", "nhwc")
 
@@ -152,7 +153,9 @@ def _with_labels(
     guesses = list(found.guesses)
     if value.name != "labels":
         guesses.append(f"{quote(value.name)} taken to be the classes")
-    if not classes:
+    if classes > MAX_CLASSES:
+        raise BadInput(f"{name} has {classes:,} classes, more than {MAX_CLASSES:,}", REMAKE)
+    if classes < 1:
         classes = USUAL_CLASSES
         guesses.append(f"it does not say how many classes it has: taken to be {classes}")
     return dataclasses.replace(
@@ -243,13 +246,14 @@ def _label_shape(model: Model, value: ValueInfo, name: str) -> tuple[Shape, bool
 def _class_count(model: Model, labels: str) -> int:
     """Return how many rows the table has that the classes are looked up in, or 0."""
     names = {labels}
-    for node in model.nodes:
-        sources = [model.initializers.get(given) for given in node.inputs]
-        if node.op == "Gather" and node.inputs[1] in names and sources[0] and sources[0].dims:
-            return sources[0].dims[0]
-        if node.op == "OneHot" and node.inputs[0] in names and sources[1]:
-            return int(sources[1].values.reshape(-1)[0])
-        if node.op in PASSED_BY and node.inputs[0] in names:
+    for node in model.nodes:  # which are checked later: any may lack its inputs
+        first, second = (*node.inputs, "", "")[:2]
+        if node.op == "Gather" and second in names and first in model.initializers:
+            return (*model.initializers[first].dims, 0)[0]
+        if node.op == "OneHot" and first in names and second in model.initializers:
+            depth = model.initializers[second].values.reshape(-1)
+            return int(depth[0]) if depth.size == 1 and depth.dtype.kind in "iu" else 0
+        if node.op in PASSED_BY and first in names:
             names.add(node.outputs[0])
     return 0
 
@@ -301,7 +305,7 @@ def _value_range(
 def _last_layer(model: Model, images: str) -> Node | None:
     givers = {output: node for node in model.nodes for output in node.outputs}
     node = givers.get(images)
-    while node is not None and node.op in PASSED_BY:
+    while node is not None and node.op in PASSED_BY and node.inputs:
         node = givers.get(node.inputs[0])
     return node
 

@@ -27,6 +27,10 @@ from ganctl.inference.operators import RANDOM, RULES
 LESS = "draw fewer at once with --batch-size, or allow more with --max-image-mb"
 
 
+COPIES = 9
+"""Bytes that a value takes on its way to a grey level: float32 twice, and the level."""
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What a model gives and takes for a batch of a given size."""
@@ -40,7 +44,8 @@ def measure(model: Model, shapes: Mapping[str, Shape], limit: int) -> Sizes:
     """Walk through ``model`` with inputs of these shapes, and compute nothing large.
 
     A tensor is freed after its last use; inputs, weights and what is made of constants alone stay.
-    What onnxruntime saves by working in place is not counted, nor what its allocator rounds up.
+    What onnxruntime saves by working in place is not counted, nor what its allocator rounds up and
+    most of its kernels keep aside: up to five times a tensor, for a short while.
 
     Args:
         model: all of its operators must be in `RULES`.
@@ -113,6 +118,17 @@ def measure(model: Model, shapes: Mapping[str, Shape], limit: int) -> Sizes:
     if peak > limit:
         raise _too_large(model, peak, batch)
     return Sizes({value.name: known[value.name] for value in model.outputs}, peak, folded)
+
+
+def check_images(model: Model, sizes: Sizes, batch: int, limit: int) -> None:
+    """Refuse images that do not fit beside what drew them, as float32 and as grey levels.
+
+    Raises:
+        OutOfResources: that would take more than ``limit`` bytes.
+    """
+    values = sum(elements(known.shape) for known in sizes.outputs.values())
+    if sizes.peak + COPIES * values > limit:
+        raise _too_large(model, sizes.peak + COPIES * values, batch)
 
 
 def _check_operators(model: Model) -> None:

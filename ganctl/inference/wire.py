@@ -16,8 +16,8 @@ Kinds = Mapping[str, Mapping[int, str]]
 GROWING = ("int32", "int64", "uint64")
 """Types of numbers that take more in memory than packed in a row: up to eight times."""
 
-PACKED = 8
-"""Bytes of them that take as much in memory as a message, or less."""
+PACKED = 64
+"""Bytes of them that count as a field: they take up to half a kilobyte, ten small messages."""
 
 
 class Malformed(ValueError):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
@@ -16,9 +17,12 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 
 from ganctl.errors import BadInput, GanctlError
+from ganctl.inference import generator as generator_module
 from ganctl.inference.generator import Limits, load_onnx, parse_onnx
+from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.reading import read_model
 from ganctl.inference.seal import SEAL_KEY
+from ganctl.inference.sizes import measure
 
 from ..conftest import Ganctl
 from . import generators
@@ -169,6 +173,81 @@ def test_a_bomb_is_not_loaded(tmp_path: Path, ganctl: Ganctl) -> None:
     path.write_bytes(bomb().SerializeToString())
     outcome = ganctl("infer", path)
     assert (outcome.code, "needs 1601 MB" in outcome.err) == (6, True)
+
+
+def test_a_flag_of_two_is_read_as_nobody_knows() -> None:
+    """onnxruntime keeps dimensions for 1 alone: a size that hangs on it could be any."""
+    model = bomb()
+    model.graph.node[1].attribute.append(helper.make_attribute("keepdims", 2))
+    with pytest.raises(BadInput, match="keepdims is neither 0 nor 1"):
+        parse_onnx(model.SerializeToString(), "x")
+
+
+def test_an_attribute_holds_what_its_type_says_and_nothing_else(tmp_path: Path) -> None:
+    """A graph beside a tensor kept the tensor's external data from being seen."""
+    model = generators.linear()
+    weights = model.graph.initializer[0]
+    constant = helper.make_node("Constant", [], [weights.name], value=weights)
+    tensor = constant.attribute[0].t
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="secret")
+    constant.attribute[0].g.SetInParent()
+    model.graph.initializer.remove(weights)
+    model.graph.node.insert(0, constant)
+    for any_op in (False, True):
+        with pytest.raises(BadInput, match="of a type that no generator needs"):
+            parse_onnx(model.SerializeToString(), "x", limits=Limits(any_op=any_op))
+
+
+def test_classes_without_number_are_not_counted_up() -> None:
+    model = generators.asked("int64")
+    table = next(each for each in model.graph.initializer if each.name == "table")
+    table.CopyFrom(helper.make_tensor("table", TensorProto.FLOAT, [10**9, 0], []))
+    with pytest.raises(BadInput, match="1,000,000,000 classes"):
+        parse_onnx(model.SerializeToString(), "x")
+
+
+@pytest.mark.parametrize("op", ["Gather", "OneHot", "Identity"])
+def test_a_node_without_its_inputs_is_refused(op: str) -> None:
+    model = generators.asked("int64")
+    node = model.graph.node[0]
+    node.op_type = op
+    del node.input[:]
+    node.input.extend(["table"] if op == "Gather" else [])
+    with pytest.raises(BadInput):
+        parse_onnx(model.SerializeToString(), "x")
+
+
+@pytest.mark.parametrize("op", ["Max", "Split"])
+def test_many_of_small_things_are_looked_at_in_a_moment(op: str) -> None:
+    model = generators.linear()
+    many = 20_000
+    weight = helper.make_tensor("few", TensorProto.FLOAT, [1024], [0.0] * 1024)
+    model.graph.initializer.append(weight)
+    names = [f"part{index}" for index in range(many)]
+    if op == "Max":
+        node = helper.make_node("Max", ["few"] * many, ["largest"])
+    else:
+        model.graph.initializer.append(helper.make_tensor("none", TensorProto.FLOAT, [0], []))
+        node = helper.make_node("Split", ["none"], names, num_outputs=many)
+        model.opset_import[0].version = 20
+    model.graph.node.insert(0, node)
+    began = time.monotonic()
+    measure(parse_model(model.SerializeToString(), "x"), {"z": (2, 5)}, 10**9)
+    assert time.monotonic() - began < 20
+
+
+def test_a_fixed_batch_is_run_no_oftener_than_it_must(
+    tmp_path: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.onnx"
+    path.write_bytes(generators.linear(batch=1).SerializeToString())
+    with monkeypatch.context() as patch:
+        draw = Mock(wraps=generator_module._run)
+        patch.setattr(generator_module, "_run", draw)
+        assert ganctl("infer", path, "-n", 3, tmp_path / "out.png").code == 0
+    assert draw.call_count == 3
 
 
 def test_images_that_do_not_fit_are_refused_before_they_are_drawn(
