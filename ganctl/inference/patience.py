@@ -24,6 +24,9 @@ class _Work(Generic[T]):
         self._done = threading.Event()
         self._result: T
         self._error: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin; a signal may be heard here already, when the work has begun."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -60,6 +63,7 @@ def wait_for(
     """
     work = _Work(function)
     try:
+        work.start()
         done = work.wait(seconds)
     except BaseException:
         if stop:

@@ -52,3 +52,24 @@ def test_work_that_hears_nothing_does_not_hold_up_the_end_of_the_process() -> No
     began = time.monotonic()
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 7
     assert time.monotonic() - began < 40
+
+
+def test_a_signal_that_comes_while_the_work_begins_waits_for_it_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Left to itself, the work would still run when the process ends, which aborts it."""
+    told, ended = threading.Event(), threading.Event()
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    def work() -> None:
+        told.wait(60)
+        ended.set()
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        wait_for(work, 60, told.set)
+    assert ended.is_set()
