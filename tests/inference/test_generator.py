@@ -13,7 +13,7 @@ from onnx import helper
 
 from ganctl.card import CARD_KEY, Card
 from ganctl.errors import BadInput, CheckFailed
-from ganctl.inference.generator import load_onnx, parse_onnx, providers
+from ganctl.inference.generator import Limits, load_onnx, parse_onnx, providers
 from ganctl.inference.seal import BLANK, SEAL_KEY, seal
 
 from . import generators
@@ -95,8 +95,16 @@ def test_no_bytes_bring_anything_but_bad_input(data: bytes) -> None:
 
 
 def test_a_model_that_fails_to_run_is_named() -> None:
+    model = generators.linear()
+    shape = next(each for each in model.graph.initializer if each.name == "shape")
+    shape.CopyFrom(onnx.numpy_helper.from_array(np.array([1, 1, 4, 6]), "shape"))
+    with pytest.raises(BadInput, match="x fails to run: .*cannot be reshaped"):
+        parse_onnx(model.SerializeToString(), "x", limits=Limits(any_op=True))
+
+
+def test_a_class_that_it_does_not_have_is_refused() -> None:
     generator = parse_onnx(generators.asked("int64").SerializeToString(), "x")
-    with pytest.raises(BadInput, match="x fails to run: .*indices element out of data bounds"):
+    with pytest.raises(BadInput, match="x has only 4 classes"):
         generator(np.zeros((1, 5), np.float32), np.array([99]))
 
 
