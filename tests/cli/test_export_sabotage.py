@@ -175,7 +175,7 @@ def test_what_is_not_broken_passes(
 DIFFERS = "onnxruntime's images differ from torch's"
 
 
-@pytest.mark.parametrize("options", [(), ("--precision", "int8"), ("--for", "torch-fidelity")])
+@pytest.mark.parametrize("options", [(), ("--precision", "int8")])
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
