@@ -151,8 +151,9 @@ def _with_labels(
     known = len(card.class_names) if card else 0
     classes = shape[0] if one_hot else known or _class_count(model, value.name)
     guesses = list(found.guesses)
-    if value.name != "labels":
-        guesses.append(f"{quote(value.name)} taken to be the classes")
+    if value.name != "labels" or (one_hot and not card):
+        kind = ", one-hot" if one_hot else ""
+        guesses.append(f"{quote(value.name)} taken to be the classes{kind}")
     if classes > MAX_CLASSES:
         raise BadInput(f"{name} has {classes:,} classes, more than {MAX_CLASSES:,}", REMAKE)
     if classes < 1:
@@ -221,7 +222,7 @@ def _could_be_latents(value: ValueInfo) -> bool:
         and _type(value) in FLOATS
         and len(value.shape) in (2, 4)
         and value.shape[1] != 0
-        and all(size == 1 for size in value.shape[2:])
+        and all(size == 1 or not isinstance(size, int) for size in value.shape[2:])
     )
 
 
@@ -285,12 +286,17 @@ def _layout(shape: Shape, told: Told, card: Card | None, name: str) -> tuple[str
 def _value_range(
     model: Model, images: str, told: Told, card: Card | None, name: str
 ) -> tuple[str, tuple[str, ...]]:
+    for usual, values in RANGES.items():
+        if card is not None and values == card.value_range:
+            if told.value_range not in (None, usual):
+                raise BadInput(
+                    f"{name} draws values of {usual}, as its model card says, not "
+                    f"{told.value_range}",
+                    "leave --value-range out",
+                )
+            return usual, ()
     if told.value_range:
         return told.value_range, ()
-    if card is not None:
-        for usual, values in RANGES.items():
-            if values == card.value_range:
-                return usual, ()
     last = _last_layer(model, images)
     spelt = _range_of(model, last) if last else None
     if last is None or spelt is None:

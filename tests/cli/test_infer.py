@@ -90,3 +90,5 @@ def test_what_the_file_says_itself_cannot_be_told_otherwise(
     assert outcome.code == 3 and "takes latents of 100 values, not 5" in outcome.err
     outcome = ganctl("infer", "small.onnx", "--layout", "nhwc")
     assert outcome.code == 3 and "not NHWC" in outcome.err
+    outcome = ganctl("infer", "small.onnx", "--value-range", "0,1")
+    assert outcome.code == 3 and "draws values of -1,1, as its model card says" in outcome.err

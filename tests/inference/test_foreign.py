@@ -116,6 +116,18 @@ def test_a_size_that_is_open_is_asked_for() -> None:
         load(generators.linear(), Told(latent_dim=6))
 
 
+def test_axes_that_are_all_open_are_asked_for() -> None:
+    model = generators.linear(latent_shape=("n", "z", "a", "b"))
+    with pytest.raises(BadInput, match="does not say how many values"):
+        load(model)
+    assert np.array_equal(load(model, Told(latent_dim=5))(Z), load(generators.linear())(Z))
+
+
+def test_one_hot_classes_are_said_aloud_by_whatever_name() -> None:
+    generator = load(generators.asked("one-hot", labels="labels"))
+    assert "'labels' taken to be the classes, one-hot" in generator.guesses
+
+
 @pytest.mark.parametrize("kind", ["int64", "int32", "column", "one-hot"])
 def test_classes_may_be_asked_for(kind: str) -> None:
     generator = load(generators.asked(kind))
@@ -124,7 +136,8 @@ def test_classes_may_be_asked_for(kind: str) -> None:
     labels = np.array([3, 1, 0, 2, 3, 3, 1])
     expected = plain(generators.linear(), z=Z + generators.random(4, 5)[labels])
     assert np.allclose(generator(Z, labels), expected, atol=1e-6)
-    assert "'class_id' taken to be the classes" in generator.guesses
+    said = "'class_id' taken to be the classes" + (", one-hot" if kind == "one-hot" else "")
+    assert said in generator.guesses
     with pytest.raises(BadInput, match="x must be told the class"):
         generator(Z)
 
