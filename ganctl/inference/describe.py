@@ -12,7 +12,7 @@ from ganctl.errors import BadInput, OutOfResources
 from ganctl.inference.generator import LIMITS, parse_onnx
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.reading import read_model
-from ganctl.inference.seal import PRODUCER
+from ganctl.inference.seal import PRODUCER, check_digest
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ def describe_onnx(path: Path) -> OnnxDescription:
         BadInput, CheckFailed, OutOfResources: as `ganctl.inference.generator.load_onnx`.
     """
     data = read_model(path, LIMITS.model_mb)
+    check_digest(data, str(path))
     model = parse_model(data, str(path), any_op=True)
     generator, problem = None, None
     try:

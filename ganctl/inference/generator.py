@@ -21,7 +21,7 @@ from ganctl.inference.known import Known
 from ganctl.inference.onnx_file import ELEMENTS, REMAKE, parse_model
 from ganctl.inference.patience import TookTooLong, wait_for
 from ganctl.inference.reading import read_model
-from ganctl.inference.seal import check_seal
+from ganctl.inference.seal import check_digest, check_seal
 from ganctl.inference.self_test import SELF_TEST_KEY, Verdict, run_self_test
 from ganctl.inference.signature import NOTHING_TOLD, Inputs, Output, Told, read_inputs, read_output
 from ganctl.inference.sizes import check_images, measure
@@ -223,6 +223,7 @@ def parse_onnx(
             f"this onnxruntime has no provider '{provider}', only {', '.join(offered)}",
             "use --provider cpu, or install an onnxruntime that has it",
         )
+    check_digest(data, name)  # first: what is damaged may look like anything else
     model = parse_model(data, name, limits.any_op)
     sealed = check_seal(data, model.producer[0], model.metadata, name)
     card = card_from_json(model.metadata[CARD_KEY]) if CARD_KEY in model.metadata else None

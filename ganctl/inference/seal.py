@@ -7,6 +7,7 @@ file, its own 64 characters read as zeros; it stands in ``metadata_props``.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 from ganctl.errors import CheckFailed
@@ -16,6 +17,9 @@ SEAL_KEY = "ganctl.sha256"
 
 BLANK = "0" * 64
 """Stands in the digest's place while it is reckoned."""
+
+_ENTRY = re.compile(rb"\n\x0dganctl\.sha256\x12@([0-9a-f]{64})")
+"""The entry in the file's bytes: key and value, each with its length before it."""
 
 PRODUCER = "ganctl"
 """What the files that are sealed say of who made them."""
@@ -29,6 +33,17 @@ def seal(data: bytes) -> bytes:
     """
     before, after = _around(data, BLANK)
     return before + _digest(before, after).encode() + after
+
+
+def check_digest(data: bytes, name: str) -> None:
+    """Check the digest that stands where `seal` leaves it, before anything else is believed.
+
+    Raises:
+        CheckFailed: it is there, and not that of the bytes.
+    """
+    found = _ENTRY.search(data)
+    if found and not _is_right(data, found[1].decode()):
+        raise _damaged(name)
 
 
 def check_seal(data: bytes, producer: str, metadata: Mapping[str, str], name: str) -> bool:
@@ -52,17 +67,23 @@ def check_seal(data: bytes, producer: str, metadata: Mapping[str, str], name: st
                 "export it again",
             )
         return False
-    try:
-        before, after = _around(data, digest)
-        intact = _digest(before, after) == digest
-    except ValueError:
-        intact = False
-    if not intact:
-        raise CheckFailed(
-            f"{name} is damaged: its SHA-256 is not the one written in it",
-            "export it again, or copy it again from where it came",
-        )
+    if not _is_right(data, digest):
+        raise _damaged(name)
     return True
+
+
+def _is_right(data: bytes, digest: str) -> bool:
+    try:
+        return _digest(*_around(data, digest)) == digest
+    except ValueError:
+        return False
+
+
+def _damaged(name: str) -> CheckFailed:
+    return CheckFailed(
+        f"{name} is damaged: its SHA-256 is not the one written in it",
+        "export it again, or copy it again from where it came",
+    )
 
 
 def _around(data: bytes, digest: str) -> tuple[bytes, bytes]:

@@ -54,12 +54,14 @@ def test_verify_writes_nothing(workplace: Path, ganctl: Ganctl) -> None:
 
 @pytest.mark.parametrize("options", [[], ["--verify"]])
 def test_a_damaged_file_draws_nothing(options: list[str], workplace: Path, ganctl: Ganctl) -> None:
-    data = bytearray(Path("small.onnx").read_bytes())
-    data[len(data) // 2] ^= 1
-    Path("flipped.onnx").write_bytes(data)
-    outcome = ganctl("infer", "flipped.onnx", *options)
-    assert (outcome.code, outcome.err.count("\n")) == (5, 2)
-    assert "flipped.onnx is damaged: its SHA-256 is not the one written in it" in outcome.err
+    whole = Path("small.onnx").read_bytes()
+    for place in (100, len(whole) // 2):  # in a node, in a weight
+        data = bytearray(whole)
+        data[place] ^= 1
+        Path("flipped.onnx").write_bytes(data)
+        outcome = ganctl("infer", "flipped.onnx", *options)
+        assert (outcome.code, outcome.err.count("\n")) == (5, 2)
+        assert "flipped.onnx is damaged: its SHA-256 is not the one written in it" in outcome.err
     assert not Path("flipped.png").exists()
 
 
