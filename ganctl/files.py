@@ -7,7 +7,7 @@ import os
 import secrets
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,15 +30,16 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         raise BadInput(f"cannot write {path}: it is not a regular file", "name another file")
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as file:
-            try:
+        try:  # around the opening too: a signal may come right after it
+            with open(temporary, "xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-                os.replace(temporary, target)
-            except BaseException:
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(FileNotFoundError):
                 os.unlink(temporary)
-                raise
+            raise
         sync_folder(target.parent)
     except OSError as error:
         raise write_error(path, error) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,9 @@ class Outcome(NamedTuple):
 
 
 Ganctl = Callable[..., Outcome]
+
+# A shell's background ignores Ctrl-C, and so would the subprocesses.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from ganctl import __version__
 from ganctl.cli import screen
+from ganctl.cli.signals import EXIT_BASE, end_on_signals
 from ganctl.errors import BadInput, GanctlError, MissingDependency, OutOfResources, explain
 
 COMMANDS = {
@@ -36,8 +37,7 @@ TRAIN_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "safetensors", "
 """What only ``ganctl[train]`` installs."""
 
 USAGE_EXIT = 2
-INTERRUPT_EXIT = 128 + signal.SIGINT
-TERMINATE_EXIT = 128 + signal.SIGTERM
+INTERRUPT_EXIT = EXIT_BASE + signal.SIGINT
 
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """Click's class, wherever this typer keeps its click."""
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no × gets a ?
             stream.reconfigure(errors="replace")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATE_EXIT))  # cleans up on the way out
+    end_on_signals()
     try:
         command = typer.main.get_command(app)
         status = command(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from enum import Enum
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganctl.cli import screen
 from ganctl.cli.resume import resumed_config, typed_options
+from ganctl.cli.signals import EXIT_BASE, caught_signals
 from ganctl.config import MAX_SEED, TrainConfig, train_config
 from ganctl.errors import BadInput
 
@@ -352,7 +351,7 @@ def _run(training: Training, quiet: bool) -> None:
         if not quiet:
             screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
             screen.note(f"to go on: {run.resume_command}")
-        raise typer.Exit(128 + (caught or [signal.SIGTERM])[0])
+        raise typer.Exit(EXIT_BASE + (caught or [signal.SIGTERM])[0])
     if not quiet:
         seconds = screen.duration(time.monotonic() - began)
         screen.result(
@@ -360,20 +359,3 @@ def _run(training: Training, quiet: bool) -> None:
             f"wrote {run.checkpoint}",
             "next: ganctl sample out.png",
         )
-
-
-@contextmanager
-def caught_signals() -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of dying of them; a second Ctrl-C interrupts at once."""
-    caught: list[int] = []
-
-    def catch(number: int, _frame: FrameType | None) -> None:
-        caught.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,0 +1,67 @@
+"""What Ctrl-C does, and the signals by which a scheduler or a closing terminal ends a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+EXIT_BASE = 128
+"""A process that a signal ended has this exit code and the signal's number together."""
+
+ENDING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+"""The signals that end a command; Windows has no SIGHUP."""
+
+IMPORTING = "<frozen importlib._bootstrap>"
+"""Where Python's import system stands in a traceback."""
+
+
+def end_on_signals() -> None:
+    """Let each of `ENDING` clean up and end the process; what is ignored (nohup) stays ignored."""
+    for number in ENDING:
+        _handle(number, _end)
+
+
+@contextmanager
+def caught_signals() -> Iterator[list[int]]:
+    """Collect signals instead of ending by them; after the first, a second Ctrl-C ends at once."""
+    caught: list[int] = []
+
+    def catch(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
+        signal.signal(signal.SIGINT, _end)
+
+    before = {number: _handle(number, catch) for number in ENDING}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handle(number: int, handler: Any) -> Any:
+    """Install a handler where the signal is not ignored, and return what was there."""
+    before = signal.getsignal(number)
+    if before is not signal.SIG_IGN:
+        signal.signal(number, handler)
+    return before
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End the process; while a module is imported at once, since there an exception may be lost.
+
+    Modules written in C turn it into another or swallow it.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename == IMPORTING:
+            os._exit(EXIT_BASE + number)
+        frame = frame.f_back
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(EXIT_BASE + number)
