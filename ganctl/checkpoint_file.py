@@ -7,7 +7,6 @@ file with its own 64 characters read as zeros, so no byte can change unnoticed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -18,6 +17,7 @@ from typing import Any
 
 from ganctl.card import Card, card_from_json
 from ganctl.config import TrainConfig, from_dict, to_dict
+from ganctl.digest import BLANK, digest_around, fill_in
 from ganctl.errors import BadInput, CheckFailed, explain
 
 FORMAT = 1
@@ -29,7 +29,6 @@ _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """BatchNorm's tensors that no optimiser moves."""
 
 _KEY = "ganctl"
-_BLANK = "0" * 64
 _DIGEST = re.compile(rb'\\"sha256\\": \\"([0-9a-f]{64})\\"')  # JSON within safetensors' JSON
 
 
@@ -84,15 +83,14 @@ def metadata(config: TrainConfig, card: Card, step: int) -> dict[str, str]:
         "config": to_dict(config),
         "card": card.to_json(),
         "step": step,
-        "sha256": _BLANK,
+        "sha256": BLANK,
     }
     return {_KEY: json.dumps(values, sort_keys=True)}
 
 
 def seal(data: bytes) -> bytes:
     """Return the file with its digest filled in, ``data`` being the file with `metadata`'s."""
-    start, end = _digest_span(data, "a new checkpoint")
-    return data[:start] + hashlib.sha256(data).hexdigest().encode() + data[end:]
+    return fill_in(data, _digest_span(data, "a new checkpoint")[0])
 
 
 def read_header(data: bytes, name: str) -> Header:
@@ -149,10 +147,7 @@ def _shapes(tensors: dict[str, Any], size: int) -> dict[str, tuple[int, ...]]:
 def _verify(data: bytes, name: str) -> None:
     """Check the digest before anything else is believed."""
     start, end = _digest_span(data, name)
-    digest = hashlib.sha256(memoryview(data)[:start])
-    digest.update(_BLANK.encode())
-    digest.update(memoryview(data)[end:])
-    if digest.hexdigest().encode() != data[start:end]:
+    if digest_around(data, start) != data[start:end]:
         raise CheckFailed(
             f"{name} is damaged: its SHA-256 is not the one written in it", "use another checkpoint"
         )

@@ -35,7 +35,10 @@ def draw(
         images = generator(*inputs(first, batch_size))
         images = images[: start + count - first]
         if not np.isfinite(images).all():
-            raise CheckFailed("the generator draws values that are not finite", "train it again")
+            raise CheckFailed(
+                "the generator draws values that are not finite",
+                "its training diverged, or its file is broken: train or export it again",
+            )
         yield to_uint8(images)
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shlex
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -74,8 +75,10 @@ def check_writable(path: Path) -> None:
             raise BadInput(f"cannot write {path}: {folder} is not a folder", "name another folder")
         hint = f"mkdir -p {shlex.quote(str(folder))}"
         raise BadInput(f"cannot write {path}: the folder {folder} does not exist", hint)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise BadInput(f"cannot write {path}: {folder} may not be written", "name another folder")
+    try:  # the only way to know: a folder may be of a kind that takes no files
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def make_folder(folder: Path) -> None:

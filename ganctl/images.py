@@ -155,6 +155,8 @@ def check_output(out: Path) -> None:
     if os.path.isdir(out):
         check_writable(out / "000000.png")
         return
+    if out.name.lower() in ("-", ".png", ".gif", ".npy"):
+        raise BadInput(f"cannot write {out}: that is no name", "name a file, such as out.png")
     if out.suffix.lower() not in ("", ".png", ".gif", ".npy"):
         raise BadInput(
             f"cannot write {out}: '{out.suffix}' is no kind of output",

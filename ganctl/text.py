@@ -17,6 +17,11 @@ def is_plain(text: str) -> bool:
     return not _CONTROLS.search(text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return so many of something in words, "1 image" or "1,000 images"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def inert(text: str) -> str:
     r"""Return ``text`` with all that a terminal would obey, not show, written out as ``\x1b``."""
     if text.isprintable():

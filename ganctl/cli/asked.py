@@ -13,6 +13,7 @@ import typer
 from ganctl.drawing import check_indices
 from ganctl.errors import BadInput
 from ganctl.inputs import Inputs, in_rows, in_turn, seeded, since, truncated, walk
+from ganctl.text import counted
 
 MAX_CLASS = 65535
 
@@ -115,8 +116,8 @@ class Asked:
         if self._classes and not class_shares:
             raise BadInput(
                 f"{path} cannot be asked for a class: its generator is not conditional",
-                "train one that is: ganctl train --conditional; or draw without --digit and "
-                "--digits",
+                "draw without --digit and --digits, or train one that is conditional: "
+                "ganctl train --conditional",
             )
         _check_classes(self._classes, path, class_names)
         check_indices(self.start, self._images if self.digits else self._each)
@@ -129,7 +130,7 @@ class Asked:
     def _drawn_from(self, inputs: Inputs) -> Drawing:
         """Return the images, which a walk would lead through."""
         classes, each, count = self._classes, self._each, self._images
-        what = f"{count:,} images of seed {self.seed}"
+        what = f"{counted(count, 'image')} of seed {self.seed}"
         if not classes:
             return Drawing(inputs, self.start, count, self.cols, what)
         if self.digits:
@@ -147,7 +148,7 @@ class Asked:
         cols = frames + strip
         count = cols * (images.count - strip)
         path = walk(since(images.inputs, images.start), images.count, frames, ends=strip)
-        return Drawing(path, 0, count, cols, f"{count:,} frames between {images.what}")
+        return Drawing(path, 0, count, cols, f"{counted(count, 'frame')} between {images.what}")
 
 
 def class_numbers(text: str) -> tuple[int, ...]:

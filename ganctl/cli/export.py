@@ -12,6 +12,7 @@ import typer
 from ganctl.cli import screen
 from ganctl.cli.options import Checkpoint, refuse_same
 from ganctl.errors import BadInput
+from ganctl.text import counted
 
 if TYPE_CHECKING:
     from ganctl.card import Card
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 JUDGED = 5_000
 """Images of each file whose Fréchet distance says what rounding costs: a few seconds' worth."""
+
+OPSET = 20
 
 BATCH_SIZE = 250
 """Images drawn at once for it."""
@@ -61,8 +64,9 @@ def export(
         typer.Option("--for", help="Draw uint8 (N, 3, H, W), which torch-fidelity reads."),
     ] = None,
     opset: Annotated[
-        int, typer.Option(metavar="N", min=18, max=23, help="ONNX operator set.")
-    ] = 20,
+        int | None,
+        typer.Option(metavar="N", min=18, max=23, help="ONNX operator set.", show_default="20"),
+    ] = None,
 ) -> None:
     """Write the generator as one ONNX file that runs anywhere without torch.
 
@@ -70,6 +74,7 @@ def export(
 
     Example: [bold]ganctl export gen.onnx[/], then [bold]ganctl infer gen.onnx[/]
     """
+    from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.files import check_writable
     from ganctl.training.run import find_checkpoint, introduce
 
@@ -79,18 +84,20 @@ def export(
             "end it in .onnx, or in .safetensors for a checkpoint of the generator alone",
         )
     to_onnx = out.suffix.lower() == ".onnx"
-    if not to_onnx and (reader or precision is not Precision.FP32):
+    if not to_onnx and (reader or opset or precision is not Precision.FP32):
         raise typer.BadParameter(
-            "a .safetensors file keeps the generator as it is: --precision and --for are for .onnx",
+            "a .safetensors file keeps the generator as it is: --precision, --for and --opset are "
+            "for .onnx",
             param_hint="OUT",
         )
     check_writable(out)
     path = find_checkpoint(checkpoint)
     refuse_same(out, path, "the new file would take the checkpoint's place")
+    read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
     if checkpoint is None:
         screen.note(f"exporting {introduce(path)}")
     if to_onnx:
-        _write_onnx(out, path, opset, precision, reader)
+        _write_onnx(out, path, opset or OPSET, precision, reader)
     else:
         _write_checkpoint(out, path)
 
@@ -125,11 +132,11 @@ def _write_onnx(
 
 
 def _agreement(parity: Parity) -> str:
-    levels = "grey level" if parity.max_levels == 1 else "grey levels"
     return (
         f"against torch: at most {parity.max_difference:.2g} apart; "
-        f"{parity.pixels_off:,} of {parity.pixels:,} pixels differ, "
-        f"by at most {parity.max_levels} {levels}, {parity.mean_levels:.2g} on average"
+        f"{parity.pixels_off:,} of {counted(parity.pixels, 'pixel')} off, "
+        f"by {counted(parity.max_levels, 'grey level')} at most, "
+        f"{parity.mean_levels:.2g} on average"
     )
 
 

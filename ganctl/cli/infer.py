@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,22 +12,26 @@ import typer
 from ganctl.cli import screen
 from ganctl.cli.options import (
     OUT_HELP,
+    UNTRUSTED,
     Cols,
     Count,
     Digit,
     Digits,
     Interpolate,
+    MaxModel,
     Seed,
     Start,
     Truncation,
     refuse_same,
+    tell_kept,
 )
+from ganctl.cli.resume import typed_options
+from ganctl.text import counted
 
 if TYPE_CHECKING:
     from ganctl.inference.self_test import Verdict
 
 OTHERS = "Generators that ganctl did not make: what the file does not say"
-LIMITS = "Limits for files that are not trusted"
 
 
 class ValueRange(str, Enum):
@@ -44,6 +49,7 @@ class Layout(str, Enum):
 
 
 def infer(
+    ctx: typer.Context,
     model: Annotated[
         Path,
         typer.Argument(
@@ -100,12 +106,7 @@ def infer(
         Layout | None,
         typer.Option(help="Whether channels come first or last.", rich_help_panel=OTHERS),
     ] = None,
-    max_model_mb: Annotated[
-        int,
-        typer.Option(
-            metavar="MB", min=1, max=1_000_000, help="Size of the file.", rich_help_panel=LIMITS
-        ),
-    ] = 512,
+    max_model_mb: MaxModel = 512,
     max_image_mb: Annotated[
         int,
         typer.Option(
@@ -113,13 +114,13 @@ def infer(
             min=1,
             max=1_000_000,
             help="Memory of a batch of images, and of all that leads to it.",
-            rich_help_panel=LIMITS,
+            rich_help_panel=UNTRUSTED,
         ),
     ] = 1024,
     max_seconds: Annotated[
         int,
         typer.Option(
-            metavar="S", min=1, max=86_400, help="Time for a batch.", rich_help_panel=LIMITS
+            metavar="S", min=1, max=86_400, help="Time for a batch.", rich_help_panel=UNTRUSTED
         ),
     ] = 60,
     allow_any_op: Annotated[
@@ -127,7 +128,7 @@ def infer(
         typer.Option(
             "--allow-any-op",
             help="Run whatever the file holds, its memory not known beforehand.",
-            rich_help_panel=LIMITS,
+            rich_help_panel=UNTRUSTED,
         ),
     ] = False,
 ) -> None:
@@ -146,14 +147,19 @@ def infer(
     from ganctl.images import check_output
     from ganctl.inference.generator import Limits, load_onnx
     from ganctl.inference.signature import Told
+    from ganctl.inference.watched import Watched
     from ganctl.machine import usable_cores
 
     asked = Asked(out, count, seed, start, cols, digit, digits, truncation, interpolate)
     cores = usable_cores()
     if threads > cores:
         screen.note(f"{threads} threads would wait for each other on {cores} cores: using {cores}")
-    if verify and out:
-        raise typer.BadParameter("writes nothing: leave OUT away", param_hint="--verify")
+    drawn = {"out", *Asked.__dataclass_fields__} & set(typed_options(ctx))
+    if verify and drawn:
+        raise typer.BadParameter(
+            f"draws the file's own self-test and writes nothing: leave {_spelt(drawn)} out",
+            param_hint="--verify",
+        )
     generator = load_onnx(
         model,
         min(threads, cores),
@@ -171,10 +177,12 @@ def infer(
     check_output(out)
     refuse_same(out, model, "the images would take the model's place")
     drawing = asked.of(model, generator.latent_dim, generator.class_names, generator.class_shares)
+    tell_kept(out)
+    watched = Watched(generator)
     with screen.DrawingScreen(drawing.count) as progress:
         draw_to(
             out,
-            generator,
+            generator if generator.card else watched,
             drawing.inputs,
             generator.image_shape,
             start=drawing.start,
@@ -184,13 +192,23 @@ def infer(
             report=progress.show,
         )
     screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
+    if watched.share_beyond:
+        screen.note(
+            f"{watched.share_beyond:.1%} of the values lay outside the range taken and were cut "
+            "off: is --value-range another?"
+        )
+
+
+def _spelt(names: Collection[str]) -> str:
+    """Return the parameters as a command line spells them."""
+    return ", ".join("OUT" if name == "out" else f"--{name}" for name in sorted(names))
 
 
 def _verdict(verdict: Verdict) -> str:
-    compared = f"{verdict.images} images, {verdict.pixels:,} pixels"
+    compared = f"{counted(verdict.images, 'image')}, {counted(verdict.pixels, 'pixel')}"
     if not verdict.pixels_off:
         return f"identical to what it drew when it was made ({compared})"
     return (
-        f"within tolerance of what it drew when it was made: {verdict.pixels_off:,} of {compared} "
-        f"differ, by {verdict.max_levels} grey level at most"
+        f"within tolerance of what it drew when it was made ({compared}, of which "
+        f"{verdict.pixels_off:,} off by {counted(verdict.max_levels, 'grey level')} at most)"
     )

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganctl.cli import screen
+from ganctl.cli.options import MaxModel
 from ganctl.errors import BadInput
+from ganctl.text import counted
 
 if TYPE_CHECKING:
     from ganctl.cli.card_table import Sections
@@ -33,6 +35,7 @@ def info(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, the model card whole.")
     ] = False,
+    max_model_mb: MaxModel = 512,
 ) -> None:
     """Say what a generator is, where it came from and what is in its file.
 
@@ -42,7 +45,9 @@ def info(
     """
     file, run = _find(path)
     onnx = file.suffix.lower() == ONNX
-    plain, sections = _describe_onnx(file) if onnx else _describe_checkpoint(file, run)
+    plain, sections = (
+        _describe_onnx(file, max_model_mb) if onnx else _describe_checkpoint(file, run)
+    )
     if as_json:
         screen.result(json.dumps(plain, indent=2, allow_nan=False))
     else:
@@ -73,22 +78,26 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     return found, Run(found.parent) if found.name == LAST else None
 
 
-def _describe_onnx(path: Path) -> tuple[dict[str, Any], Sections]:
+def _describe_onnx(path: Path, max_mb: int) -> tuple[dict[str, Any], Sections]:
     """Return what is known of an ONNX file: as plain JSON types, and as sections to be shown."""
     from ganctl.cli.card_table import card_sections, images
     from ganctl.inference.describe import describe_onnx
 
-    found = describe_onnx(path)
+    found = describe_onnx(path, max_mb)
     plain: dict[str, Any] = {
         "path": str(path),
-        "kind": "ONNX generator",
+        "kind": "ONNX file",
         "size": found.size,
         "sha256_verified": found.sealed,
         "latent_dim": found.latent_dim,
         "image_shape": found.image_shape,
         "class_names": found.class_names,
         "guesses": found.guesses,
+        "fixed_batch": found.fixed_batch,
         "problem": found.problem,
+        "way_out": found.way_out,
+        "inputs": found.inputs,
+        "outputs": found.outputs,
         "opset": found.opset,
         "producer": found.producer,
         "operators": found.operators,
@@ -100,6 +109,8 @@ def _describe_onnx(path: Path) -> tuple[dict[str, Any], Sections]:
         ("SHA-256", "verified" if found.sealed else "none: ganctl did not write this file"),
     ]
     graph = [
+        *(("input", each) for each in found.inputs),
+        *(("output", each) for each in found.outputs),
         ("operators", ", ".join(f"{op} × {count}" for op, count in found.operators.items())),
         ("numbers stored", f"{found.numbers:,}"),
         ("opset", f"{found.opset}"),
@@ -115,9 +126,11 @@ def _describe_onnx(path: Path) -> tuple[dict[str, Any], Sections]:
         shape = images(found.image_shape)
         generator = [("latents", f"{found.latent_dim:,}"), ("images", shape), *generator]
     if found.problem:
-        generator.append(("not drawn from", found.problem))
+        generator += [("infer refuses it", found.problem), ("way out", found.way_out or "")]
+    if found.fixed_batch:
+        generator.append(("drawn at once", counted(found.fixed_batch, "image")))
     if found.class_names:
-        generator.append(("classes", f"{len(found.class_names):,}, can be asked for"))
+        generator.append(("classes", f"{len(found.class_names):,}, can be asked for by number"))
     return plain, [("file", file), ("generator", generator), ("graph", graph)]
 
 

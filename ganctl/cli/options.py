@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from ganctl.cli import screen
 from ganctl.config import MAX_SEED
+
+UNTRUSTED = "Limits for files that are not trusted"
 
 Count = Annotated[
     int | None,
@@ -68,10 +71,27 @@ Checkpoint = Annotated[
     ),
 ]
 
+MaxModel = Annotated[
+    int,
+    typer.Option(
+        metavar="MB",
+        min=1,
+        max=1_000_000,
+        help="Size of an ONNX file, in 10⁶ bytes.",
+        rich_help_panel=UNTRUSTED,
+    ),
+]
+
 OUT_HELP = (
     "A grid (.png), an animation (.gif, with --interpolate), a uint8 array of N×C×H×W (.npy), or "
     "a folder (one PNG an image)."
 )
+
+
+def tell_kept(out: Path) -> None:
+    """Say that what is in the folder ``out``, if it is one, stays beside the new pictures."""
+    if os.path.isdir(out) and os.listdir(out):
+        screen.note(f"{out} is not empty: only pictures of the same numbers are replaced")
 
 
 def refuse_same(out: Path, source: Path, message: str) -> None:

@@ -20,6 +20,7 @@ from ganctl.cli.options import (
     Seed,
     Start,
     Truncation,
+    tell_kept,
 )
 
 BATCH_SIZE = 64
@@ -53,6 +54,7 @@ def sample(
 
     Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]
     """
+    from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.cli.asked import Asked
     from ganctl.images import check_output
     from ganctl.training.run import find_checkpoint, introduce
@@ -60,6 +62,8 @@ def sample(
     asked = Asked(out, count, seed, start, cols, digit, digits, truncation, interpolate)
     check_output(out)
     path = find_checkpoint(checkpoint)
+    read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
+    tell_kept(out)
     if checkpoint is None:
         screen.note(f"drawing from {introduce(path)}")
 

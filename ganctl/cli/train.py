@@ -121,7 +121,12 @@ def train(
     ] = False,
     objective: Annotated[
         ObjectiveName,
-        typer.Option(help="What the two players minimise.", rich_help_panel="Training"),
+        typer.Option(
+            metavar="NAME",  # the choices are too long for its column
+            help="What the two players minimise: non-saturating, hinge, least-squares, "
+            "wasserstein.",
+            rich_help_panel="Training",
+        ),
     ] = ObjectiveName.NON_SATURATING,
     epochs: Annotated[
         int,

@@ -13,6 +13,7 @@ from ganctl.inference.generator import LIMITS, parse_onnx
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.reading import read_model
 from ganctl.inference.seal import PRODUCER, check_digest
+from ganctl.inference.signature import shown
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,11 @@ class OnnxDescription:
     image_shape: tuple[int, int, int] | None  # (C, H, W)
     class_names: tuple[str, ...]  # that can be asked for
     guesses: tuple[str, ...]  # what the file does not say, in a line each
+    fixed_batch: int | None  # images that each run must draw; None: any number
     problem: str | None  # why it cannot be drawn from as it is, where ganctl did not make it
+    way_out: str | None  # of the problem
+    inputs: tuple[str, ...]  # "latents float32 (N, 100)"; "?" is open
+    outputs: tuple[str, ...]
     card: Card | None  # None: the file carries none
     opset: int  # of ONNX's own operators
     producer: str  # what wrote the file; or ""
@@ -33,22 +38,26 @@ class OnnxDescription:
     numbers: int  # in its initializers: weights, and the few that the graph counts with
 
 
-def describe_onnx(path: Path) -> OnnxDescription:
+def describe_onnx(path: Path, max_mb: int = LIMITS.model_mb) -> OnnxDescription:
     """Return what the ONNX file ``path`` is, and nothing of a file that ganctl made and is damaged.
+
+    Args:
+        path: of at most ``max_mb`` · 10⁶ bytes.
+        max_mb: the limit.
 
     Raises:
         BadInput, CheckFailed, OutOfResources: as `ganctl.inference.generator.load_onnx`.
     """
-    data = read_model(path, LIMITS.model_mb)
+    data = read_model(path, max_mb)
     check_digest(data, str(path))
     model = parse_model(data, str(path), any_op=True)
-    generator, problem = None, None
+    generator, problem, way_out = None, None, None
     try:
         generator = parse_onnx(data, str(path), threads=1, batch_size=1)
     except (BadInput, OutOfResources) as error:
         if model.producer[0] == PRODUCER or CARD_KEY in model.metadata:
             raise
-        problem = error.message.removeprefix(f"{path} ")
+        problem, way_out = error.message.removeprefix(f"{path} "), error.hint
     counted = Counter(".".join(filter(None, (node.domain, node.op)))[:60] for node in model.nodes)
     return OnnxDescription(
         size=len(data),
@@ -57,7 +66,11 @@ def describe_onnx(path: Path) -> OnnxDescription:
         image_shape=generator.image_shape if generator else None,
         class_names=generator.class_names if generator else (),
         guesses=generator.guesses if generator else (),
+        fixed_batch=generator.fixed_batch if generator else None,
         problem=problem,
+        way_out=way_out,
+        inputs=tuple(map(shown, model.inputs)),
+        outputs=tuple(map(shown, model.outputs)),
         card=generator.card if generator else None,
         opset=model.opsets[""],
         producer=" ".join(model.producer).strip()[:60],

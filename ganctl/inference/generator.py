@@ -7,10 +7,14 @@ is known beforehand. Waiting for it can be interrupted, and ends.
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import textwrap
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnxruntime as ort
@@ -18,14 +22,16 @@ import onnxruntime as ort
 from ganctl.card import CARD_KEY, Card, card_from_json
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.inference.known import Known
-from ganctl.inference.onnx_file import ELEMENTS, REMAKE, parse_model
+from ganctl.inference.onnx_file import ELEMENTS, REMAKE, Model, parse_model
 from ganctl.inference.patience import TookTooLong, wait_for
 from ganctl.inference.reading import read_model
 from ganctl.inference.seal import check_digest, check_seal
 from ganctl.inference.self_test import SELF_TEST_KEY, Verdict, run_self_test
 from ganctl.inference.signature import NOTHING_TOLD, Inputs, Output, Told, read_inputs, read_output
-from ganctl.inference.sizes import check_images, measure
+from ganctl.inference.sizes import Sizes, check_images, measure
 from ganctl.latents import Floats, Labels
+
+T = TypeVar("T")
 
 INPUT, LABELS, OUTPUT = "latents", "labels", "images"
 """What ``ganctl export`` calls them."""
@@ -224,19 +230,15 @@ def parse_onnx(
             "use --provider cpu, or install an onnxruntime that has it",
         )
     check_digest(data, name)  # first: what is damaged may look like anything else
-    model = parse_model(data, name, limits.any_op)
+    model = _in_time(lambda: parse_model(data, name, limits.any_op), name, limits)
     sealed = check_seal(data, model.producer[0], model.metadata, name)
     card = card_from_json(model.metadata[CARD_KEY]) if CARD_KEY in model.metadata else None
     inputs = read_inputs(model, told, card, name)
-    batch = inputs.batch or batch_size
-    shapes = inputs.shapes(batch)
-    folded = 0
-    if limits.any_op:
-        drawn = None
-    else:
-        sizes = measure(model, shapes, limits.image_mb * 10**6)
-        check_images(model, sizes, batch, limits.image_mb * 10**6)
+    drawn, folded = None, 0
+    if not limits.any_op:
+        inputs, sizes = _in_time(lambda: _sizes(model, inputs, batch_size, limits), name, limits)
         drawn, folded = {key: _kind(value) for key, value in sizes.outputs.items()}, sizes.folded
+    batch = inputs.batch or batch_size
     session = _start(data, name, threads, provider, folded <= MOST_FOLDED, limits)
     if drawn is None:
         drawn = _try_out(session, inputs, batch, name, limits)
@@ -263,6 +265,37 @@ def providers() -> dict[str, str]:
     return {
         name.removesuffix("ExecutionProvider").lower(): name for name in names if name != remote
     }
+
+
+def _in_time(look: Callable[[], T], name: str, limits: Limits) -> T:
+    """Return what looking through the file finds; a file may be made to take for ever."""
+    try:
+        return wait_for(look, limits.seconds)
+    except TookTooLong as error:
+        raise _too_long(f"{name} is not looked through", limits) from error
+
+
+def _sizes(model: Model, inputs: Inputs, batch: int, limits: Limits) -> tuple[Inputs, Sizes]:
+    """Return what the images take, drawn one at a time if the graph is made for that."""
+    batch = inputs.batch or batch
+    try:
+        return inputs, _sizes_of(model, inputs, batch, limits)
+    except BadInput:
+        if inputs.batch or batch == 1:
+            raise
+        said = "its graph is made for one image: drawn one at a time"
+        alone = dataclasses.replace(inputs, batch=1, guesses=(*inputs.guesses, said))
+        with suppress(BadInput):  # what is wrong with many says more
+            return alone, _sizes_of(model, alone, 1, limits)
+        raise
+
+
+def _sizes_of(model: Model, inputs: Inputs, batch: int, limits: Limits) -> Sizes:
+    sizes = measure(model, inputs.shapes(batch), limits.image_mb * 10**6)
+    if batch > 1 and all(value.shape[:1] == (1,) for value in sizes.outputs.values()):
+        raise BadInput(f"{model.name} gives one image for a batch of {batch}", REMAKE)
+    check_images(model, sizes, batch, limits.image_mb * 10**6)
+    return sizes
 
 
 def _start(
@@ -397,4 +430,4 @@ def _reason(error: Exception) -> str:
     """Return the part of onnxruntime's message that says something, on one line."""
     text = str(error).rsplit(" : ", 1)[-1].rsplit(" was false. ", 1)[-1]
     text = re.sub(r"^/\S+:\d+ .*?\) ", "", text)  # the place in its source, and the function
-    return " ".join(text.split())[:200]
+    return textwrap.shorten(text, 200, placeholder=" …")

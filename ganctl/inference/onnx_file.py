@@ -23,7 +23,7 @@ MAX_BYTES = 1 << 48  # of a tensor, whatever the limit: more than a processor ca
 
 REMAKE = "write one: ganctl export gen.onnx"
 ANY_OP = "if you trust the file, add --allow-any-op"
-MERGE = "save it whole: onnx.save(onnx.load('FILE.onnx'), 'whole.onnx')"
+MERGE = "save it whole: import onnx; onnx.save(onnx.load('FILE'), 'whole.onnx')"
 
 
 class Element(NamedTuple):
@@ -187,7 +187,7 @@ def parse_model(data: bytes, name: str, any_op: bool = False) -> Model:
     try:
         return _model(_decode(data), name, any_op)
     except _Flaw as flaw:
-        raise BadInput(f"{name} {flaw}", flaw.hint) from None
+        raise BadInput(f"{name} {flaw}", flaw.hint.replace("FILE", name)) from None
 
 
 def quote(text: str) -> str:

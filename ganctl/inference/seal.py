@@ -6,17 +6,14 @@ file, its own 64 characters read as zeros; it stands in ``metadata_props``.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 
+from ganctl.digest import BLANK, digest_around, fill_in
 from ganctl.errors import CheckFailed
 
 SEAL_KEY = "ganctl.sha256"
 """The digest's key in the ONNX file's ``metadata_props``."""
-
-BLANK = "0" * 64
-"""Stands in the digest's place while it is reckoned."""
 
 _ENTRY = re.compile(rb"\n\x0dganctl\.sha256\x12@([0-9a-f]{64})")
 """The entry in the file's bytes: key and value, each with its length before it."""
@@ -31,8 +28,7 @@ def seal(data: bytes) -> bytes:
     Raises:
         ValueError: `BLANK` is not in it exactly once.
     """
-    before, after = _around(data, BLANK)
-    return before + _digest(before, after).encode() + after
+    return fill_in(data, _place(data, BLANK))
 
 
 def check_digest(data: bytes, name: str) -> None:
@@ -74,7 +70,7 @@ def check_seal(data: bytes, producer: str, metadata: Mapping[str, str], name: st
 
 def _is_right(data: bytes, digest: str) -> bool:
     try:
-        return _digest(*_around(data, digest)) == digest
+        return digest_around(data, _place(data, digest)) == digest.encode()
     except ValueError:
         return False
 
@@ -86,17 +82,7 @@ def _damaged(name: str) -> CheckFailed:
     )
 
 
-def _around(data: bytes, digest: str) -> tuple[bytes, bytes]:
-    if len(digest) != len(BLANK):
-        raise ValueError("no digest")
-    before, found, after = data.partition(digest.encode())
-    if not found or digest.encode() in after:
+def _place(data: bytes, digest: str) -> int:
+    if len(digest) != len(BLANK) or data.count(digest.encode()) != 1:
         raise ValueError("the digest is not there once")
-    return before, after
-
-
-def _digest(before: bytes, after: bytes) -> str:
-    digest = hashlib.sha256(before)
-    digest.update(BLANK.encode())
-    digest.update(after)
-    return digest.hexdigest()
+    return data.index(digest.encode())

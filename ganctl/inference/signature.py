@@ -130,7 +130,7 @@ def _latents(model: Model, told: Told, name: str) -> tuple[ValueInfo, Shape]:
     if len(candidates) != 1:
         raise BadInput(
             f"{name} has several inputs that could be its latents: "
-            + ", ".join(map(_shown, model.inputs)),
+            + ", ".join(map(shown, model.inputs)),
             "say how many values they have: --latent-dim",
         )
     (latents,) = candidates
@@ -207,12 +207,24 @@ def read_output(
     if layout == "nhwc":
         shape = (shape[0], shape[3], shape[1], shape[2])
     value_range = None
+    if type_ == "uint8" and told.value_range:
+        raise BadInput(
+            f"{name} draws grey levels, 0 to 255, which have no other range",
+            "leave --value-range out",
+        )
     if type_ != "uint8":
         spelt, guess = _value_range(model, images, told, card, name)
         value_range = RANGES[spelt]
         guesses += guess
     _, channels, height, width = shape
     return Output(images, (channels, height, width), layout == "nhwc", value_range, guesses)
+
+
+def shown(value: ValueInfo) -> str:
+    """Return an input or output in words: its name, type and shape; "?" is open."""
+    sizes = [str(size)[:20] if size is not None else "?" for size in value.shape or ()]
+    shape = "?" if value.shape is None else ", ".join(sizes)
+    return f"{quote(value.name)} {_type(value)} ({shape})"
 
 
 def _could_be_latents(value: ValueInfo) -> bool:
@@ -330,15 +342,9 @@ def _type(value: ValueInfo) -> str:
     return element.name if element else "unknown"
 
 
-def _shown(value: ValueInfo) -> str:
-    sizes = [str(size)[:20] if size is not None else "?" for size in value.shape or ()]
-    shape = "?" if value.shape is None else ", ".join(sizes)
-    return f"{quote(value.name)} {_type(value)} ({shape})"
-
-
 def _no_generator(model: Model, name: str) -> BadInput:
-    takes = ", ".join(map(_shown, model.inputs[:3]))
-    gives = ", ".join(map(_shown, model.outputs[:3]))
+    takes = ", ".join(map(shown, model.inputs[:3]))
+    gives = ", ".join(map(shown, model.outputs[:3]))
     return BadInput(
         f"{name} is an ONNX file but no generator: it turns {takes or 'nothing'} "
         f"into {gives or 'nothing'}",

@@ -24,8 +24,7 @@ from ganctl.inference.onnx_file import (
 )
 from ganctl.inference.operators import RANDOM, RULES
 
-LESS = "draw fewer at once with --batch-size, or allow more with --max-image-mb"
-
+MORE = "allow more with --max-image-mb"
 
 COPIES = 9
 """Bytes that a value takes on its way to a grey level: float32 twice, and the level."""
@@ -155,7 +154,8 @@ def _place(node: Node) -> str:
 
 def _too_large(model: Model, needed: int, batch: int) -> GanctlError:
     return OutOfResources(
-        f"{model.name} needs {-(-needed // 10**6)} MB for a batch of {batch}", LESS
+        f"{model.name} needs {-(-needed // 10**6)} MB for a batch of {batch}",
+        MORE if batch == 1 else f"draw fewer at once with --batch-size, or {MORE}",
     )
 
 

@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from ganctl.card import CARD_KEY, Card
+from ganctl.digest import BLANK
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import to_uint8
 from ganctl.inference.generator import BATCH, INPUT, LABELS, OUTPUT, OnnxGenerator, parse_onnx
-from ganctl.inference.seal import BLANK, SEAL_KEY, seal
+from ganctl.inference.seal import SEAL_KEY, seal
 from ganctl.inference.self_test import SELF_TEST_KEY, make_self_test
 from ganctl.inputs import in_turn, seeded
 from ganctl.latents import Floats

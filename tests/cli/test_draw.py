@@ -6,6 +6,8 @@ import io
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from ganctl import drawing
 from ganctl.cli.screen import DrawingScreen
+from ganctl.training import export
 
 from ..conftest import Ganctl
 
@@ -239,13 +243,44 @@ def test_the_export_never_takes_the_checkpoints_place(workplace: Path, ganctl: G
     assert path.read_bytes() == before
 
 
-def test_a_folder_that_may_not_be_written_is_named(
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="Linux: a folder that takes no files")
+def test_a_folder_that_takes_no_files_is_named_before_anything_is_drawn(
     workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
+    monkeypatch.setattr(drawing, "draw", None)
+    monkeypatch.setattr(export, "export_onnx", None)
     for command in ("sample", "infer small.onnx", "export"):
-        outcome = ganctl(*command.split(), "x.onnx" if command == "export" else "x.png")
-        assert outcome.code == 3 and "may not be written" in outcome.err
+        out = "/proc/x.onnx" if command == "export" else "/proc/x.png"
+        outcome = ganctl(*command.split(), out)
+        assert outcome.code == 3 and f"error: cannot write {out}: " in outcome.err
+
+
+def test_what_a_folder_holds_stays_and_that_is_said(workplace: Path, ganctl: Ganctl) -> None:
+    for command in (["sample", "-n", 2, "drawn"], ["infer", "small.onnx", "-n", 1, "drawn"]):
+        outcome = ganctl(*command)
+        assert ("is not empty" in outcome.err) == (command[0] == "infer")
+    assert outcome.out == "wrote drawn: 1 image of seed 0\n"
+    assert sorted(os.listdir("drawn")) == ["000000.png", "000001.png"]
+
+
+@pytest.mark.parametrize("name", ["-", ".png", ".NPY"])
+def test_an_ending_alone_is_no_name(name: str, workplace: Path, ganctl: Ganctl) -> None:
+    for command in (["sample"], ["infer", "small.onnx"]):
+        outcome = ganctl(*command, "-n", 1, "--", name)
+        assert outcome.code == 3 and "that is no name" in outcome.err
+    assert not Path(name).exists()
+
+
+def test_what_is_no_checkpoint_is_refused_before_torch_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(b"no")
+    code = """
+import sys
+from ganctl.cli.app import main
+assert main([*sys.argv[1:], "--checkpoint", "x.safetensors"]) == 3
+assert "torch" not in sys.modules
+"""
+    for command in ("sample", "export"):
+        subprocess.run([sys.executable, "-c", code, command], cwd=tmp_path, check=True)
 
 
 def test_an_unreadable_model_is_named(

@@ -48,8 +48,12 @@ def test_every_kind_of_export_is_drawn_from_and_verified(
 
 
 def test_verify_writes_nothing(workplace: Path, ganctl: Ganctl) -> None:
-    outcome = ganctl("infer", "small.onnx", "--verify", "out.png")
-    assert outcome.code == 2 and "--verify" in outcome.err
+    for option in (["out.png"], ["-n", 5], ["--seed", 0], ["--digit", 7], ["--cols", 2]):
+        outcome = ganctl("infer", "small.onnx", "--verify", *option)
+        assert outcome.code == 2 and "writes nothing: leave" in outcome.err
+    assert "leave --count, --seed out" in (
+        ganctl("infer", "small.onnx", "--verify", "--seed", 1, "-n", 5).err
+    )
 
 
 @pytest.mark.parametrize("options", [[], ["--verify"]])

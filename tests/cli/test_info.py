@@ -54,7 +54,7 @@ def test_an_onnx_file_is_described(workplace: Path, ganctl: Ganctl) -> None:
     shown = sections(outcome.out)
     assert list(shown) == ["file", "generator", "data", "training", "quality", "export", "graph"]
     assert shown["graph"]["operators"].startswith("Gemm × 5, ") and shown["graph"]["opset"] == "20"
-    assert shown["file"]["kind"] == "ONNX generator"
+    assert shown["file"]["kind"] == "ONNX file"
     assert re.fullmatch(r"6\.\d\d MB", shown["file"]["size"])
     assert shown["generator"] == {
         "name": "small",
@@ -152,8 +152,31 @@ def test_a_generator_without_a_card_is_described_by_its_shapes(
         "images": "6×4, grey",
         "guessed": "its last layer is Tanh: values taken to be in [-1, 1]",
     }
+    assert shown["graph"]["input"] == "'z' float32 (n, 5)"
+    assert shown["graph"]["output"] == "'image' float32 (n, 1, 4, 6)"
     plain = told(ganctl, "x.ONNX")
     assert plain["card"] is None and plain["sha256_verified"] is False
+    assert plain["inputs"] == [shown["graph"]["input"]] and plain["fixed_batch"] is None
+    Path("x.onnx").write_bytes(generators.linear(batch=3).SerializeToString())
+    assert sections(ganctl("info", "x.onnx").out)["generator"]["drawn at once"] == "3 images"
+
+
+def test_a_file_that_infer_refuses_says_why_and_the_way_out(
+    tmp_path: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = generators.linear(latent_shape=("n", "dim"))
+    Path("x.onnx").write_bytes(model.SerializeToString())
+    shown = sections(ganctl("info", "x.onnx").out)["generator"]
+    assert shown == {
+        "infer refuses it": "does not say how many values its latents have",
+        "way out": "say it: --latent-dim 100",
+    }
+    outcome = ganctl("info", "x.onnx", "--max-model-mb", 1)
+    assert outcome.code == 0
+    Path("x.onnx").write_bytes(b"x" * 1_100_000)
+    outcome = ganctl("info", "x.onnx", "--max-model-mb", 1)
+    assert outcome.code == 6 and "hint: if you trust it: --max-model-mb 2" in outcome.err
 
 
 def sections_of(card: Card) -> dict[str, dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from ganctl.errors import BadInput
 from ganctl.images import to_uint8
@@ -104,6 +105,23 @@ def test_grey_levels_stay_as_they_are() -> None:
 def test_a_fixed_batch_is_drawn_in_turns(batch: int) -> None:
     fixed = load(generators.linear(batch=batch))
     assert np.array_equal(fixed(Z), load(generators.linear())(Z))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4, 6), (1, -1, 4, 6)])
+def test_a_graph_that_is_made_for_one_image_draws_one_at_a_time(shape: tuple[int, ...]) -> None:
+    model = generators.linear()
+    (sizes,) = (t for t in model.graph.initializer if t.name == "shape")
+    sizes.CopyFrom(numpy_helper.from_array(np.array(shape), "shape"))
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    alone = load(model)
+    assert "its graph is made for one image: drawn one at a time" in alone.guesses
+    assert alone.fixed_batch == 1
+    assert np.allclose(alone(Z), load(generators.linear())(Z), atol=1e-6)
+
+
+def test_grey_levels_have_no_other_range() -> None:
+    with pytest.raises(BadInput, match="draws grey levels, 0 to 255"):
+        load(generators.grey_levels(), Told(value_range="0,1"))
 
 
 def test_a_size_that_is_open_is_asked_for() -> None:
@@ -207,6 +225,18 @@ def test_infer_takes_what_the_file_does_not_say(
         assert outcome.code == 3 and str(told[missing]) in outcome.err
     assert ganctl("infer", "vague.onnx", "-n", 2, "out.npy", *told).code == 0
     assert np.load("out.npy").shape == (2, 1, 3, 6)
+
+
+@pytest.mark.parametrize(("last", "said"), [("Identity", True), ("Sigmoid", False)])
+def test_infer_says_what_it_cut_off(
+    last: str, said: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ganctl: Ganctl
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("wild.onnx").write_bytes(generators.linear(last).SerializeToString())
+    outcome = ganctl("infer", "wild.onnx", "--value-range", "0,1")
+    assert outcome.code == 0
+    share = re.search(r"([\d.]+)% of the values lay outside the range taken", outcome.err)
+    assert bool(share) == said and (not share or 40 < float(share[1]) < 70)
 
 
 def test_infer_draws_the_class_that_is_asked_for(

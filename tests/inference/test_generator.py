@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from ganctl.card import CARD_KEY, Card
+from ganctl.digest import BLANK
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.inference.generator import Limits, load_onnx, parse_onnx, providers
-from ganctl.inference.seal import BLANK, SEAL_KEY, seal
+from ganctl.inference.seal import SEAL_KEY, seal
 
 from . import generators
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganctl.digest import BLANK
 from ganctl.errors import CheckFailed
-from ganctl.inference.seal import BLANK, SEAL_KEY, check_seal, seal
+from ganctl.inference.seal import SEAL_KEY, check_seal, seal
 
 DATA = b"before " + BLANK.encode() + b" after"
 
