@@ -19,8 +19,8 @@ CARD_KEY = "ganctl.card"
 
 CARD_VERSION = 1
 
-MAX_JSON = 20_000_000
-"""Characters of a card: 65,536 classes with long names fit in."""
+MAX_JSON = 4_000_000
+"""Characters of a card: 65,536 classes with names of 30 characters fit in."""
 
 
 @dataclass(frozen=True)

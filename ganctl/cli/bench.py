@@ -321,4 +321,4 @@ def _verdict(met: bool) -> str:
 
 
 def _print_json(result: Any) -> None:
-    screen.result(json.dumps(dataclasses.asdict(result), indent=2))
+    screen.result(*json.dumps(dataclasses.asdict(result), indent=2).splitlines())

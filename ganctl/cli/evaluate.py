@@ -103,7 +103,7 @@ def evaluate(
             say("drawing the report")
             write_report(report, evaluation)
     if as_json:
-        screen.result(json.dumps(_plain(evaluation), indent=2, allow_nan=False))
+        screen.result(*json.dumps(_plain(evaluation), indent=2, allow_nan=False).splitlines())
     else:
         _show(evaluation)
     if report is not None:

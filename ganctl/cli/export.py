@@ -111,7 +111,8 @@ def _write_onnx(
 
     generator, card = load_generator(path)
     full = exported = stored = export_onnx(generator, card, opset)
-    following = f"ganctl infer {shlex.quote(str(out))}"
+    typed = f"./{out}" if str(out).startswith("-") else str(out)
+    following = f"ganctl infer {shlex.quote(typed)}"
     if precision is not Precision.FP32:
         exported = stored = export_stored(full, generator, precision.value)
     if reader:

@@ -39,6 +39,7 @@ class ValueRange(str, Enum):
 
     SIGNED = "-1,1"
     UNSIGNED = "0,1"
+    LEVELS = "0,255"
 
 
 class Layout(str, Enum):
@@ -120,7 +121,11 @@ def infer(
     max_seconds: Annotated[
         int,
         typer.Option(
-            metavar="S", min=1, max=86_400, help="Time for a batch.", rich_help_panel=UNTRUSTED
+            metavar="S",
+            min=1,
+            max=86_400,
+            help="Time to load it, and for each batch.",
+            rich_help_panel=UNTRUSTED,
         ),
     ] = 60,
     allow_any_op: Annotated[

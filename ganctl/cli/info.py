@@ -11,14 +11,12 @@ import typer
 
 from ganctl.cli import screen
 from ganctl.cli.options import MaxModel
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, explain
 from ganctl.text import counted
 
 if TYPE_CHECKING:
     from ganctl.cli.card_table import Sections
     from ganctl.training.run import Run
-
-ONNX, CHECKPOINT = ".onnx", ".safetensors"
 
 WAYS = "name an .onnx file, a .safetensors file, a run's folder or its name"
 
@@ -44,12 +42,13 @@ def info(
     Example: [bold]ganctl info gen.onnx[/], or [bold]ganctl info first-try --json[/]
     """
     file, run = _find(path)
-    onnx = file.suffix.lower() == ONNX
     plain, sections = (
-        _describe_onnx(file, max_model_mb) if onnx else _describe_checkpoint(file, run)
+        _describe_checkpoint(file, run)
+        if _is_checkpoint(file)
+        else _describe_onnx(file, max_model_mb)
     )
     if as_json:
-        screen.result(json.dumps(plain, indent=2, allow_nan=False))
+        screen.result(*json.dumps(plain, indent=2, allow_nan=False).splitlines())
     else:
         from ganctl.cli.tables import show_sections
 
@@ -65,8 +64,6 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     from ganctl.training.run import LAST, Run, find_checkpoint
 
     if os.path.isfile(path):
-        if path.suffix.lower() not in (ONNX, CHECKPOINT):
-            raise BadInput(f"{path} is neither an ONNX file nor a checkpoint", WAYS)
         return path, None
     if os.path.exists(path) and not os.path.isdir(path):
         raise BadInput(f"{path} is neither a file nor a folder", WAYS)
@@ -76,6 +73,17 @@ def _find(path: Path) -> tuple[Path, Run | None]:
         what = "checkpoint in" if os.path.isdir(path) else "file, folder or run"
         raise BadInput(f"there is no {what} {path}", WAYS) from error
     return found, Run(found.parent) if found.name == LAST else None
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Tell a checkpoint from an ONNX file, whatever its name; all else counts as the latter."""
+    from ganctl.checkpoint_file import SUFFIX, begins_checkpoint
+
+    try:
+        with open(path, "rb") as file:
+            return path.suffix.lower() == SUFFIX or begins_checkpoint(file.read(9))
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {explain(error)}", WAYS) from error
 
 
 def _describe_onnx(path: Path, max_mb: int) -> tuple[dict[str, Any], Sections]:

@@ -67,7 +67,7 @@ Checkpoint = Annotated[
         metavar="RUN|FILE",
         readable=False,
         help="A .safetensors file, a run's folder or its name.",
-        show_default="the newest run",
+        show_default="the newest run; else the one that comes with ganctl",
     ),
 ]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ganctl.files import write_error
 from ganctl.text import inert
 
 if TYPE_CHECKING:
@@ -16,7 +18,12 @@ if TYPE_CHECKING:
 
 def result(*lines: str) -> None:
     """Print what a command has made, on stdout."""
-    _say("\n".join(inert(line) for text in lines for line in text.split("\n")), sys.stdout)
+    _say("\n".join(map(inert, lines)), sys.stdout)
+
+
+def styled(text: str) -> None:
+    """Print on stdout what has been made `inert` before it was given its style."""
+    _say(text, sys.stdout)
 
 
 def note(text: str) -> None:
@@ -25,12 +32,18 @@ def note(text: str) -> None:
 
 
 def _say(text: str, stream: TextIO) -> None:
-    """Print; whoever has stopped reading must not stop the work."""
+    """Print; whoever has stopped reading must not stop the work.
+
+    Raises:
+        BadInput, OutOfResources: stdout cannot be written, a file on a full disk perhaps.
+    """
     try:
         print(text, file=stream, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise write_error(Path("the result"), error) from error
 
 
 def error(message: str, hint: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 
 from rich import box
@@ -24,7 +25,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     for number, column in enumerate(columns):
         drawn.add_column(column, justify="right" if number else "left")
     for row in rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(inert, row))
     _print(drawn, PIPE_WIDTH)
 
 
@@ -48,10 +49,8 @@ def show_sections(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> 
 
 def _print(drawn: Table, pipe_width: int) -> None:
     """Print on stdout; in a pipe the table may be at least so wide."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, pipe_width)
-    with console.capture() as captured:
-        console.print(drawn)
-    lines = captured.get().splitlines()
-    screen.result(*(line.rstrip() for line in lines))
+    shown, stdout = io.StringIO(), Console()
+    terminal = stdout.is_terminal
+    width = stdout.width if terminal else max(stdout.width, pipe_width)
+    Console(file=shown, force_terminal=terminal, width=width, highlight=False).print(drawn)
+    screen.styled("\n".join(line.rstrip() for line in shown.getvalue().splitlines()))

@@ -179,7 +179,10 @@ class OnnxGenerator:
         low, high = self._output.value_range or (0.0, 255.0)
         if (low, high) == (-1.0, 1.0):
             return images
-        return (images - low) * np.float32(2 / (high - low)) - np.float32(1)
+        images -= np.float32(low)  # in place: the batch is ours, and may be large
+        images *= np.float32(2 / (high - low))
+        images -= np.float32(1)
+        return images
 
 
 def load_onnx(
@@ -236,7 +239,9 @@ def parse_onnx(
     inputs = read_inputs(model, told, card, name)
     drawn, folded = None, 0
     if not limits.any_op:
-        inputs, sizes = _in_time(lambda: _sizes(model, inputs, batch_size, limits), name, limits)
+        inputs, sizes = _in_time(
+            lambda: _sizes(model, inputs, batch_size, told, limits), name, limits
+        )
         drawn, folded = {key: _kind(value) for key, value in sizes.outputs.items()}, sizes.folded
     batch = inputs.batch or batch_size
     session = _start(data, name, threads, provider, folded <= MOST_FOLDED, limits)
@@ -275,12 +280,16 @@ def _in_time(look: Callable[[], T], name: str, limits: Limits) -> T:
         raise _too_long(f"{name} is not looked through", limits) from error
 
 
-def _sizes(model: Model, inputs: Inputs, batch: int, limits: Limits) -> tuple[Inputs, Sizes]:
+def _sizes(
+    model: Model, inputs: Inputs, batch: int, told: Told, limits: Limits
+) -> tuple[Inputs, Sizes]:
     """Return what the images take, drawn one at a time if the graph is made for that."""
     batch = inputs.batch or batch
     try:
         return inputs, _sizes_of(model, inputs, batch, limits)
-    except BadInput:
+    except BadInput as error:
+        if told.latent_dim:
+            error.hint = f"is --latent-dim {told.latent_dim} right? If it is: {error.hint}"
         if inputs.batch or batch == 1:
             raise
         said = "its graph is made for one image: drawn one at a time"
@@ -306,6 +315,7 @@ def _start(
     options = ort.SessionOptions()  # its defaults are the fastest that were measured
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # its errors come back as exceptions
+    ort.set_default_logger_severity(4)  # and what it says beside sessions is for nobody here
     # Without it the bytes could be of onnxruntime's own format, which nothing here looks through.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
@@ -348,7 +358,9 @@ def _run(
     try:
         return wait_for(lambda: session.run([output], fed, options)[0], limits.seconds, stop)
     except TookTooLong as error:
-        raise _too_long(f"{name} has not drawn its batch", limits) from error
+        raise _too_long(
+            f"{name} has not drawn its batch", limits, ", or a smaller batch"
+        ) from error
     except Exception as error:  # onnxruntime has no exception class of its own to name here
         if _is_memory(error):
             raise _too_large(name) from error
@@ -410,10 +422,9 @@ def _padded(rows: Any, lacking: int) -> Any:
     return np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)]) if lacking else rows
 
 
-def _too_long(what: str, limits: Limits) -> GanctlError:
+def _too_long(what: str, limits: Limits, or_else: str = "") -> GanctlError:
     return OutOfResources(
-        f"{what} after {limits.seconds:g} seconds",
-        "give it more: --max-seconds, or a smaller batch",
+        f"{what} after {limits.seconds:g} seconds", f"give it more: --max-seconds{or_else}"
     )
 
 

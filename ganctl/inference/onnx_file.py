@@ -19,9 +19,16 @@ from ganctl.inference.wire import Malformed, count_fields
 MAX_RANK = 32  # of a tensor; NumPy 1 has no more
 MAX_FIELDS = 500_000  # of the whole file: a second to count, 50 MB to hold
 MAX_NODES = 50_000  # ten times what large generators have, and some seconds to look at
+MAX_LISTED = 65_536  # values of an attribute
+MAX_NAME = 65_536  # bytes
+MAX_TEXT = 10_000_000  # bytes of what ganctl has written into the file's metadata
 MAX_BYTES = 1 << 48  # of a tensor, whatever the limit: more than a processor can address
 
-REMAKE = "write one: ganctl export gen.onnx"
+OURS = "ganctl"
+"""What our keys in the metadata begin with."""
+
+REMAKE = "write it anew: ganctl export gen.onnx, or with the tool that it came from"
+EXPORT = "make one of it: ganctl export --checkpoint FILE gen.onnx"
 ANY_OP = "if you trust the file, add --allow-any-op"
 MERGE = "save it whole: import onnx; onnx.save(onnx.load('FILE'), 'whole.onnx')"
 
@@ -62,27 +69,29 @@ UINT8, INT64, BOOL, FLOAT, INT32 = 2, 7, 9, 1, 6
 # The part of onnx.proto that is read: name, number, type; * repeats. Texts are bytes here, so
 # that those which are not UTF-8 are an error of ours, and what is only ever refused is bytes too.
 _PROTO = {
-    "Model": "ir_version 1 int64, producer_name 2 bytes, producer_version 3 bytes, graph 7 Graph, "
-    "opset_import 8 Opset*, metadata_props 14 Entry*, training_info 20 bytes*, "
-    "functions 25 Function*",
-    "Function": "node 7 Node*, attribute_proto 11 Attribute*",
-    "Graph": "node 1 Node*, name 2 bytes, initializer 5 Tensor*, input 11 ValueInfo*, "
-    "output 12 ValueInfo*, value_info 13 ValueInfo*, sparse_initializer 15 bytes*",
+    "Model": "ir_version 1 int64, producer_name 2 bytes, producer_version 3 bytes, "
+    "domain 4 bytes, doc_string 6 bytes, graph 7 Graph, opset_import 8 Opset*, "
+    "metadata_props 14 Entry*, training_info 20 bytes*, functions 25 Function*",
+    "Function": "doc_string 8 bytes, node 7 Node*, attribute_proto 11 Attribute*, "
+    "metadata_props 14 Entry*",
+    "Graph": "node 1 Node*, name 2 bytes, initializer 5 Tensor*, doc_string 10 bytes, "
+    "input 11 ValueInfo*, output 12 ValueInfo*, value_info 13 ValueInfo*, "
+    "sparse_initializer 15 bytes*, metadata_props 16 Entry*",
     "Node": "input 1 bytes*, output 2 bytes*, name 3 bytes, op_type 4 bytes, "
-    "attribute 5 Attribute*, domain 7 bytes",
+    "attribute 5 Attribute*, doc_string 6 bytes, domain 7 bytes, metadata_props 9 Entry*",
     "Attribute": "name 1 bytes, f 2 float, i 3 int64, s 4 bytes, t 5 Tensor, g 6 Graph, "
-    "floats 7 float*, ints 8 int64*, strings 9 bytes*, graphs 11 Graph*, type 20 int32, "
-    "ref_attr_name 21 bytes, sparse_tensor 22 bytes, sparse_tensors 23 bytes*",
+    "floats 7 float*, ints 8 int64*, strings 9 bytes*, graphs 11 Graph*, doc_string 13 bytes, "
+    "type 20 int32, ref_attr_name 21 bytes, sparse_tensor 22 bytes, sparse_tensors 23 bytes*",
     "Tensor": "dims 1 int64*, data_type 2 int32, segment 3 bytes, float_data 4 float*, "
     "int32_data 5 int32*, string_data 6 bytes*, int64_data 7 int64*, name 8 bytes, "
-    "raw_data 9 bytes, double_data 10 double*, uint64_data 11 uint64*, external_data 13 bytes*, "
-    "data_location 14 int32",
-    "ValueInfo": "name 1 bytes, type 2 Type",
-    "Type": "tensor_type 1 TensorType, sequence_type 4 bytes, map_type 5 bytes, "
-    "opaque_type 7 bytes, sparse_tensor_type 8 bytes, optional_type 9 bytes",
+    "raw_data 9 bytes, double_data 10 double*, uint64_data 11 uint64*, doc_string 12 bytes, "
+    "external_data 13 bytes*, data_location 14 int32, metadata_props 16 Entry*",
+    "ValueInfo": "name 1 bytes, type 2 Type, doc_string 3 bytes, metadata_props 4 Entry*",
+    "Type": "tensor_type 1 TensorType, denotation 6 bytes, sequence_type 4 bytes, "
+    "map_type 5 bytes, opaque_type 7 bytes, sparse_tensor_type 8 bytes, optional_type 9 bytes",
     "TensorType": "elem_type 1 int32, shape 2 Shape",
     "Shape": "dim 1 Dimension*",
-    "Dimension": "dim_value 1 int64, dim_param 2 bytes",
+    "Dimension": "dim_value 1 int64, dim_param 2 bytes, denotation 3 bytes",
     "Opset": "domain 1 bytes, version 2 int64",
     "Entry": "key 1 bytes, value 2 bytes",
 }
@@ -155,7 +164,7 @@ class Model:
     ir_version: int
     opsets: dict[str, int]  # domain → version; "" is there
     producer: tuple[str, str]  # name, version
-    metadata: dict[str, str]
+    metadata: dict[str, str]  # the texts of ganctl's own keys, which begin so; "" of all others
     inputs: tuple[ValueInfo, ...]  # without those that have an initializer
     outputs: tuple[ValueInfo, ...]
     declared: tuple[ValueInfo, ...]  # what the file says of values in between
@@ -224,10 +233,7 @@ def _model(message: Any, name: str, any_op: bool) -> Model:
                 "opset",
             ),
             (_text(message.producer_name), _text(message.producer_version)),
-            _unique(
-                ((_text(entry.key), _text(entry.value)) for entry in message.metadata_props),
-                "metadata",
-            ),
+            _unique(map(_entry, message.metadata_props), "metadata"),
             tuple(value for value in inputs if value.name not in initializers),
             tuple(map(_value_info, graph.output)),
             tuple(_value_info(value) for value in graph.value_info if value.HasField("type")),
@@ -296,7 +302,8 @@ def _check_inner(nodes: Iterable[Any], weights: Iterable[Any]) -> None:
 
 def _attribute(message: Any, op: str, any_op: bool) -> Attribute:
     field = _ATTRIBUTE_FIELDS.get(message.type)
-    held = {descriptor.name for descriptor, _ in message.ListFields()} - {"name", "type"}
+    said = {"name", "type", "doc_string"}
+    held = {descriptor.name for descriptor, _ in message.ListFields()} - said
     if held & {"sparse_tensor", "sparse_tensors"}:
         raise _Flaw("has sparse weights", "store them as dense ones")
     if any_op and held == {"ref_attr_name"}:  # a function's, filled in where it is called
@@ -317,6 +324,8 @@ def _attribute(message: Any, op: str, any_op: bool) -> Attribute:
         return ()
     if field == "t":
         return _tensor(value)
+    if field in _LISTS and len(value) > MAX_LISTED:
+        raise _Flaw(f"has an attribute of {quote(op)} with {len(value):,} values")
     listed: Attribute = tuple(value) if field in _LISTS else value
     return listed
 
@@ -385,7 +394,14 @@ def _domain(raw: bytes) -> str:
     return "" if domain == "ai.onnx" else domain
 
 
-def _text(raw: bytes) -> str:
+def _entry(message: Any) -> tuple[str, str]:
+    key = _text(message.key)
+    return key, _text(message.value, MAX_TEXT) if key.startswith(OURS) else ""
+
+
+def _text(raw: bytes, most: int = MAX_NAME) -> str:
+    if len(raw) > most:
+        raise _Flaw(f"has a name or a text of {len(raw):,} bytes")
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -404,7 +420,9 @@ def _decode(data: bytes) -> Any:
         if all(_domain(opset.domain) for opset in message.opset_import):
             raise _Flaw("does not say of which opset it is, or is cut short")
         return message
-    raise _Flaw(f"is not an ONNX file: {_kind(data)}")
+    kind = _kind(data)
+    way_out = EXPORT if "safetensors" in kind else REMAKE
+    raise _Flaw(f"is not an ONNX file: {kind}", way_out)
 
 
 def _kind(data: bytes) -> str:

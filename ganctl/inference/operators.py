@@ -132,7 +132,10 @@ def _normalize_channels(call: Call) -> list[Known]:
     """BatchNormalization, InstanceNormalization: one parameter a channel, axis 1."""
     shape = call.shape(0)
     check(len(shape) > 1 and all(k and k.shape == shape[1:2] for k in call.inputs[1:]))
-    check(not call.flag("training_mode", 0), "it normalises by the batch that it is in")
+    check(
+        not call.flag("training_mode", 0),
+        "it normalises by the batch that it is in (export it in eval mode)",
+    )
     return [call.gives(shape)]
 
 
@@ -583,3 +586,10 @@ at random.
 RANDOM = {"Bernoulli", "Multinomial"} | {
     f"Random{kind}{like}" for kind in ("Normal", "Uniform") for like in ("", "Like")
 }
+
+DIVIDING = {
+    op
+    for rule in (_normalize_channels, _normalize_groups, _normalize_layer)
+    for op in _TABLE[rule].split()
+}
+"""Operators that onnxruntime may divide by a size in: a size of 0 ends the process (1.32)."""

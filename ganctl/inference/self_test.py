@@ -124,6 +124,8 @@ def _read(
         raise ValueError("its seeds are none")
     if labels is not None and (len(labels) != len(seeds) or not _are_below(labels, 2**16)):
         raise ValueError("its labels are none")
+    if len(seeds) > 1 and len(seeds) * int(np.prod(image_shape)) > MOST_LEVELS:
+        raise ValueError("it has more images than it should")
     channels, height, width = image_shape
     shape = (height, width * len(seeds), *((channels,) if channels > 1 else ()))
     strip = decode_png(base64.b64decode(values["png"], validate=True), shape)

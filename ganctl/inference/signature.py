@@ -16,11 +16,11 @@ from ganctl.inference.onnx_file import ELEMENTS, REMAKE, Model, Node, ValueInfo,
 
 Shape = tuple[int, ...]
 
-RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0)}
+RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0), "0,255": (0.0, 255.0)}
 """Of float images' values, by how ``--value-range`` spells them."""
 
 USUAL_CLASSES = 10
-MAX_CLASSES = 65_536  # as in a model card
+MAX_CLASSES = MAX_LATENT_DIM = 65_536  # as in a model card
 
 LAYOUTS = ("nchw", "nhwc")
 
@@ -127,6 +127,12 @@ def _latents(model: Model, told: Told, name: str) -> tuple[ValueInfo, Shape]:
         candidates = [value for value in candidates if _width(value) in (None, told.latent_dim)]
     if len(candidates) > 1:
         candidates = [value for value in candidates if not _says_class(value.name)]
+    if len(candidates) != 1 and told.latent_dim:
+        raise BadInput(
+            f"{name} has several inputs of {told.latent_dim} values: "
+            + ", ".join(map(shown, model.inputs)),
+            "give the one for classes a name with 'label' or 'class' in it",
+        )
     if len(candidates) != 1:
         raise BadInput(
             f"{name} has several inputs that could be its latents: "
@@ -137,10 +143,13 @@ def _latents(model: Model, told: Told, name: str) -> tuple[ValueInfo, Shape]:
     latent_dim = _width(latents) or told.latent_dim
     if latent_dim is None:
         raise BadInput(
-            f"{name} does not say how many values its latents have", "say it: --latent-dim 100"
+            f"{name} does not say how many values its latents have", "say it: --latent-dim Z"
         )
-    assert latents.shape is not None  # it could not be the latents
-    return latents, (latent_dim, *(1 for _ in latents.shape[2:]))
+    if latent_dim > MAX_LATENT_DIM:
+        raise BadInput(
+            f"{name} takes latents of {latent_dim:,} values, more than {MAX_LATENT_DIM:,}", REMAKE
+        )
+    return latents, (latent_dim, *(1 for _ in (latents.shape or ())[2:]))
 
 
 def _with_labels(
@@ -228,10 +237,11 @@ def shown(value: ValueInfo) -> str:
 
 
 def _could_be_latents(value: ValueInfo) -> bool:
-    """Return whether it is a float input (N, Z) or (N, Z, 1, 1)."""
+    """Return whether it is a float input (N, Z) or (N, Z, 1, 1), or may be."""
+    if value.shape is None:
+        return _type(value) in FLOATS
     return (
-        value.shape is not None
-        and _type(value) in FLOATS
+        _type(value) in FLOATS
         and len(value.shape) in (2, 4)
         and value.shape[1] != 0
         and all(size == 1 or not isinstance(size, int) for size in value.shape[2:])
@@ -240,7 +250,7 @@ def _could_be_latents(value: ValueInfo) -> bool:
 
 def _width(value: ValueInfo) -> int | None:
     """Return the second size of an input (N, Z, …), or None where the file leaves it open."""
-    size = value.shape[1] if value.shape else None
+    size = value.shape[1] if value.shape and len(value.shape) > 1 else None
     return size if isinstance(size, int) else None
 
 
@@ -250,9 +260,9 @@ def _label_shape(model: Model, value: ValueInfo, name: str) -> tuple[Shape, bool
     if value.shape and (whole or _type(value) in FLOATS):
         if whole and value.shape[1:] in ((), (1,)):
             return (1,) * (len(value.shape) - 1), False
-        classes = _width(value) or 0
-        if len(value.shape) == 2 and classes > 1:
-            return (classes,), True
+        classes, column = _width(value) or 0, value.shape[2:]
+        if len(value.shape) in (2, 4) and classes > 1 and all(size == 1 for size in column):
+            return (classes, *(1 for _ in column)), True
     raise _no_generator(model, name)
 
 
@@ -314,7 +324,7 @@ def _value_range(
     if last is None or spelt is None:
         raise BadInput(
             f"{name} does not say what its images' values are",
-            "say it: --value-range -1,1, or --value-range 0,1",
+            "say it: --value-range -1,1, or 0,1, or 0,255",
         )
     low, high = (f"{value:g}" for value in RANGES[spelt])
     return spelt, (f"its last layer is {last.op}: values taken to be in [{low}, {high}]",)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ganctl.errors import BadInput, GanctlError, OutOfResources
-from ganctl.inference.known import SMALL, Call, Known, Shape, Unknown, elements
+from ganctl.inference.known import SMALL, Call, Known, Shape, Unknown, check, elements
 from ganctl.inference.onnx_file import (
     ANY_OP,
     ELEMENTS,
@@ -22,12 +22,12 @@ from ganctl.inference.onnx_file import (
     fits,
     quote,
 )
-from ganctl.inference.operators import RANDOM, RULES
+from ganctl.inference.operators import DIVIDING, RANDOM, RULES
 
 MORE = "allow more with --max-image-mb"
 
-COPIES = 9
-"""Bytes that a value takes on its way to a grey level: float32 twice, and the level."""
+COPIES = 13
+"""Bytes that a value takes on its way to a grey level: float32 three times, and the level."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,8 @@ def measure(model: Model, shapes: Mapping[str, Shape], limit: int) -> Sizes:
         call = Call(node, tuple(known[name] if name else None for name in node.inputs))
         constant = node.op in ("Shape", "Size") or all(k.constant for k in call.inputs if k)
         try:
+            if node.op in DIVIDING:
+                check(0 not in call.shape(0), "it takes an empty tensor")
             with np.errstate(all="ignore"):
                 made = RULES[node.op](call)
             if len(made) < len(node.outputs):
@@ -126,8 +128,9 @@ def check_images(model: Model, sizes: Sizes, batch: int, limit: int) -> None:
         OutOfResources: that would take more than ``limit`` bytes.
     """
     values = sum(elements(known.shape) for known in sizes.outputs.values())
-    if sizes.peak + COPIES * values > limit:
-        raise _too_large(model, sizes.peak + COPIES * values, batch)
+    needed = sizes.peak + COPIES * values
+    if needed > limit:
+        raise _too_large(model, needed, batch)
 
 
 def _check_operators(model: Model) -> None:

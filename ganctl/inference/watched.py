@@ -21,7 +21,8 @@ class Watched:
     def __call__(self, latents: Floats, labels: Labels | None = None) -> Floats:
         """Return ``generator(latents, labels)``, (B, C, H, W)."""
         images = self._generator(latents, labels)
-        self._beyond += int(np.count_nonzero(np.abs(images) > 1 + SLACK))
+        for beyond in (images > 1 + SLACK, images < -1 - SLACK):
+            self._beyond += int(np.count_nonzero(beyond))
         self._values += images.size
         return images
 

@@ -20,6 +20,10 @@ PACKED = 64
 """Bytes of them that count as a field: they take up to half a kilobyte, ten small messages."""
 
 
+SMALLEST = 2
+"""Bytes of a message within a message."""
+
+
 class Malformed(ValueError):
     """The bytes are not protobuf's."""
 
@@ -29,7 +33,7 @@ def count_fields(data: bytes, kinds: Kinds, message: str, most: int) -> int:
 
     Args:
         data: its bytes.
-        kinds: what is in it; other fields are passed over, as protobuf does.
+        kinds: what is in it; other fields could hold messages of two bytes each, and count so.
         message: a key of ``kinds``.
         most: counting ends soon above it.
 
@@ -54,7 +58,9 @@ def count_fields(data: bytes, kinds: Kinds, message: str, most: int) -> int:
                     outer.append((end, message))
                     end, message = at + size, str(kind)
                     continue
-                if kind in GROWING:
+                if kind is None:
+                    count += size // SMALLEST
+                elif kind in GROWING:
                     count += size // PACKED
                 at += size
             elif wire in (FIXED32, FIXED64):

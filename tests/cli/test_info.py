@@ -8,9 +8,12 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
+import subprocess
 import sys
 import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +173,7 @@ def test_a_file_that_infer_refuses_says_why_and_the_way_out(
     shown = sections(ganctl("info", "x.onnx").out)["generator"]
     assert shown == {
         "infer refuses it": "does not say how many values its latents have",
-        "way out": "say it: --latent-dim 100",
+        "way out": "say it: --latent-dim Z",
     }
     outcome = ganctl("info", "x.onnx", "--max-model-mb", 1)
     assert outcome.code == 0
@@ -258,14 +261,51 @@ def refused(ganctl: Ganctl, target: object, code: int, message: str) -> None:
         assert re.search(message, error) and hint.startswith("hint: ")
 
 
+def test_a_file_is_told_by_what_is_in_it(workplace: Path, ganctl: Ganctl) -> None:
+    for source, kind in (("small.onnx", "ONNX file"), (LAST, "checkpoint")):
+        for name in ("bare", "named.png"):
+            shutil.copy(source, name)
+            assert sections(ganctl("info", name).out)["file"]["kind"] == kind
+
+
+@pytest.mark.parametrize("command", ["info small.onnx", "bench --help"])
+def test_a_terminal_gets_style_and_no_escapes_in_words(command: str, workplace: Path) -> None:
+    main, side = pty.openpty()
+    arguments = [sys.executable, "-m", "ganctl", *command.split()]
+    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": ""}
+    with subprocess.Popen(arguments, stdout=side, stderr=side, env=environment):
+        os.close(side)
+        shown = b""
+        with suppress(OSError):  # how Linux says that the other side is closed
+            while read := os.read(main, 65536):
+                shown += read
+    os.close(main)
+    assert b"\x1b[1m" in shown and b"\\x1b" not in shown
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux's full disk")
+@pytest.mark.parametrize("command", ["info small.onnx", "infer small.onnx -n 1", "--version"])
+def test_a_result_that_cannot_be_printed_is_an_error(command: str, workplace: Path) -> None:
+    arguments = [sys.executable, "-m", "ganctl", *command.split()]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            arguments, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 6
+    assert done.stderr.splitlines() == [
+        "error: cannot write the result: no space left on device",
+        "hint: make room and try again",
+    ]
+
+
 def test_what_is_nothing_that_can_be_described_is_refused(workplace: Path, ganctl: Ganctl) -> None:
     for name in ("empty", "text"):
         for suffix in (".onnx", ".safetensors", ".png", ""):
             Path(name + suffix).write_text("" if name == "empty" else "some text\n" * 20)
         refused(ganctl, f"{name}.onnx", 3, "is not an ONNX file")
         refused(ganctl, f"{name}.safetensors", 3, "is not a ganctl checkpoint")
-        refused(ganctl, f"{name}.png", 3, "is neither an ONNX file nor a checkpoint")
-        refused(ganctl, name, 3, "is neither an ONNX file nor a checkpoint")
+        refused(ganctl, f"{name}.png", 3, "is not an ONNX file: it")
+        refused(ganctl, name, 3, "is not an ONNX file: it")
     for suffix in (".onnx", ".safetensors", ""):
         os.mkfifo(f"pipe{suffix}")
         refused(ganctl, f"pipe{suffix}", 3, "is neither a file nor a folder")

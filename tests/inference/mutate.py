@@ -23,6 +23,9 @@ from ganctl.inference.generator import Limits, parse_onnx
 from ganctl.inputs import seeded
 
 MORE_MEMORY = 2 * 10**9
+
+MORE_RESIDENT = 300 * 2**20
+"""Bytes of memory that all of them together may really take, for a moment or to stay."""
 """Address space that all the mutations together may take: a bomb does not fit into it."""
 
 SECONDS = 20.0
@@ -82,6 +85,7 @@ def main() -> None:
     places = structure(data)
     outcome(data)  # what is loaded once is loaded now
     pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     limit = pages * resource.getpagesize() + MORE_MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     ends: collections.Counter[str] = collections.Counter()
@@ -93,6 +97,8 @@ def main() -> None:
         ends[outcome(changed)] += 1
         seconds = time.monotonic() - began
         assert seconds < 2 * SECONDS, f"mutation {index} took {seconds:.0f} s"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    assert peak - resident < MORE_RESIDENT, f"{(peak - resident) // 2**20} MB were taken"
     print(json.dumps(ends))
 
 

@@ -124,6 +124,45 @@ def test_grey_levels_have_no_other_range() -> None:
         load(generators.grey_levels(), Told(value_range="0,1"))
 
 
+def test_a_graph_that_says_no_shape_of_its_latents_is_asked_for_it() -> None:
+    model = generators.linear()
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    with pytest.raises(BadInput, match="does not say how many values"):
+        load(model)
+    assert np.array_equal(load(model, Told(latent_dim=5))(Z), load(generators.linear())(Z))
+    with pytest.raises(BadInput, match="sizes do not go together") as caught:
+        load(model, Told(latent_dim=6))
+    assert caught.value.hint.startswith("is --latent-dim 6 right?")
+
+
+def test_inputs_of_one_width_are_told_apart_by_their_names() -> None:
+    model = generators.linear()
+    model.graph.input.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, ("n", 5)))
+    with pytest.raises(BadInput, match="several inputs that could be its latents"):
+        load(model)
+    with pytest.raises(BadInput, match="several inputs of 5 values") as caught:
+        load(model, Told(latent_dim=5))
+    assert "a name with 'label'" in caught.value.hint
+    model.graph.input[1].name = "label"
+    assert load(model).latent_dim == 5
+
+
+def test_one_hot_classes_may_be_a_column_of_one_pixel() -> None:
+    model = generators.linear()
+    column = helper.make_tensor_value_info("class_id", TensorProto.FLOAT, ("n", 3, 1, 1))
+    model.graph.input.append(column)
+    generator = load(model)
+    assert generator.class_names == ("0", "1", "2")
+    drawn = generator(Z, np.zeros(len(Z), np.int64))
+    assert np.array_equal(drawn, load(generators.linear())(Z))
+
+
+def test_grey_levels_may_be_floats() -> None:
+    model = generators.linear("Identity")
+    levels = load(model, Told(value_range="0,255"))
+    assert np.allclose(levels(Z), load(model, Told(value_range="0,1"))(Z) / 255 - 254 / 255)
+
+
 def test_a_size_that_is_open_is_asked_for() -> None:
     model = generators.linear(latent_shape=("n", "dim"))
     with pytest.raises(BadInput, match="does not say how many values") as caught:

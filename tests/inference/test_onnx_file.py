@@ -67,7 +67,7 @@ def test_a_model_is_read_as_plain_data() -> None:
         ir_version=10,
         opsets={"": 20, "com.example": 4},
         producer=("maker", "3"),
-        metadata={"clé": "valeur"},
+        metadata={"clé": ""},
         inputs=(ValueInfo("z", 1, ("batch", 4)),),
         outputs=(ValueInfo("images", 1, ("batch", None)),),
         declared=(ValueInfo("y", 1, None),),

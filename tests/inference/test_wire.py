@@ -26,7 +26,7 @@ def field(number: int, content: bytes) -> bytes:
         (b"\x10\x07" * 3, 3),  # whole numbers
         (b"\x09" + bytes(8) + b"\x0d" + bytes(4), 2),  # eight and four bytes
         (field(3, b"\x10\x07" * 3), 1),  # what is in a text is no field
-        (field(9, b"\x10\x07" * 3), 1),  # nor in what is not known
+        (field(9, b"\x10\x07" * 3), 1 + 3),  # what is not known could be messages
         (field(2, bytes(120)), 1 + 1),  # numbers in a row
         (field(4, bytes(80)), 1),  # floats take what they took
         (field(1, field(1, field(1, b"")) * 2), 1 + 2 * 2),
