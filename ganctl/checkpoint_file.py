@@ -22,6 +22,8 @@ from ganctl.errors import BadInput, CheckFailed, explain
 
 FORMAT = 1
 
+SUFFIX = ".safetensors"
+
 PREFIXES = {"ema": "generator_ema", "live": "generator"}
 """What the tensors of a checkpoint's two generators are named by, before the first full stop."""
 
@@ -39,6 +41,7 @@ class Header:
     config: TrainConfig
     card: Card
     step: int  # finished training steps
+    threads: int  # of the CPU that it was trained with; 0: unknown
     shapes: dict[str, tuple[int, ...]]  # of the tensors, by their names
 
     @property
@@ -63,6 +66,11 @@ class Header:
         return dict(sorted(counts.items()))
 
 
+def begins_checkpoint(data: bytes) -> bool:
+    """Tell whether a file that begins so, with 9 bytes or more, is .safetensors."""
+    return data[8:9] == b"{"
+
+
 def read_checkpoint(path: Path) -> bytes:
     """Return the file's bytes.
 
@@ -76,13 +84,14 @@ def read_checkpoint(path: Path) -> bytes:
         raise BadInput(f"cannot read checkpoint {path}: {explain(error)}", hint) from error
 
 
-def metadata(config: TrainConfig, card: Card, step: int) -> dict[str, str]:
+def metadata(config: TrainConfig, card: Card, step: int, threads: int) -> dict[str, str]:
     """Return the file's metadata as safetensors takes it, the digest still blank."""
     values = {
         "format": FORMAT,
         "config": to_dict(config),
         "card": card.to_json(),
         "step": step,
+        "threads": threads,
         "sha256": BLANK,
     }
     return {_KEY: json.dumps(values, sort_keys=True)}
@@ -114,12 +123,15 @@ def read_header(data: bytes, name: str) -> Header:
                 f"{name} has checkpoint format {values['format']!r:.20}, not {FORMAT}",
                 "use the ganctl that wrote it",
             )
-        if type(values["step"]) is not int or values["step"] < 0:
-            raise no_checkpoint(name)
+        threads = values.get("threads", 0)
+        for number in (values["step"], threads):
+            if type(number) is not int or number < 0:
+                raise no_checkpoint(name)
         return Header(
             config=from_dict(TrainConfig, values["config"]),
             card=card_from_json(values["card"]),
             step=values["step"],
+            threads=threads,
             shapes=_shapes(tensors, len(data) - header_end),
         )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:

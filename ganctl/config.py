@@ -33,6 +33,8 @@ ADDED_LATER = {
     "eval_every": 0,
     "decay_after": 0,
     "decay_floor": 0.0,
+    "keep": 0,
+    "max_rollbacks": 0,
 }
 """Fields that older files lack, and what they would say."""
 
@@ -98,6 +100,8 @@ class TrainConfig:
     sample_every: int = 10  # epochs; 0 for never
     eval_every: int = 10  # epochs between measurements of the drawn digits; 0 for never
     checkpoint_every: int = 10  # epochs; 0 for only at the end
+    keep: int = 0  # checkpoints that stay when later ones come, the newest ones
+    max_rollbacks: int = 0  # to the last checkpoint, in another order, when training diverges
 
     def __post_init__(self) -> None:
         _check(self, "recipe", self.recipe in RECIPES, " or ".join(RECIPES))
@@ -120,6 +124,8 @@ class TrainConfig:
         _check(self, "sample_every", self.sample_every >= 0, "0 or more")
         _check(self, "eval_every", self.eval_every >= 0, "0 or more")
         _check(self, "checkpoint_every", self.checkpoint_every >= 0, "0 or more")
+        _check(self, "keep", self.keep >= 0, "0 or more")
+        _check(self, "max_rollbacks", 0 <= self.max_rollbacks <= 1000, "0 to 1,000")
 
 
 @dataclass(frozen=True)

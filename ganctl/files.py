@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shlex
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ganctl.errors import BadInput, GanctlError, OutOfResources, explain
+from ganctl.locks import hold, let_go, lock
+
+LONGEST = 100
+"""Characters of a file's name that its temporary one begins with."""
 
 
 @contextmanager
@@ -20,7 +26,8 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path``; on success it takes its place, on failure it goes.
 
     The bytes are flushed to the disk before the rename, and the folder after it. A symlink is
-    followed, and a new file gets the permissions of the user's umask.
+    followed, and a new file gets the permissions of the user's umask. What a process that was
+    killed has left beside ``path`` is removed.
 
     Raises:
         BadInput: the folder is missing or may not be written, or ``path`` is no regular file.
@@ -29,14 +36,15 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     target = Path(os.path.realpath(path))
     if os.path.exists(target) and not os.path.isfile(target):
         raise BadInput(f"cannot write {path}: it is not a regular file", "name another file")
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
     try:
-        try:  # around the opening too: a signal may come right after it
-            with open(temporary, "xb") as file:
+        sweep(target.parent, target.name)
+        temporary, file = _temporary_file(target)
+        try:
+            with file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
+                os.replace(temporary, target)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
@@ -44,6 +52,66 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         sync_folder(target.parent)
     except OSError as error:
         raise write_error(path, error) from error
+
+
+@contextmanager
+def scratch_folder(place: Path, name: str) -> Iterator[Path]:
+    """Make a hidden folder in ``place`` for what will be ``name``, and remove it at the end.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    sweep(place, name)
+    folder = place / _temporary_name(name)
+    folder.mkdir()
+    descriptor = hold(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        let_go(descriptor)
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove what killed processes have left in ``folder``: of ``name``, or of whatever.
+
+    A file or folder that a living process writes to is held by it, and stays.
+    """
+    whose = re.escape(name[:LONGEST]) if name else ".*"
+    written = re.compile(rf"\.{whose}\.[0-9a-f]{{16}}\.tmp", re.DOTALL)
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if written.fullmatch(entry.name) and not entry.is_symlink():
+                _remove_stale(Path(entry.path))
+
+
+def _remove_stale(path: Path) -> None:
+    descriptor = hold(path)
+    if descriptor is None:
+        return
+    try:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+    finally:
+        let_go(descriptor)
+
+
+def _temporary_name(name: str) -> str:
+    return f".{name[:LONGEST]}.{secrets.token_hex(8)}.tmp"
+
+
+def _temporary_file(target: Path) -> tuple[Path, BinaryIO]:
+    """Return a new file beside ``target``, held, and open for writing."""
+    while True:
+        path = target.with_name(_temporary_name(target.name))
+        file = open(path, "xb")
+        lock(file.fileno(), wait=True)
+        if os.name == "nt" or os.fstat(file.fileno()).st_nlink:
+            return path, file
+        file.close()  # another process has swept it before it was held
 
 
 def write_atomic(path: Path, data: bytes) -> None:

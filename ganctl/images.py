@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganctl.errors import BadInput, OutOfResources
-from ganctl.files import atomic_file, check_writable, write_atomic, write_error
+from ganctl.files import (
+    atomic_file,
+    check_writable,
+    scratch_folder,
+    write_atomic,
+    write_error,
+)
 
 Pixels = NDArray[np.uint8]
 
@@ -233,7 +238,7 @@ def _write_folder(out: Path, batches: Iterable[Pixels], count: int, start: int) 
     """Fill a temporary folder first, so that a failure leaves ``out`` as it was."""
     place = out if out.is_dir() else out.parent
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=place) as temporary:
+        with scratch_folder(place, out.name) as temporary:
             for index, image in enumerate(_each(batches), start):
                 with open(os.path.join(temporary, _file_name(index)), "wb") as file:
                     file.write(encode_png(picture(image)))

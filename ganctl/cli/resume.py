@@ -11,7 +11,15 @@ import typer
 from ganctl.config import TrainConfig, to_dict
 from ganctl.errors import BadInput
 
-CHANGEABLE = ("data_dir", "epochs", "sample_every", "eval_every", "checkpoint_every")
+CHANGEABLE = (
+    "data_dir",
+    "epochs",
+    "sample_every",
+    "eval_every",
+    "checkpoint_every",
+    "keep",
+    "max_rollbacks",
+)
 """What may change when a run goes on; where it runs (device, threads) always may."""
 
 

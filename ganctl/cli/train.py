@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Collection
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,6 +62,15 @@ class RecipeName(str, Enum):
 
 def train(
     ctx: typer.Context,
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[RUN|FILE]",
+            readable=False,
+            show_default="the newest run",
+            help="With --resume: a run's name or folder, or one of its checkpoints.",
+        ),
+    ] = None,
     data: Annotated[
         str,
         typer.Option(
@@ -193,7 +203,7 @@ def train(
         bool,
         typer.Option(
             "--resume",
-            help="Go on from the last checkpoint of --name, or of the newest run.",
+            help="Go on where a run stopped, with its configuration.",
             rich_help_panel="Run",
         ),
     ] = False,
@@ -221,6 +231,25 @@ def train(
             rich_help_panel="Run",
         ),
     ] = 10,
+    keep: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Checkpoints that stay beside the last, the newest ones: step-….safetensors.",
+            rich_help_panel="Run",
+        ),
+    ] = 0,
+    max_rollbacks: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="How often to go back to the last checkpoint, and on in another order, when "
+            "training diverges.",
+            rich_help_panel="Run",
+        ),
+    ] = 0,
     device: Annotated[
         str,
         typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Run"),
@@ -232,9 +261,9 @@ def train(
         ),
     ] = 0,
 ) -> None:
-    """Train a GAN on pictures: handwritten digits, or your own.
+    r"""Train a GAN on pictures: handwritten digits, or your own.
 
-    Ctrl-C saves (twice leaves at once); [bold]ganctl train --resume[/] goes on.
+    Ctrl-C saves (twice leaves at once); [bold]ganctl train --resume \[RUN][/] goes on.
 
     Example: [bold]ganctl train --data digits --epochs 50[/]
     """
@@ -260,7 +289,13 @@ def train(
         sample_every=sample_every,
         eval_every=eval_every,
         checkpoint_every=checkpoint_every,
+        keep=keep,
+        max_rollbacks=max_rollbacks,
     )
+    if source is not None and (not resume or name is not None):
+        raise typer.BadParameter(
+            "it goes with --resume, and without --name", param_hint="[RUN|FILE]"
+        )
 
     from ganctl.training.device import resolve_device, use_threads
     from ganctl.training.distributed import joined, local_rank, local_size
@@ -271,7 +306,7 @@ def train(
         for doubt in use_threads(threads, local_size()):
             note(doubt)
         training = _prepared(
-            config, name, resume, typed_options(ctx), torch_device, fallback, note, world
+            config, name, resume, source, typed_options(ctx), torch_device, fallback, note, world
         )
         if world.size > 1:
             batch_size = training.config.batch_size
@@ -288,6 +323,7 @@ def _prepared(
     config: TrainConfig,
     name: str | None,
     resume: bool,
+    source: Path | None,
     given: Collection[str],
     device: torch.device,
     fallback: bool,
@@ -297,7 +333,7 @@ def _prepared(
     """Return a new run, or one that goes on: asked to, or started again by torchrun."""
     from ganctl.training.checkpoint import load_checkpoint
     from ganctl.training.distributed import is_restart, job, may_restart
-    from ganctl.training.run import RUNS, Run, find_run
+    from ganctl.training.run import RUNS, Run, find_resumable
     from ganctl.training.start import resume_run, start_run
 
     if may_restart() and name is None:
@@ -312,8 +348,8 @@ def _prepared(
     saved = begun and name is not None and Run(RUNS / name).checkpoint.exists()
     if not resume and not world.any(world.leads and saved, device):
         return start_run(config, name, device, fallback, note, world, again)
-    run = find_run(name)
-    checkpoint = load_checkpoint(run.checkpoint)
+    run, path = find_resumable(Path(name) if name else source)
+    checkpoint = load_checkpoint(path)
     if resume:
         config = resumed_config(checkpoint.config, config, given)
     else:  # which may have fallen back to other data than the command names

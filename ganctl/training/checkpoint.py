@@ -26,6 +26,7 @@ class Checkpoint:
     card: Card
     step: int  # finished training steps
     tensors: dict[str, Tensor]
+    threads: int = 0  # of the CPU that it was trained with; 0: unknown
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -45,7 +46,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def encode(checkpoint: Checkpoint) -> bytes:
     """Return the bytes of the file: equal checkpoints give equal bytes."""
-    said = metadata(checkpoint.config, checkpoint.card, checkpoint.step)
+    said = metadata(checkpoint.config, checkpoint.card, checkpoint.step, checkpoint.threads)
     return seal(safetensors.torch.save(checkpoint.tensors, said))
 
 
@@ -56,4 +57,4 @@ def decode(data: bytes, name: str) -> Checkpoint:
         tensors = safetensors.torch.load(data)
     except (SafetensorError, KeyError) as error:  # a kind of number that torch does not have
         raise no_checkpoint(name) from error
-    return Checkpoint(header.config, header.card, header.step, tensors)
+    return Checkpoint(header.config, header.card, header.step, tensors, header.threads)

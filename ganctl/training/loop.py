@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,22 +13,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganctl import __version__
-from ganctl.card import Card
-from ganctl.config import TrainConfig, to_dict
+from ganctl.config import TrainConfig
 from ganctl.data import ImageData
 from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
-from ganctl.images import Pixels, write_images
+from ganctl.images import Pixels
 from ganctl.inputs import Inputs, seeded
-from ganctl.latents import Labels, Stream, random_generator
-from ganctl.training.checkpoint import Checkpoint, save_checkpoint
+from ganctl.latents import Labels
+from ganctl.training.batches import epoch_batches, epoch_steps, place, scale
+from ganctl.training.checkpoint import Checkpoint, load_checkpoint
 from ganctl.training.distributed import ALONE, World
 from ganctl.training.generate import as_function
+from ganctl.training.health import monotony, saturation
 from ganctl.training.losses import OBJECTIVES
 from ganctl.training.precision import DTYPES, LowPrecision
+from ganctl.training.record import Notify, Record, class_shares
 from ganctl.training.run import Run
-from ganctl.training.state import TrainState, average_weights, drawing_tensors, state_tensors
+from ganctl.training.state import (
+    TrainState,
+    average_weights,
+    drawing_tensors,
+    new_state,
+    restore_state,
+    state_tensors,
+)
 from ganctl.training.step import (
     add_gradient_penalty,
     add_lipschitz_penalty,
@@ -83,6 +91,7 @@ class Training:
         run: its folder, which exists.
         world: the processes that the run is spread over; the leading one alone writes.
         measure: says how good the images are, every ``config.eval_every`` epochs.
+        notify: told, in a line each, what the user should know on the way.
     """
 
     state: TrainState
@@ -91,6 +100,7 @@ class Training:
     run: Run
     world: World = ALONE
     measure: Measure | None = None
+    notify: Notify = print
 
     def __post_init__(self) -> None:
         state, dtype = self.state, DTYPES[self.config.precision]
@@ -102,6 +112,8 @@ class Training:
         players = (state.vectors["generator"], state.vectors["discriminator"])
         self._vector_gradients = [vector.grad for vector in players if vector.grad is not None]
         self._distance: float | None = None
+        self._record = Record(self.run, self.data, self.config, self.notify)
+        self._signs: dict[str, str] = {}  # of sickness, that were found last
 
     def train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
         """Train to the configured number of epochs, saving on the way and at the end.
@@ -115,16 +127,35 @@ class Training:
             True when all epochs are finished; False when the run was stopped, and saved, before.
 
         Raises:
-            CheckFailed: a loss or a weight is no finite number; the last good checkpoint stays.
-            BadInput, OutOfResources: the run's folder cannot be written.
+            CheckFailed: a loss, a gradient or a weight is no finite number, more often than
+                ``config.max_rollbacks`` allows; the last good checkpoint stays.
+            BadInput: another process trains this run, or the last checkpoint cannot be written.
+            OutOfResources: there is no room for the last checkpoint.
         """
+        with self.run.claimed() if self.world.leads else nullcontext():
+            if self.world.leads:
+                self._record.begin(self.state.step)
+            while True:
+                try:
+                    finished = self._train(report, should_stop)
+                    break
+                except Diverged as error:
+                    if self.state.rollbacks >= self.config.max_rollbacks:
+                        raise
+                    self._roll_back(error)
+            self._record.finish()
+            return finished
+
+    def _train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
         device = self.state.device
         images = place(torch.from_numpy(self.data.images).flatten(1), device)
         labels = self._labels(device)
         count, batch_size = len(images), self.config.batch_size
         while self.state.step < self.steps * self.config.epochs:
             epoch, done = divmod(self.state.step, self.steps)
-            batches = epoch_batches(self.config.seed, epoch, count, batch_size)
+            batches = epoch_batches(
+                self.config.seed, epoch, count, batch_size, self.state.rollbacks
+            )
             clock = _Clock()
             for indices in batches[done:]:
                 if self._agree(should_stop):
@@ -178,6 +209,7 @@ class Training:
         figures = self._gradients(real, z, labels, OBJECTIVES[self.config.objective])
         self._penalise(real, z, labels)
         self.world.average([*self._vector_gradients, figures])
+        self._check_gradients(figures)
         state.adam.lr = self.config.lr * self._rate
         state.adam.step()
         average_weights(state, self.config)
@@ -202,9 +234,7 @@ class Training:
 
     def _progress(self, epoch: int, clock: _Clock) -> Progress:
         step = self.state.step - epoch * self.steps
-        means = (self.state.epoch_totals / step).tolist()  # the only wait for the device
-        if not all(map(math.isfinite, means)):
-            raise self._diverged("a loss")
+        means = (self.state.epoch_totals / step).tolist()
         return Progress(
             epoch=epoch + 1,
             epochs=self.config.epochs,
@@ -223,7 +253,9 @@ class Training:
         if not self.world.leads:
             return
         measured = self._measure() if last or _is_due(epoch, config.eval_every) else {}
-        self.run.append_metrics(_figures(progress, self.state.step, seconds) | measured)
+        self._record.add_figures(_figures(progress, self.state.step, seconds) | measured)
+        if config.objective != "wasserstein":  # whose D(x) are no probabilities
+            self._watch("saturation", saturation(progress.d_real, progress.d_fake))
         if config.sample_every and (last or _is_due(epoch, config.sample_every)):
             self._draw_samples(epoch)
         if last or _is_due(epoch, config.checkpoint_every):
@@ -240,14 +272,16 @@ class Training:
         figures = self.measure(images, self._inputs(MEASURED_START, MEASURED)[1])
         self._distance = figures["frechet_distance"]
         if self._distance < self.state.best_distance:
-            self.state.best_distance = self._distance
-            tensors = drawing_tensors(self.state)
-            save_checkpoint(self.run.best, self._checkpoint(tensors, figures))
+            best = self._checkpoint(drawing_tensors(self.state), figures)
+            if self._record.save_best(best):
+                self.state.best_distance = self._distance
         return figures
 
     def _draw_samples(self, epoch: int) -> None:
         """Draw the same latents each time: the pictures show them through the training."""
-        write_images(self.run.sample(epoch), self._draw(0, SAMPLES), SAMPLES)
+        images = np.concatenate(list(self._draw(0, SAMPLES)))
+        self._record.draw_samples(epoch, images)
+        self._watch("monotony", monotony(images, self.data.images[:: self._apart]))
 
     def _draw(self, start: int, count: int) -> Iterator[Pixels]:
         generator = as_function(self.state.drawing_generator())
@@ -260,6 +294,18 @@ class Training:
         shares = class_shares(self.data) if model.classes else ()
         return seeded(self.config.seed, model.latent_dim, shares)
 
+    @property
+    def _apart(self) -> int:
+        """Return how far apart images of the data lie that are not of one class alone."""
+        return max(1, len(self.data.images) // SAMPLES)
+
+    def _check_gradients(self, figures: Tensor) -> None:
+        """Stop before the weights move, if they would to where there are no numbers."""
+        squares = [gradient.dot(gradient) for gradient in self._vector_gradients]
+        if bool(torch.isfinite(torch.stack([*squares, figures[:2].sum()])).all()):
+            return
+        raise self._diverged("a gradient" if bool(torch.isfinite(figures).all()) else "a loss")
+
     def _check_weights(self) -> None:
         """Keep a weight that is not finite out of samples and checkpoints."""
         tensors = state_tensors(self.state).values()
@@ -267,52 +313,49 @@ class Training:
             raise self._diverged("a weight")
 
     def _save(self, quality: dict[str, float]) -> None:
-        if not self.world.leads:
-            return
-        self.state.drawing_generator()  # saved with BatchNorm statistics of its own
-        save_checkpoint(self.run.checkpoint, self._checkpoint(state_tensors(self.state), quality))
+        if self.world.leads:
+            self.state.drawing_generator()  # saved with BatchNorm statistics of its own
+            self._record.save(self._checkpoint(state_tensors(self.state), quality))
 
     def _checkpoint(self, tensors: dict[str, Tensor], quality: dict[str, float]) -> Checkpoint:
-        epochs = self.state.step // self.steps
-        card = make_card(self.state, self.data, self.config, self.run.name, epochs)
-        card = dataclasses.replace(card, quality=quality)
-        return Checkpoint(self.config, card, self.state.step, tensors)
+        return self._record.checkpoint(self.state, tensors, self.state.step // self.steps, quality)
 
-    def _diverged(self, what: str) -> CheckFailed:
-        way_out = "try a lower --lr"
+    def _watch(self, sign: str, found: str) -> None:
+        """Say what is found of one sign of sickness, once; until it is gone and comes again."""
+        if found and not self._signs.get(sign):
+            self.notify(found)
+        self._signs[sign] = found
+
+    def _diverged(self, what: str) -> Diverged:
+        step, way_out = self.state.step, "try a lower --lr, or --max-rollbacks 3"
+        if self.world.leads:
+            if self._record.dump(self._checkpoint(state_tensors(self.state), {})):
+                way_out += f"; its state is in {self.run.diverged}"
+            if self.run.checkpoint.exists():
+                way_out += f"; the last good checkpoint is {self.run.checkpoint}"
+        return Diverged(f"training diverged: {what} is not finite after {step:,} steps", way_out)
+
+    def _roll_back(self, error: Diverged) -> None:
+        """Go back to the newest checkpoint, or to the beginning, with another order of the data."""
+        state, again = self.state, self.state.rollbacks + 1
         if self.run.checkpoint.exists():
-            way_out += f"; the last good checkpoint is {self.run.checkpoint}"
-        step = self.state.step
-        return CheckFailed(f"training diverged: {what} is not finite after {step} steps", way_out)
+            saved = load_checkpoint(self.run.checkpoint)
+            tensors, step = saved.tensors, saved.step
+        else:
+            tensors, step = state_tensors(new_state(self.config, state.device)), 0
+        restore_state(state, tensors, step)
+        state.rollbacks = again
+        state.latent_rng.manual_seed(self.config.seed + 2**32 * again + step)
+        if self.world.leads:
+            self._record.rewind(step)
+        self.notify(
+            f"{error.message}; going back to step {step:,} and on in another order "
+            f"({again} of {self.config.max_rollbacks})"
+        )
 
 
-def epoch_steps(count: int, batch_size: int) -> int:
-    """Return the steps in an epoch of ``count`` images.
-
-    The last, partial batch is kept, unless it is a single image: batch statistics need two.
-    """
-    return count // batch_size + (count % batch_size > 1)
-
-
-def epoch_batches(seed: int, epoch: int, count: int, batch_size: int) -> tuple[Tensor, ...]:
-    """Return each step's image indices: a new order every epoch, a pure function of the seed."""
-    order = random_generator(seed, Stream.ORDER, epoch).permutation(count)
-    return torch.split(torch.from_numpy(order), batch_size)[: epoch_steps(count, batch_size)]
-
-
-def place(images: Tensor, device: torch.device) -> Tensor:
-    """Return ``images`` on ``device``, or as they are where they would fill half of its memory."""
-    if device.type == "cuda" and images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
-        return images
-    return images.to(device)
-
-
-def scale(images: Tensor) -> Tensor:
-    """Return grey levels 0 … 255 as float32 in [-1, 1], bit for bit as the note's transforms do.
-
-    ToTensor divides by 255; Normalize subtracts 0.5 and divides by 0.5.
-    """
-    return images.float().div_(255).sub_(0.5).div_(0.5)
+class Diverged(CheckFailed):
+    """A loss, a gradient or a weight is no finite number."""
 
 
 class _Clock:
@@ -331,37 +374,6 @@ class _Clock:
 
     def seconds(self) -> float:
         return time.perf_counter() - self.start
-
-
-def make_card(
-    state: TrainState, data: ImageData, config: TrainConfig, name: str, epochs: int
-) -> Card:
-    """Return the card of the generator as it stands; paths of this machine stay out of it."""
-    described = to_dict(config) | {"data": data.name}
-    del described["data_dir"]
-    return Card(
-        name=name,
-        architecture=config.model.arch,
-        latent_dim=config.model.latent_dim,
-        image_shape=config.model.image_shape,
-        class_names=data.class_names,
-        class_shares=class_shares(data) if config.model.classes else (),
-        data_name=data.name,
-        data_fingerprint=data.fingerprint,
-        data_count=len(data.images),
-        data_note=data.note,
-        weights="ema" if state.generator_ema else "live",
-        epochs=epochs,
-        steps=state.step,
-        config=described,
-        ganctl_version=__version__,
-    )
-
-
-def class_shares(data: ImageData) -> tuple[float, ...]:
-    """Return how often each class occurs in ``data``, which has labels; they sum to 1."""
-    counts = np.bincount(data.labels, minlength=len(data.class_names))  # type: ignore[arg-type]
-    return tuple((counts / counts.sum()).tolist())
 
 
 def _is_due(epoch: int, every: int) -> bool:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganctl.card_rules import is_kept
 from ganctl.errors import BadInput
-from ganctl.files import make_folder, write_atomic, write_error
+from ganctl.files import make_folder, sweep, write_atomic, write_error
+from ganctl.locks import claimed
 from ganctl.text import is_plain
 
 RUNS = Path("checkpoints")
@@ -21,7 +22,9 @@ RUNS = Path("checkpoints")
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
+CONFIG = "config.json"
 JOB = ".torchrun"
+LOCK = ".lock"
 
 PRETRAINED = RUNS / "mnist-conv-conditional.safetensors"
 """What is drawn from where there is no run: a generator that comes with the repository."""
@@ -49,6 +52,11 @@ class Run:
         return self.folder / BEST
 
     @property
+    def diverged(self) -> Path:
+        """Return the path of the state in which training went on to no finite number."""
+        return self.folder / "diverged.safetensors"
+
+    @property
     def metrics(self) -> Path:
         """Return the path of the figures, one JSON object an epoch."""
         return self.folder / "metrics.jsonl"
@@ -56,6 +64,16 @@ class Run:
     def sample(self, epoch: int) -> Path:
         """Return the path of the sample grid drawn after ``epoch`` epochs."""
         return self.folder / "samples" / f"{epoch:06d}.png"
+
+    def snapshot(self, step: int) -> Path:
+        """Return the path of the checkpoint after ``step`` steps, which later ones leave alone."""
+        return self.folder / f"step-{step:012d}.safetensors"
+
+    def prune(self, keep: int) -> None:
+        """Remove all snapshots but the newest ``keep``."""
+        snapshots = sorted(self.folder.glob("step-*.safetensors"))
+        for path in snapshots[: max(0, len(snapshots) - keep)]:
+            path.unlink(missing_ok=True)
 
     def samples(self) -> int:
         """Return how many sample grids there are."""
@@ -73,7 +91,8 @@ class Run:
     @property
     def resume_command(self) -> str:
         """Return what to type to go on with it."""
-        return f"ganctl train --resume --name {shlex.quote(self.name)}"
+        named = self.name if self.folder.parent == RUNS else str(self.folder)
+        return f"ganctl train --resume {shlex.quote(named)}"
 
     def create(self) -> None:
         """Make the folder.
@@ -91,10 +110,39 @@ class Run:
         except OSError as error:
             raise write_error(self.folder, error) from error
 
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes out of the run for the block, and remove what killed ones left.
+
+        Raises:
+            BadInput: another process trains it, or its folder may not be written.
+        """
+
+        def taken(process: str) -> BadInput:
+            return BadInput(
+                f"{self.folder} is being trained by process {process or 'unknown'}",
+                "wait until it ends, or stop it; or begin another run: --name NAME",
+            )
+
+        with ExitStack() as held:
+            try:
+                held.enter_context(claimed(self.folder / LOCK, taken))
+            except OSError as error:
+                raise write_error(self.folder, error) from error
+            for folder in (self.folder, self.folder / "samples"):
+                sweep(folder)
+            yield
+
+    def restore_folder(self, config: Mapping[str, Any]) -> None:
+        """Make the folder again where somebody has removed it; errors as of `ganctl.files`."""
+        make_folder(self.folder / "samples")
+        if not (self.folder / CONFIG).exists():
+            self.write_config(config)
+
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write the configuration as config.json; errors as of `ganctl.files`."""
         text = json.dumps(config, indent=2, sort_keys=True) + "\n"
-        write_atomic(self.folder / "config.json", text.encode())
+        write_atomic(self.folder / CONFIG, text.encode())
 
     def sign(self, job: str) -> None:
         """Write who has begun this run, so that a restart tells it from an older one."""
@@ -108,10 +156,18 @@ class Run:
             return False
 
     def append_metrics(self, figures: Mapping[str, float]) -> None:
-        """Add one epoch's figures; errors as of `ganctl.files`."""
+        """Add one epoch's figures, a whole line or nothing; errors as of `ganctl.files`."""
+        line = json.dumps(figures) + "\n"
         try:
-            with open(self.metrics, "a", encoding="utf-8") as file:
-                file.write(json.dumps(figures) + "\n")
+            with open(self.metrics, "ab") as file:
+                whole = file.tell()
+                try:
+                    file.write(line.encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+                except OSError:
+                    os.truncate(self.metrics, whole)
+                    raise
         except OSError as error:
             raise write_error(self.metrics, error) from error
 
@@ -132,17 +188,22 @@ class Run:
 
     def rewind_metrics(self, step: int) -> None:
         """Drop the figures of later steps than ``step``, which a resumed run will write again."""
-        if self.metrics.exists():
-            lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if _step(line) <= step]
-            write_atomic(self.metrics, "".join(kept).encode())
+        try:
+            lines = self.metrics.read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise write_error(self.metrics, error) from error
+        kept = [line for line in lines if _step(line) <= step]
+        if kept != lines:
+            write_atomic(self.metrics, b"".join(kept))
 
 
-def _step(line: str) -> float:
+def _step(line: bytes) -> float:
     """Return the step of a line of metrics; a torn line counts as later than all."""
     try:
-        return float(json.loads(line)["step"]) if line.endswith("\n") else float("inf")
-    except (ValueError, KeyError, TypeError):
+        return float(json.loads(line)["step"]) if line.endswith(b"\n") else float("inf")
+    except (ValueError, KeyError, TypeError, RecursionError):
         return float("inf")
 
 
@@ -190,6 +251,27 @@ def find_run(name: str | None) -> Run:
     if not os.path.isfile(run.checkpoint):
         raise BadInput(f"there is no checkpoint in {run.folder}", "train one: ganctl train")
     return run
+
+
+def find_resumable(given: Path | None) -> tuple[Run, Path]:
+    """Return the run that is meant, and the checkpoint that it goes on from.
+
+    Args:
+        given: a run's folder or its name, or one of its checkpoints; None for the newest run.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if given is None:
+        newest = find_run(None)
+        return newest, newest.checkpoint
+    path = find_checkpoint(given)
+    run = Run(path.parent)
+    if not os.path.isfile(run.folder / CONFIG):
+        raise BadInput(
+            f"{path} lies in no run's folder", "name a run: its folder, its name or its checkpoint"
+        )
+    return run, path
 
 
 def find_checkpoint(given: Path | None) -> Path:

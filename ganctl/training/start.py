@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ganctl.config import ModelConfig, TrainConfig, to_dict
+from ganctl.config import ModelConfig, TrainConfig
 from ganctl.data import ImageData, load_data
 from ganctl.errors import BadInput
 from ganctl.training.checkpoint import Checkpoint
@@ -64,15 +64,12 @@ def start_run(
     config = replace(config, precision=_agreed_precision(config.precision, device, world))
     state = new_state(config, device)
     if world.leads:
-        if again and run.folder.exists():
-            run.rewind_metrics(0)
-        else:
+        if not (again and run.folder.exists()):
             run.create()
-        run.write_config(to_dict(config))
         if may_restart():
             run.sign(job())
     world.take_from_leader(vector.data for vector in state.vectors.values())
-    return Training(state, data, config, run, world)
+    return Training(state, data, config, run, world, notify=notify)
 
 
 def resume_run(
@@ -91,6 +88,11 @@ def resume_run(
         BadInput: the run is finished, or its data is not what it was.
     """
     world.check(config.batch_size)
+    if not any(name.startswith("discriminator.") for name in checkpoint.tensors):
+        raise BadInput(
+            "the checkpoint holds the generator alone, without what training goes on from",
+            f"go on from the last one: {run.resume_command}",
+        )
     card = checkpoint.card
     data = replace(_load(config, False, notify, world), note=card.data_note)
     if data.fingerprint != card.data_fingerprint:
@@ -101,15 +103,17 @@ def resume_run(
         )
     state = new_state(config, device)
     restore_state(state, checkpoint.tensors, checkpoint.step)
-    training = Training(state, data, config, run, world)
+    if device.type == "cpu" and checkpoint.threads not in (0, torch.get_num_threads()):
+        notify(
+            f"{run.name} was trained with --threads {checkpoint.threads}, and goes on with "
+            f"{torch.get_num_threads()}: sums round otherwise, so its weights will be others"
+        )
+    training = Training(state, data, config, run, world, notify=notify)
     if state.step >= training.steps * config.epochs:
         raise BadInput(
             f"{run.name} has finished {card.epochs} epochs",
             f"for more: {run.resume_command} --epochs {2 * card.epochs}",
         )
-    if world.leads:
-        run.rewind_metrics(state.step)
-        run.write_config(to_dict(config))
     return training
 
 

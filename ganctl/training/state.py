@@ -31,6 +31,7 @@ class TrainState:
     epoch_totals: Tensor  # (4,) sums over this epoch's steps of what adversarial_step returns
     step: int = 0  # finished, over all epochs
     best_distance: float = math.inf  # the smallest Fréchet distance that was measured
+    rollbacks: int = 0  # to an earlier checkpoint, because training diverged
     statistics_step: int = -1  # whose average generator_ema's BatchNorm statistics belong to
 
     @property
@@ -102,6 +103,8 @@ def state_tensors(state: TrainState) -> dict[str, Tensor]:
     }
     if state.best_distance < math.inf:  # measured
         tensors["best_distance"] = torch.tensor(state.best_distance, dtype=torch.float64)
+    if state.rollbacks:
+        tensors["rollbacks"] = torch.tensor(state.rollbacks)
     for name, network in _networks(state).items():
         tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
     for (name, network), moments in zip(_players(state).items(), state.adam.moments, strict=True):
@@ -137,6 +140,7 @@ def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -
             _restore_moments(moments, network, under(f"{name}_adam", tensors))
         state.epoch_totals.copy_(tensors["epoch_totals"])
         state.best_distance = float(tensors.get("best_distance", math.inf))
+        state.rollbacks = int(tensors.get("rollbacks", 0))
         rng_state = tensors["latent_rng"]
     except (RuntimeError, KeyError, ValueError) as error:
         raise BadInput(
@@ -147,6 +151,7 @@ def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -
     else:
         state.latent_rng.manual_seed(state.latent_rng.initial_seed() + step)
     state.step = step
+    state.statistics_step = -1
 
 
 def _restore_moments(

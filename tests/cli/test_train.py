@@ -147,7 +147,7 @@ def test_a_run_is_not_overwritten(ganctl: Ganctl, small_data: Path) -> None:
     assert ganctl(*arguments).code == 0
     before = LAST.read_bytes()
     outcome = ganctl(*arguments)
-    assert outcome.code == 3 and "--resume --name run" in outcome.err
+    assert outcome.code == 3 and "--resume run" in outcome.err
     assert LAST.read_bytes() == before
 
 
@@ -236,7 +236,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "to go on: ganctl train --resume --name run" in err
+    assert "to go on: ganctl train --resume run" in err
     checkpoint = load_checkpoint(LAST)
     assert checkpoint.step > 0
     epochs = checkpoint.step // 4 + 2

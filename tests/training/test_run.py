@@ -48,7 +48,7 @@ def test_a_run_is_never_begun_over_another() -> None:
     finished("one")
     with pytest.raises(BadInput, match="exists already") as caught:
         new_run("one")
-    assert "--resume --name one" in caught.value.hint
+    assert "--resume one" in caught.value.hint
     new_run("unsaved").create()
     with pytest.raises(BadInput, match="exists already") as caught:
         new_run("unsaved")
@@ -63,7 +63,7 @@ def test_of_two_who_begin_at_once_one_is_refused() -> None:
 
 
 def test_a_name_with_spaces_can_be_typed_again() -> None:
-    assert Run(RUNS / "my run").resume_command == "ganctl train --resume --name 'my run'"
+    assert Run(RUNS / "my run").resume_command == "ganctl train --resume 'my run'"
 
 
 def test_the_newest_checkpoint_is_found() -> None:

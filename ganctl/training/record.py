@@ -1,0 +1,142 @@
+"""What a run leaves in its folder. A write that fails is told, and tried again at the next."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganctl import __version__
+from ganctl.card import Card
+from ganctl.config import TrainConfig, to_dict
+from ganctl.data import ImageData
+from ganctl.errors import BadInput, GanctlError, OutOfResources
+from ganctl.files import write_atomic
+from ganctl.images import Pixels, write_images
+from ganctl.training.checkpoint import Checkpoint, encode
+from ganctl.training.run import Run
+from ganctl.training.state import TrainState
+
+Notify = Callable[[str], None]
+
+
+class Record:
+    """Writes a run's files: its figures, its pictures and its checkpoints.
+
+    Args:
+        run: its folder, which exists; it is made again where somebody removes it.
+        data: that it trains on.
+        config: of the run.
+        notify: told, in a line each, what could not be written.
+    """
+
+    def __init__(self, run: Run, data: ImageData, config: TrainConfig, notify: Notify) -> None:
+        self._run, self._data, self._config, self._notify = run, data, config, notify
+        self._pending: list[Mapping[str, float]] = []
+        self._failure: GanctlError | None = None  # of the newest checkpoint
+
+    def begin(self, step: int) -> None:
+        """Write the configuration, and drop the figures of later steps: they come again."""
+        self._run.write_config(to_dict(self._config))
+        self.rewind(step)
+
+    def rewind(self, step: int) -> None:
+        """Drop the figures of later steps than ``step``."""
+        self._pending = [figures for figures in self._pending if figures["step"] <= step]
+        self._run.rewind_metrics(step)
+
+    def add_figures(self, figures: Mapping[str, float]) -> None:
+        """Write an epoch's figures, and those before it that could not be written."""
+        self._pending.append(figures)
+
+        def write() -> None:
+            while self._pending:
+                self._run.append_metrics(self._pending[0])
+                del self._pending[0]
+
+        self._try(write)
+
+    def draw_samples(self, epoch: int, images: Pixels) -> None:
+        """Write the grid of images (N, C, H, W) drawn after ``epoch`` epochs."""
+        self._try(lambda: write_images(self._run.sample(epoch), [images], len(images)))
+
+    def save_best(self, checkpoint: Checkpoint) -> bool:
+        """Write the generator that is the best so far; return whether that could be done."""
+        return self._try(lambda: write_atomic(self._run.best, encode(checkpoint))) is None
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write the newest checkpoint and, where some are kept, its copy."""
+        data = encode(checkpoint)
+
+        def write() -> None:
+            write_atomic(self._run.checkpoint, data)
+            if self._config.keep:
+                write_atomic(self._run.snapshot(checkpoint.step), data)
+            self._run.prune(self._config.keep)
+
+        self._failure = self._try(write)
+
+    def dump(self, checkpoint: Checkpoint) -> bool:
+        """Write the state of a training that has diverged; return whether that could be done."""
+        return self._try(lambda: write_atomic(self._run.diverged, encode(checkpoint))) is None
+
+    def finish(self) -> None:
+        """Raise what kept the newest checkpoint from being written, if anything did.
+
+        Raises:
+            BadInput, OutOfResources: as `ganctl.files.write_atomic`.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    def checkpoint(
+        self, state: TrainState, tensors: dict[str, Tensor], epochs: int, quality: dict[str, float]
+    ) -> Checkpoint:
+        """Return these tensors of ``state``, after so many epochs, as a checkpoint."""
+        card = make_card(state, self._data, self._config, self._run.name, epochs)
+        card = dataclasses.replace(card, quality=quality)
+        return Checkpoint(self._config, card, state.step, tensors, torch.get_num_threads())
+
+    def _try(self, write: Callable[[], None]) -> GanctlError | None:
+        """Write, and return what kept it from being written, which is told."""
+        try:
+            self._run.restore_folder(to_dict(self._config))
+            write()
+        except (BadInput, OutOfResources) as error:
+            self._notify(f"{error.message}; training goes on, the next is tried when it is due")
+            return error
+        return None
+
+
+def make_card(
+    state: TrainState, data: ImageData, config: TrainConfig, name: str, epochs: int
+) -> Card:
+    """Return the card of the generator as it stands; paths of this machine stay out of it."""
+    described = to_dict(config) | {"data": data.name}
+    del described["data_dir"]
+    return Card(
+        name=name,
+        architecture=config.model.arch,
+        latent_dim=config.model.latent_dim,
+        image_shape=config.model.image_shape,
+        class_names=data.class_names,
+        class_shares=class_shares(data) if config.model.classes else (),
+        data_name=data.name,
+        data_fingerprint=data.fingerprint,
+        data_count=len(data.images),
+        data_note=data.note,
+        weights="ema" if state.generator_ema else "live",
+        epochs=epochs,
+        steps=state.step,
+        config=described,
+        ganctl_version=__version__,
+    )
+
+
+def class_shares(data: ImageData) -> tuple[float, ...]:
+    """Return how often each class occurs in ``data``, which has labels; they sum to 1."""
+    counts = np.bincount(data.labels, minlength=len(data.class_names))  # type: ignore[arg-type]
+    return tuple((counts / counts.sum()).tolist())
