@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganctl.cli import screen
+from ganctl.cli.endurance import kills, soak
 
 if TYPE_CHECKING:
     from ganctl.benchmark.infer import InferResult
@@ -30,6 +31,8 @@ bench = typer.Typer(
     "the highest round in brackets.\n\n"
     "Example: [bold]ganctl bench train --data digits[/]",
 )
+bench.command()(kills)
+bench.command()(soak)
 
 Data = Annotated[str, typer.Option(metavar="NAME|PATH", help="As for ganctl train, at 28×28 grey.")]
 DataDir = Annotated[

@@ -1,0 +1,85 @@
+"""``ganctl bench kills`` and ``ganctl bench soak``: what a run loses, and how it holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from ganctl.cli import screen
+from ganctl.errors import CheckFailed
+
+
+class Architecture(str, Enum):
+    """`ganctl.config.ARCHITECTURES`."""
+
+    MLP = "mlp"
+    CONV = "conv"
+
+
+def kills(
+    times: Annotated[int, typer.Option(metavar="N", min=1, help="Kills by SIGKILL.")] = 100,
+    arch: Annotated[Architecture, typer.Option(help="The networks.")] = Architecture.MLP,
+    conditional: Annotated[
+        bool, typer.Option("--conditional", help="Let them learn the classes.")
+    ] = False,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the moments.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Kill a training at random moments, saves included, and see whether anything is lost.
+
+    It goes on each time, and must end with the bits of the run that was never killed.
+
+    Example: [bold]ganctl bench kills --times 100[/]
+    """
+    from ganctl.benchmark.kills import bench_kills
+
+    found = bench_kills(times, arch.value, conditional, seed, screen.note)
+    if as_json:
+        screen.result(*json.dumps(dataclasses.asdict(found), indent=2).splitlines())
+    else:
+        screen.result(
+            f"{found.kills} kills of a run of {found.epochs} epochs, {found.while_writing} of them "
+            "while a file was being written",
+            f"went on from its checkpoint {found.recovered} times, began anew before the first one "
+            f"{found.from_the_beginning} times",
+            f"lost: {found.lost}",
+            "the same bits as the run that was never killed"
+            if found.same
+            else "other bits than the run that was never killed",
+            f"{found.seconds:,.0f} s",
+        )
+    if found.lost or not found.same:
+        raise CheckFailed("a killed run has lost something", "report it: this should not happen")
+
+
+def soak(
+    epochs: Annotated[
+        int, typer.Option(metavar="N", min=12, help="Passes over the embedded digits.")
+    ] = 300,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=0, max=1024, help="CPU threads; 0: all cores.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Train for long with everything on, and watch memory, open files and the time of a step.
+
+    Example: [bold]ganctl bench soak --epochs 300[/]
+    """
+    from ganctl.benchmark.soak import SETTLED, bench_soak
+
+    found = bench_soak(epochs, threads, screen.note)
+    if as_json:
+        screen.result(*json.dumps(dataclasses.asdict(found), indent=2).splitlines())
+        return
+    early, late = found.memory_early / 2**20, found.memory_late / 2**20
+    screen.result(
+        f"{found.epochs} epochs in {screen.duration(found.seconds)}; medians after epoch {SETTLED} "
+        "and at the end:",
+        f"memory: {early:.1f} and {late:.1f} MiB, {found.memory_growth:+.2%}",
+        f"open files: {found.files_early} and {found.files_late}",
+        f"a step: {found.step_early * 1000:.2f} and {found.step_late * 1000:.2f} ms",
+    )
