@@ -85,6 +85,16 @@ def test_every_flipped_bit_and_every_truncation_is_found() -> None:
             read_header(data[:length], "x")
 
 
+def test_a_byte_lost_doubled_or_appended_anywhere_is_found() -> None:
+    data = checkpoint()
+    lost = (data[:place] + data[place + 1 :] for place in range(len(data)))
+    doubled = (data[: place + 1] + data[place:] for place in range(len(data)))
+    longer = (data + bytes([byte]) for byte in range(256))
+    for damaged in (*lost, *doubled, *longer):
+        with pytest.raises(GanctlError):
+            read_header(damaged, "x")
+
+
 def test_a_flipped_bit_among_the_tensors_is_damage() -> None:
     data = bytearray(checkpoint())
     data[-1] ^= 1

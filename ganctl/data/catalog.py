@@ -1,17 +1,21 @@
 """The data sets known by name, from the files in the data directory or from the network.
 
-torchvision says where the files come from and where they go, and unpacks them, so the directory
-can be shared with it. The idx files are read here: torchvision checks neither their digests nor
-their lengths, wants the test files too, and would bring torch to programs that do not need it.
+torchvision says where the files come from and where they go, so the directory can be shared with
+it. They are unpacked and read here: torchvision unpacks under the final name, where another process
+would read a part, checks neither digests nor lengths, and would bring torch to programs that do not
+need it.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
+import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -20,15 +24,15 @@ from ganctl.data.idx import REPLACE, find_idx, read_pair
 from ganctl.data.image_data import GreyImages
 from ganctl.data.known import KNOWN, Known
 from ganctl.errors import BadInput, CheckFailed, explain
-from ganctl.files import write_error
+from ganctl.files import atomic_file
 
 
 def load_known(name: str, data_dir: Path) -> GreyImages:
     """Return the training split of a known data set, downloading it if it is not there.
 
     A file whose SHA-256 is known is read rather than one that cannot be checked, and is checked
-    each time. EMNIST's archive is checked when it is downloaded; of what torchvision unpacks from
-    it no SHA-256 is known.
+    each time. EMNIST's archive is checked when it is downloaded; of what is unpacked from it no
+    SHA-256 is known.
 
     Args:
         name: a key of `KNOWN`.
@@ -36,7 +40,8 @@ def load_known(name: str, data_dir: Path) -> GreyImages:
 
     Raises:
         DownloadError: no mirror gave the files.
-        BadInput: a file that is there cannot be read, or ``data_dir`` cannot be written.
+        BadInput: a file that is there cannot be read or is damaged, or ``data_dir`` cannot be
+            written.
         CheckFailed: a file that is there has another SHA-256 than is known.
         OutOfResources: the disk is full.
         ModuleNotFoundError: torchvision is needed and not installed.
@@ -47,7 +52,8 @@ def load_known(name: str, data_dir: Path) -> GreyImages:
     folder = known.folder(data_dir)
     if not all(find_idx(folder, file) for file in (known.images, known.labels)):
         download_idx(known, data_dir)
-    images, labels = read_pair(folder, known.images, known.labels, known.sha256)
+    classes = len(known.class_names)
+    images, labels = read_pair(folder, known.images, known.labels, known.sha256, classes)
     if name == "emnist-digits":  # stored column by column
         images = images.transpose(0, 2, 1)
     return GreyImages(images, labels, known.class_names)
@@ -67,15 +73,27 @@ def load_usps(known: Known, data_dir: Path) -> GreyImages:
 
 
 def download_idx(known: Known, data_dir: Path) -> None:
-    """Download a set's archives and let torchvision, which then finds them there, unpack them."""
+    """Download a set's archives and unpack them where torchvision looks for the files."""
     from torchvision import datasets
 
     dataset = getattr(datasets, known.dataset)
     fetch_archives(known, dataset, data_dir)
-    try:
-        dataset(data_dir, train=True, download=True, **known.options)
-    except OSError as error:
-        raise write_error(known.folder(data_dir), error) from error
+    folder = known.folder(data_dir)
+    for archive in archives(dataset):
+        if archive.endswith(".zip"):
+            with zipfile.ZipFile(folder / archive) as members:
+                for name in (known.images, known.labels):
+                    with members.open(f"gzip/{name}.gz") as packed:
+                        unpack(packed, folder / name)
+        else:
+            with open(folder / archive, "rb") as packed:
+                unpack(packed, folder / archive.removesuffix(".gz"))
+
+
+def unpack(packed: IO[bytes], path: Path) -> None:
+    """Write what the gzip data holds to ``path``, where others see all of it or nothing."""
+    with gzip.open(packed) as content, atomic_file(path) as file:
+        shutil.copyfileobj(content, file)
 
 
 def fetch_archives(known: Known, dataset: Any, data_dir: Path, limits: Limits = LIMITS) -> None:

@@ -50,6 +50,7 @@ def read_pair(
     images_name: str = IMAGES,
     labels_name: str = LABELS,
     sha256: Mapping[str, str] = NOTHING_KNOWN,
+    classes: int = 256,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the images (N, H, W), 0 … 255, and the labels (N,) that lie in ``folder``.
 
@@ -58,10 +59,11 @@ def read_pair(
         images_name: as in `find_idx`.
         labels_name: as in `find_idx`.
         sha256: what is known of the files, gzipped or not: name → SHA-256 in hex.
+        classes: the labels must be below it.
 
     Raises:
-        BadInput: a file is missing or damaged, the counts differ, or there are fewer than two
-            images or no pixels.
+        BadInput: a file is missing or damaged, the counts differ, a label is too high, or there are
+            fewer than two images or no pixels.
         CheckFailed: a file's digest is known and is another.
     """
     paths = {}
@@ -81,6 +83,10 @@ def read_pair(
     if len(images) < 2 or not images.size:
         shape = " × ".join(map(str, images.shape))
         raise BadInput(f"{paths[images_name]}: {shape} pixels are too few", "give 2 images or more")
+    if labels.max() >= classes:
+        raise BadInput(
+            f"{paths[labels_name]}: a label {labels.max()}, expected 0 … {classes - 1}", REPLACE
+        )
     return images, labels.astype(np.int64)
 
 

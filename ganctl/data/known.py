@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ganctl.data.idx import IMAGES, LABELS
@@ -22,8 +22,6 @@ class Known:
     """The file with the images."""
     labels: str = LABELS
     """The file with the labels."""
-    options: dict[str, str] = field(default_factory=dict)
-    """What else the class takes."""
 
     def folder(self, data_dir: Path) -> Path:
         """Return where torchvision keeps the files under ``data_dir``."""
@@ -73,7 +71,6 @@ KNOWN = {
         sums("fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e  gzip.zip"),
         images="emnist-digits-train-images-idx3-ubyte",
         labels="emnist-digits-train-labels-idx1-ubyte",
-        options={"split": "digits"},
     ),
     "usps": Known(
         "USPS",

@@ -119,7 +119,7 @@ def _load(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     try:
         with open(path, "rb") as file:  # NumPy leaves a damaged .npz open
             if file.read(2) != b"PK":
-                return np.load(path, mmap_mode="r", allow_pickle=False), None
+                return _map(path), None
             file.seek(0)
             archive = np.load(file, allow_pickle=False)
             names = [name for name in archive.files if name != "labels"]
@@ -152,6 +152,22 @@ def _load(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     return images, labels
 
 
+def _map(path: Path) -> NDArray[Any]:
+    """Return the array of a .npy, whose bytes must be all that follow the header."""
+    images = np.load(path, mmap_mode="r", allow_pickle=False)
+    size, expected = path.stat().st_size, images.offset + images.nbytes
+    if size != expected:
+        raise BadInput(
+            f"{path}: {size:,} bytes, expected {expected:,} for {_product(images.shape)}",
+            "write one array into it, with np.save",
+        )
+    return images  # type: ignore[no-any-return]
+
+
+def _product(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape)) or "a single number"
+
+
 def _channels_first(images: NDArray[Any], path: Path) -> NDArray[Any]:
     """Return a view (N, C, H, W)."""
     if images.ndim == 3:
@@ -159,7 +175,7 @@ def _channels_first(images: NDArray[Any], path: Path) -> NDArray[Any]:
     elif images.ndim == 4 and images.shape[1] not in (1, 3):
         images = images.transpose(0, 3, 1, 2)
     if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.size:
-        shape = " × ".join(map(str, images.shape)) or "a single number"
+        shape = _product(images.shape)
         raise BadInput(f"{path} holds {shape}, which are no images", f"give {LAYOUTS}")
     return images
 

@@ -4,13 +4,14 @@ import bz2
 import gzip
 import hashlib
 import io
+import shutil
 import sys
 import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -72,6 +73,22 @@ def test_mnist_is_downloaded_once_and_torchvision_finds_it_too(
         assert class_names == tuple("0123456789")
     assert small_mnist.requests == [f"/mnist/{name}" for name in ARCHIVES]
     assert np.array_equal(datasets.MNIST(tmp_path, train=True).data.numpy(), IMAGES)
+
+
+def test_another_process_may_read_while_this_one_unpacks(
+    tmp_path: Path, small_mnist: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_two(source: IO[bytes], target: IO[bytes]) -> None:
+        content = source.read()
+        target.write(content[:100])
+        target.flush()
+        assert np.array_equal(load_known("mnist", tmp_path).images, IMAGES)
+        target.write(content[100:])
+
+    monkeypatch.setattr(shutil, "copyfileobj", in_two)
+    assert np.array_equal(load_known("mnist", tmp_path).images, IMAGES)
+    there = {path.name: path.read_bytes() for path in (tmp_path / "MNIST" / "raw").iterdir()}
+    assert there == {**ARCHIVES, **FILES}
 
 
 def test_a_mirror_that_lies_is_passed_over(
@@ -142,6 +159,13 @@ def test_a_changed_file_is_refused_and_kept(tmp_path: Path, small_mnist: Server,
 
 
 @pytest.mark.usefixtures("no_torchvision")
+def test_labels_that_a_known_set_does_not_have_are_named(tmp_path: Path) -> None:
+    write_idx_pair(tmp_path / "FashionMNIST" / "raw", IMAGES, LABELS + 1)
+    with pytest.raises(BadInput, match="train-labels-idx1-ubyte: a label 10, expected 0 … 9"):
+        load_known("fashion-mnist", tmp_path)
+
+
+@pytest.mark.usefixtures("no_torchvision")
 def test_an_archive_whose_digest_is_known_is_preferred_and_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +201,8 @@ def test_emnist_is_stored_column_by_column(
     images, labels, _ = load_known("emnist-digits", tmp_path)
     assert np.array_equal(images, IMAGES)
     assert np.array_equal(labels, LABELS)
+    emnist = datasets.EMNIST(tmp_path, split="digits", train=True)
+    assert np.array_equal(emnist.data.numpy(), IMAGES.transpose(0, 2, 1))
 
 
 def test_usps_is_downloaded_and_checked_each_time(

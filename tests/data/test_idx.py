@@ -66,6 +66,40 @@ def test_the_error_says_what_was_found_and_what_was_expected() -> None:
 
 
 @pytest.mark.parametrize("gz", ["", ".gz"])
+def test_any_flipped_bit_of_the_header_is_named_with_what_was_expected(
+    tmp_path: Path, gz: str
+) -> None:
+    content = idx_bytes(small_set()[0])
+    path = tmp_path / f"x{gz}"
+    for bit in range(8 * 16):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(gzip.compress(flipped, 1) if gz else flipped)
+        with pytest.raises(BadInput, match=f"^{path}: .*, expected "):
+            read_idx(path, 3)
+
+
+@pytest.mark.parametrize("junk", [b"junk", b"\0", gzip.compress(b"junk")])
+@pytest.mark.parametrize("gz", ["", ".gz"])
+def test_what_follows_the_pixels_is_an_error(tmp_path: Path, gz: str, junk: bytes) -> None:
+    content = idx_bytes(small_set()[0]) + junk
+    path = tmp_path / f"x{gz}"
+    path.write_bytes(gzip.compress(content) if gz else content)
+    with pytest.raises(
+        BadInput, match=rf"{len(content):,} bytes, expected 15,696 for 20 × 28 × 28"
+    ):
+        read_idx(path, 3)
+
+
+def test_what_follows_the_gzip_data_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "x.gz"
+    for junk in (b"junk", gzip.compress(b"junk")):
+        path.write_bytes(gzip.compress(idx_bytes(small_set()[0])) + junk)
+        with pytest.raises(BadInput, match=f"^{path}: "):
+            read_idx(path, 3)
+
+
+@pytest.mark.parametrize("gz", ["", ".gz"])
 @pytest.mark.parametrize("dot", ["-", "."])
 def test_a_pair_is_found_under_every_spelling(tmp_path: Path, dot: str, gz: str) -> None:
     images, labels = small_set()
@@ -135,6 +169,15 @@ def test_images_and_labels_must_agree(tmp_path: Path) -> None:
     write_idx_pair(tmp_path / "raw", images, labels[:-1])
     with pytest.raises(BadInput, match="20 images, but train-labels-idx1-ubyte has 19 labels"):
         read_pair(tmp_path / "raw")
+
+
+def test_a_label_that_no_class_has_is_named(tmp_path: Path) -> None:
+    images, labels = small_set()
+    labels[3] ^= 128
+    write_idx_pair(tmp_path / "raw", images, labels)
+    assert read_pair(tmp_path / "raw")[1][3] == 131
+    with pytest.raises(BadInput, match="train-labels-idx1-ubyte: a label 131, expected 0 … 9$"):
+        read_pair(tmp_path / "raw", classes=10)
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4), (0, 4, 4), (5, 0, 4)])

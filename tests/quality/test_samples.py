@@ -186,6 +186,38 @@ def test_what_is_no_array_is_refused(content: bytes, tmp_path: Path) -> None:
         read_array(path, 10)
 
 
+@pytest.mark.parametrize("junk", [b"\0", npy(IMAGES)])
+def test_what_follows_an_array_is_an_error(junk: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    whole = npy(IMAGES)
+    path.write_bytes(whole + junk)
+    message = f"x.npy: {len(whole + junk)} bytes, expected {len(whole)} for 2 × 4 × 4"
+    with pytest.raises(BadInput, match=message):
+        read_array(path, 10)
+
+
+@pytest.mark.parametrize("whole", WHOLE[:3])
+def test_any_truncation_of_an_array_is_an_error(whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(BadInput, match="x.npy"):
+            read_array(path, 10)
+
+
+@pytest.mark.parametrize("whole", WHOLE[:2])
+def test_a_flipped_bit_brings_bad_input_or_images(whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    for bit in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        with contextlib.suppress(BadInput):
+            # An archive's pixels are proven by its CRC; of a bare array's nothing is known.
+            images = read_array(path, 10).images
+            assert whole == WHOLE[0] or np.array_equal(images[:, 0], IMAGES)
+
+
 def test_places_without_an_array_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such file"):
         read_array(tmp_path / "none.npy", 10)
