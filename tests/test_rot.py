@@ -275,7 +275,7 @@ def test_a_reader_during_saves_sees_the_old_file_or_the_new_one(tmp_path: Path) 
                 before = seen
                 seen = read_header(read_checkpoint(path), str(path)).step
                 changes += seen != before
-                assert time.monotonic() < deadline
+                assert writer.poll() is None and time.monotonic() < deadline
         finally:
             writer.kill()
 

@@ -79,7 +79,7 @@ def test_any_flipped_bit_of_the_header_is_named_with_what_was_expected(
             read_idx(path, 3)
 
 
-@pytest.mark.parametrize("junk", [b"junk", b"\0", gzip.compress(b"junk")])
+@pytest.mark.parametrize("junk", [b"junk", b"\0"])
 @pytest.mark.parametrize("gz", ["", ".gz"])
 def test_what_follows_the_pixels_is_an_error(tmp_path: Path, gz: str, junk: bytes) -> None:
     content = idx_bytes(small_set()[0]) + junk

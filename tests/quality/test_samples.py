@@ -186,7 +186,7 @@ def test_what_is_no_array_is_refused(content: bytes, tmp_path: Path) -> None:
         read_array(path, 10)
 
 
-@pytest.mark.parametrize("junk", [b"\0", npy(IMAGES)])
+@pytest.mark.parametrize("junk", [b"\0", npy(IMAGES)], ids=["zero", "array"])
 def test_what_follows_an_array_is_an_error(junk: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     whole = npy(IMAGES)
@@ -196,7 +196,7 @@ def test_what_follows_an_array_is_an_error(junk: bytes, tmp_path: Path) -> None:
         read_array(path, 10)
 
 
-@pytest.mark.parametrize("whole", WHOLE[:3])
+@pytest.mark.parametrize("whole", WHOLE[:3], ids=["npy", "npz", "floats"])
 def test_any_truncation_of_an_array_is_an_error(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     for length in range(len(whole)):
@@ -205,7 +205,7 @@ def test_any_truncation_of_an_array_is_an_error(whole: bytes, tmp_path: Path) ->
             read_array(path, 10)
 
 
-@pytest.mark.parametrize("whole", WHOLE[:2])
+@pytest.mark.parametrize("whole", [WHOLE[0], npz(images=IMAGES)], ids=["npy", "npz"])
 def test_a_flipped_bit_brings_bad_input_or_images(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     for bit in range(8 * len(whole)):
