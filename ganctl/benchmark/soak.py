@@ -50,10 +50,11 @@ class SoakResult:
     seconds: float
 
 
-def bench_soak(epochs: int, threads: int, notify: Callable[[str], None]) -> SoakResult:
-    """Train on the embedded digits with pictures, measurements and checkpoints every epoch.
+def bench_soak(data: str, epochs: int, threads: int, notify: Callable[[str], None]) -> SoakResult:
+    """Train with pictures, measurements and checkpoints every epoch.
 
     Args:
+        data: as for ``ganctl train``.
         epochs: more than `SETTLED` by 2 or more.
         threads: of the training; 0 for all cores.
         notify: told in a line how far it is.
@@ -65,7 +66,7 @@ def bench_soak(epochs: int, threads: int, notify: Callable[[str], None]) -> Soak
         raise CheckFailed("this system does not say what a process holds", "try it on Linux")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ganctl-soak-") as temporary:
-        command = [sys.executable, "-m", "ganctl", "train", "--data", "digits", *EVERY_EPOCH]
+        command = [sys.executable, "-m", "ganctl", "train", "--data", data, *EVERY_EPOCH]
         command += ["--epochs", str(epochs), "--threads", str(threads), "--name", "soak"]
         run, looks = Run(Path(temporary) / RUNS / "soak"), list[Look]()
         with subprocess.Popen(
@@ -79,7 +80,7 @@ def bench_soak(epochs: int, threads: int, notify: Callable[[str], None]) -> Soak
                     if epoch % 25 == 0:
                         notify(f"{epoch} of {epochs} epochs, {looks[-1].memory / 2**20:.0f} MiB")
         if process.returncode:
-            raise CheckFailed("the training failed", "try it alone: ganctl train --data digits")
+            raise CheckFailed("the training failed", "try it alone: ganctl train")
         lines = list(map(json.loads, run.metrics.read_text(encoding="utf-8").splitlines()))
     return result_of(looks, lines, time.monotonic() - began)
 

@@ -86,12 +86,9 @@ def train(
 
     Example: [bold]ganctl bench train --data digits --rounds 5[/]
     """
-    import torch
-
     from ganctl.benchmark.train import CONTENDERS, bench_train
 
-    if threads:
-        torch.set_num_threads(threads)
+    _use_threads(threads)
     result = bench_train(
         _load(data, data_dir),
         list(dict.fromkeys(contender or CONTENDERS)),
@@ -130,12 +127,13 @@ def infer(
 
     from ganctl.benchmark.infer import bench_infer
 
+    _use_threads(threads)
     result = bench_infer(
         model,
         sizes,
         rounds=rounds,
         count=count,
-        threads=threads or torch.get_num_threads(),
+        threads=torch.get_num_threads(),
         notify=screen.note,
     )
     if as_json:
@@ -287,6 +285,13 @@ def _show_start(result: StartResult) -> None:
         f"from the start of Python to its end; training on {result.data}",
         *_machine(result.machine),
     )
+
+
+def _use_threads(asked: int) -> None:
+    from ganctl.training.device import use_threads
+
+    for doubt in use_threads(asked, 1):
+        screen.note(doubt)
 
 
 def _machine(machine: Machine, threads: int | None = None) -> list[str]:

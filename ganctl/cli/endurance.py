@@ -71,7 +71,7 @@ def soak(
     """
     from ganctl.benchmark.soak import SETTLED, bench_soak
 
-    found = bench_soak(epochs, threads, screen.note)
+    found = bench_soak("digits", epochs, threads, screen.note)
     if as_json:
         screen.result(*json.dumps(dataclasses.asdict(found), indent=2).splitlines())
         return

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ganctl.training.loop import Progress
 
 
+LONGEST = 2000
+"""Characters of an error's line."""
+
+
 def result(*lines: str) -> None:
     """Print what a command has made, on stdout."""
     _say("\n".join(map(inert, lines)), sys.stdout)
@@ -52,9 +56,16 @@ def error(message: str, hint: str = "") -> None:
     from rich.text import Text
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(Text.assemble(("error:", "bold red"), f" {inert(message)}"))
+    console.print(Text.assemble(("error:", "bold red"), f" {_short(message)}"))
     if hint:
-        console.print(Text.assemble(("hint:", "bold cyan"), f" {inert(hint)}"))
+        console.print(Text.assemble(("hint:", "bold cyan"), f" {_short(hint)}"))
+
+
+def _short(text: str) -> str:
+    """Return ``text`` as a line that can be read: its middle gives way, a name without end."""
+    shown = inert(text)
+    half = LONGEST // 2
+    return shown if len(shown) <= LONGEST else f"{shown[:half]} … {shown[-half:]}"
 
 
 class DrawingScreen:

@@ -26,8 +26,7 @@ RUNS_TRIED: dict[str, dict[str, Any]] = {
     "default": {"keep": 2},
     "classic": {"recipe": "classic"},
     "conditional": {"conditional": True, "batch_size": 50, "precision": "bf16"},
-    "wasserstein": {"objective": "wasserstein"},
-    "conv classic": {"arch": "conv", "recipe": "classic"},
+    "wasserstein": {"objective": "wasserstein", "eval_every": 2},
     "conv conditional": {"arch": "conv", "conditional": True, "objective": "hinge"},
 }
 """Each with a rate that falls, an average, pictures, measurements and the best one kept."""

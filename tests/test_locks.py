@@ -1,0 +1,81 @@
+"""What one process holds, no other takes; what a dead one held is free."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ganctl.errors import BadInput
+from ganctl.files import atomic_file, sweep, write_atomic
+from ganctl.locks import claimed
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from ganctl.errors import BadInput
+from ganctl.files import atomic_file, scratch_folder
+from ganctl.locks import claimed
+what, path = sys.argv[1], Path(sys.argv[2])
+held = {
+    "lock": lambda: claimed(path, lambda process: BadInput(process, "")),
+    "file": lambda: atomic_file(path),
+    "folder": lambda: scratch_folder(path.parent, path.name),
+}[what]
+with held():
+    print(flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(what: str, path: Path) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, what, path], stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline()
+    return process
+
+
+def taken(process: str) -> BadInput:
+    return BadInput(f"taken by {process}", "wait")
+
+
+def test_a_lock_names_who_holds_it_and_is_free_when_that_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with holder("lock", path) as process:
+        with pytest.raises(BadInput, match=f"taken by {process.pid}$"), claimed(path, taken):
+            pass
+        process.kill()
+    assert path.exists()
+    with claimed(path, taken):
+        assert path.read_text() == f"{os.getpid()}\n"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_a_killed_process_has_left_is_swept_and_not_what_a_living_one_writes(
+    what: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.png"
+    with holder(what, path) as process:
+        (litter,) = tmp_path.iterdir()
+        sweep(tmp_path)
+        write_atomic(path, b"ours")
+        assert litter.exists()
+        process.kill()
+    mine = [tmp_path / name for name in (".mine.tmp", ".out.png.tmp", f".b.{'0' * 15}x.tmp")]
+    for other in mine:
+        other.touch()
+    write_atomic(path, b"ours again")
+    assert sorted(tmp_path.iterdir()) == sorted([path, *mine])
+
+
+def test_only_ones_own_litter_is_swept_by_a_write(tmp_path: Path) -> None:
+    other = tmp_path / f".other.png.{'0' * 16}.tmp"
+    other.touch()
+    with atomic_file(tmp_path / "out.png") as file:
+        file.write(b"x")
+    assert other.exists()
+    sweep(tmp_path)
+    assert not other.exists()
