@@ -31,8 +31,6 @@ bench = typer.Typer(
     "the highest round in brackets.\n\n"
     "Example: [bold]ganctl bench train --data digits[/]",
 )
-bench.command()(kills)
-bench.command()(soak)
 
 Data = Annotated[str, typer.Option(metavar="NAME|PATH", help="As for ganctl train, at 28×28 grey.")]
 DataDir = Annotated[
@@ -164,6 +162,10 @@ def start(
         _print_json(result)
     else:
         _show_start(result)
+
+
+bench.command()(kills)
+bench.command()(soak)
 
 
 def _load(data: str, data_dir: Path | None) -> ImageData:
