@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
+from ganctl.data.load import ignore
 from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
 from ganctl.images import Pixels
@@ -100,7 +101,7 @@ class Training:
     run: Run
     world: World = ALONE
     measure: Measure | None = None
-    notify: Notify = print
+    notify: Notify = ignore
 
     def __post_init__(self) -> None:
         state, dtype = self.state, DTYPES[self.config.precision]
