@@ -121,6 +121,8 @@ def is_intact(path: Path, sha256: str) -> bool:
     Raises:
         BadInput: it is there and cannot be read.
     """
+    if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would be waited for
+        raise BadInput(f"cannot read {path}: it is not a file", REPLACE)
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:

@@ -6,7 +6,6 @@ dimension as a big-endian 32-bit number, then exactly so many bytes; all of it m
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import math
 import os
@@ -25,6 +24,9 @@ IMAGES = "train-images-idx3-ubyte"
 LABELS = "train-labels-idx1-ubyte"
 
 NOTHING_KNOWN: Mapping[str, str] = MappingProxyType({})
+
+MAX_UNPACKED = 2**30
+"""Bytes of a gzipped file once unpacked: six times as much as the largest known set has."""
 
 REPLACE = "delete it and run again, or put an intact copy in its place"
 
@@ -109,11 +111,34 @@ def read_idx(path: Path, ndim: int, sha256: str | None = None) -> NDArray[np.uin
     if sha256 and (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise CheckFailed(f"{path}: SHA-256 {found}, expected {sha256}", REPLACE)
     if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise BadInput(f"{path}: damaged gzip data: {error}", REPLACE) from error
+        content = unpack(content, str(path))
     return parse_idx(content, ndim, str(path))
+
+
+def unpack(content: bytes | memoryview, name: str) -> bytes:
+    """Return what is gzipped in ``content``.
+
+    Args:
+        content: a whole gzip file.
+        name: what errors call it.
+
+    Raises:
+        BadInput: it is damaged, or would be larger than `MAX_UNPACKED`.
+    """
+    gunzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # with gzip's header and checksum
+    try:
+        unpacked = gunzip.decompress(content, MAX_UNPACKED + 1)
+    except zlib.error as error:
+        raise BadInput(f"{name}: damaged gzip data: {error}", REPLACE) from error
+    if len(unpacked) > MAX_UNPACKED:
+        raise BadInput(
+            f"{name}: more than {MAX_UNPACKED:,} bytes once unpacked",
+            "unpack it, if you trust it: gunzip it beside the others",
+        )
+    if not gunzip.eof or gunzip.unused_data.strip(b"\0"):
+        what = "there is more after its end" if gunzip.eof else "it is cut off"
+        raise BadInput(f"{name}: damaged gzip data: {what}", REPLACE)
+    return unpacked
 
 
 def parse_idx(content: bytes | memoryview, ndim: int, name: str) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tokenize
 import zipfile
 import zlib
@@ -116,6 +117,8 @@ def read_array(path: Path, count: int) -> Samples:
 
 def _load(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return the array of a .npy, mapped and not read; or the images and labels of a .npz."""
+    if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would be waited for
+        raise BadInput(f"cannot read {path}: it is not a file", "name another file")
     try:
         with open(path, "rb") as file:  # NumPy leaves a damaged .npz open
             if file.read(2) != b"PK":

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import hashlib
 import io
+import os
 import shutil
 import sys
 import time
@@ -222,6 +223,15 @@ def test_usps_is_downloaded_and_checked_each_time(
     with pytest.raises(CheckFailed, match="usps.bz2: its SHA-256 is wrong"):
         load_known("usps", tmp_path)
     assert server.requests == ["/usps.bz2"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    raw = tmp_path / "KMNIST" / "raw"
+    raw.mkdir(parents=True)
+    os.mkfifo(raw / "train-images-idx3-ubyte.gz")
+    with pytest.raises(BadInput, match=r"cannot read .*ubyte\.gz: it is not a file"):
+        load_known("kmnist", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["mnist", "usps"])

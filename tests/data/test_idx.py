@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
+from ganctl.data import idx
 from ganctl.data.idx import find_idx, parse_idx, read_idx, read_pair
 from ganctl.errors import BadInput, CheckFailed
 
@@ -144,6 +145,26 @@ def test_damaged_gzip_data_names_the_file(tmp_path: Path, spoil: Callable[[bytes
     path.write_bytes(spoil(gzip.compress(idx_bytes(small_set()[0]))))
     with pytest.raises(BadInput, match=r"broken\.gz: damaged gzip data"):
         read_idx(path, 3)
+
+
+def test_a_small_file_that_unpacks_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(idx_bytes(np.zeros((2, 50, 50), np.uint8))))
+    assert read_idx(path, 3).shape == (2, 50, 50)
+    monkeypatch.setattr(idx, "MAX_UNPACKED", 5000)  # the header is over it
+    with pytest.raises(BadInput, match=r"bomb\.gz: more than 5,000 bytes once unpacked"):
+        read_idx(path, 3)
+
+
+def test_what_follows_gzip_data_is_damage_but_for_padding(tmp_path: Path) -> None:
+    path, packed = tmp_path / "more.gz", gzip.compress(idx_bytes(np.arange(3, dtype=np.uint8)))
+    path.write_bytes(packed + bytes(9))
+    assert read_idx(path, 1).tolist() == [0, 1, 2]
+    path.write_bytes(packed + b"more")
+    with pytest.raises(BadInput, match="there is more after its end"):
+        read_idx(path, 1)
 
 
 def test_the_digest_is_that_of_the_file_as_it_lies_there(tmp_path: Path) -> None:

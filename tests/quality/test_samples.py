@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,7 @@ def test_a_flipped_bit_brings_bad_input_or_images(whole: bytes, tmp_path: Path) 
 def test_places_without_an_array_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such file"):
         read_array(tmp_path / "none.npy", 10)
-    with pytest.raises(BadInput, match="is a directory"):
+    with pytest.raises(BadInput, match="it is not a file"):
         read_array(tmp_path, 10)
 
 
@@ -282,3 +283,12 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_text("hello")
     with pytest.raises(BadInput, match="no readable PNG or JPEG"):
         read_folder(tmp_path, 10)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+@pytest.mark.parametrize("ending", ["npy", "npz"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"pipe.{ending}"
+    os.mkfifo(path)
+    with pytest.raises(BadInput, match="it is not a file"):
+        read_array(path, 5)
