@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -193,7 +194,8 @@ def _given_or_fresh(model: Path | None) -> Iterator[Path]:
 
 def _batch_sizes(text: str) -> list[int]:
     parts = text.split(",")
-    if not all(part.strip().isdecimal() and 1 <= int(part) <= 65536 for part in parts):
+    digits = re.compile(r"\s*[0-9]{1,5}\s*")
+    if not all(digits.fullmatch(part) and 1 <= int(part) <= 65536 for part in parts):
         raise typer.BadParameter(
             f"'{text}' is no list of batch sizes such as 1,64,1000", param_hint="--batches"
         )

@@ -57,6 +57,7 @@ Interpolate = Annotated[
     typer.Option(
         metavar="K",
         min=1,
+        max=100_000,
         help="Walk from image to image, K frames each: a .gif that comes back to the first, or "
         "a .png with a row from each to the next.",
     ),

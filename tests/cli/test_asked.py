@@ -189,6 +189,7 @@ def test_truncation_draws_nearer_latents(ganctl: Ganctl) -> None:
         (["--truncation", "1.01"], "1.01 is not above 0"),
         (["--truncation", "nan"], "nan is not above 0"),
         (["--interpolate", "0"], "--interpolate"),
+        (["--interpolate", "9" * 4300], "--interpolate"),
         (["--interpolate", "4", "-n", "1"], "two images or more"),
         (["--interpolate", "4", "--digits", "7"], "two images or more"),
         (["--interpolate", "4", "--cols", "3"], "the rows are settled"),

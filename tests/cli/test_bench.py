@@ -77,6 +77,7 @@ def test_start_prints_targets(ganctl: Ganctl, small_data: Path, workplace: Path)
         (["train", "--batch-size", "1"], 2, "1 is not in the range 2<=x<=65536"),
         (["train", "--rounds", "0"], 2, "0 is not in the range x>=1"),
         (["infer", "--batches", "1,,2"], 2, "'1,,2' is no list of batch sizes"),
+        (["infer", "--batches", "9" * 5000], 2, "is no list of batch sizes"),
         (["infer", "--batches", "0"], 2, "'0' is no list of batch sizes"),
         (["infer", "nowhere.onnx"], 3, "cannot read model nowhere.onnx"),
         (["start", "nowhere.onnx", "--data", "digits"], 3, "cannot read model nowhere.onnx"),
