@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +21,9 @@ from ganctl.benchmark import start as bench_start
 from ganctl.benchmark import train as bench_train
 from ganctl.benchmark.machine import Machine
 from ganctl.benchmark.timing import Spread
+from ganctl.cli.app import LazyCommands
 from ganctl.data import download
+from ganctl.data.image_data import DIGIT_NAMES
 from ganctl.images import Pixels
 from ganctl.inference.generator import load_onnx
 from ganctl.quality import evaluate, judge, reference
@@ -31,19 +33,11 @@ from ganctl.training import export, start
 from ganctl.training.parity import Parity
 
 ONCE = Spread(1.0, 1.0, 1.0)
-FIGURES = Figures(2, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, (0.1,) * 10, 0.5, 0.5, None)
+FIGURES = Figures(2, 1.0, 0.0, 0.0, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0, (0.1,) * 10, 0.0, 0.5, None)
 IMAGES = np.zeros((2, 1, 28, 28), np.uint8)
+SEEN = np.zeros(2, np.int64)
 EVALUATION = Evaluation(
-    "it",
-    "digits",
-    FIGURES,
-    FIGURES,
-    "digits",
-    IMAGES,
-    np.zeros(2, np.int64),
-    (),
-    (),
-    tuple("0123456789"),
+    *("it", "digits", FIGURES, FIGURES, "digits", IMAGES, SEEN, (), ()), DIGIT_NAMES
 )
 
 
@@ -59,12 +53,20 @@ class NoTraining:
 
 def cut(patch: pytest.MonkeyPatch, onnx: Path) -> None:
     """Put what takes no time in the place of what does; ``onnx`` is what an export makes."""
+    _cut_parsing(patch)
     _cut_drawing(patch)
     _cut_training(patch)
     _cut_export(patch, onnx)
     _cut_evaluation(patch)
     _cut_benchmarks(patch, onnx)
     patch.setattr(download, "connect", _no_network)
+
+
+def _cut_parsing(patch: pytest.MonkeyPatch) -> None:
+    """Let each command be made once: its annotations take longer to read than a command line."""
+    group, make = LazyCommands(), LazyCommands.get_command
+    made = cache(lambda name: make(group, None, name))
+    patch.setattr(LazyCommands, "get_command", lambda _group, _ctx, name: made(name))
 
 
 def _no_network(*_: object) -> None:

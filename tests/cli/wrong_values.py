@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ class Parameter:
     command: tuple[str, ...]
     name: str
     spelling: str  # "--count"; "" for an argument
-    words: tuple[str, ...]  # what is typed at it
+    words: tuple[str, ...] = field(repr=False)  # what is typed at it
 
     def __str__(self) -> str:
         return " ".join([*self.command, self.spelling or self.name])
@@ -110,11 +110,10 @@ def parameters() -> Iterator[Parameter]:
     group: Any = typer.main.get_command(app)
     for name in group.list_commands(None):
         command: Any = group.get_command(None, name)
-        subcommands: dict[tuple[str, ...], Any] = {
-            (name, sub): found for sub, found in getattr(command, "commands", {}).items()
-        }
-        for words, found in (subcommands or {(name,): command}).items():
-            for parameter in found.params:
+        subcommands: dict[str, Any] = getattr(command, "commands", {})
+        found: dict[tuple[str, ...], Any] = {(name, sub): each for sub, each in subcommands.items()}
+        for words, each in (found or {(name,): command}).items():
+            for parameter in each.params:
                 is_option = parameter.param_type_name == "option"
                 for spelling in (
                     [parameter.opts[-1], *parameter.secondary_opts] if is_option else [""]
