@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,8 @@ def test_wrong_usage_is_one_error_one_hint_and_exit_2(
     assert list(tmp_path.iterdir()) == []
 
 
+PRETRAINED = Path(__file__).parents[2] / "checkpoints" / "mnist-conv-conditional.safetensors"
+
 MISSING = """
 import sys
 for name in ("torch", "torchvision", "safetensors", "onnx", "onnxscript", "matplotlib"):
@@ -111,7 +114,7 @@ sys.exit(main(sys.argv[1:]))
     "arguments", [["train"], ["sample", "--checkpoint", "here"], ["export", "--checkpoint", "here"]]
 )
 def test_a_missing_extra_is_named(arguments: list[str], tmp_path: Path) -> None:
-    (tmp_path / "here").touch()
+    shutil.copy(PRETRAINED, tmp_path / "here")
     done = subprocess.run(
         [sys.executable, "-c", MISSING, *arguments],
         cwd=tmp_path,
