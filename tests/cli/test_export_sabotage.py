@@ -186,7 +186,7 @@ DIFFERS = "onnxruntime's images differ from torch's"
         (change_one_slope, DIFFERS),
         (take_another_activation, DIFFERS),
         (declare_a_batch_of_one, "its batch is 1"),
-        (shape_a_batch_of_one, "its batch is 1"),
+        (shape_a_batch_of_one, "its graph is made for one image"),
     ],
 )
 def test_a_broken_graph_is_refused(
