@@ -236,7 +236,7 @@ def train(
         typer.Option(
             metavar="N",
             min=0,
-            help="Checkpoints that stay beside the last, the newest ones: step-….safetensors.",
+            help="Checkpoints that are kept as step-….safetensors, the newest ones.",
             rich_help_panel="Run",
         ),
     ] = 0,

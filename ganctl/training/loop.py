@@ -341,6 +341,8 @@ class Training:
         state, again = self.state, self.state.rollbacks + 1
         if self.run.checkpoint.exists():
             saved = load_checkpoint(self.run.checkpoint)
+            if saved.step > state.step:  # of a future that was left behind by --resume FILE
+                raise error
             tensors, step = saved.tensors, saved.step
         else:
             tensors, step = state_tensors(new_state(self.config, state.device)), 0

@@ -14,7 +14,7 @@ from ganctl.card import Card
 from ganctl.config import TrainConfig, to_dict
 from ganctl.data import ImageData
 from ganctl.errors import BadInput, GanctlError, OutOfResources
-from ganctl.files import write_atomic
+from ganctl.files import write_atomic, write_error
 from ganctl.images import Pixels, write_images
 from ganctl.training.checkpoint import Checkpoint, encode
 from ganctl.training.run import Run
@@ -51,13 +51,7 @@ class Record:
     def add_figures(self, figures: Mapping[str, float]) -> None:
         """Write an epoch's figures, and those before it that could not be written."""
         self._pending.append(figures)
-
-        def write() -> None:
-            while self._pending:
-                self._run.append_metrics(self._pending[0])
-                del self._pending[0]
-
-        self._try(write)
+        self._try(self._write_figures)
 
     def draw_samples(self, epoch: int, images: Pixels) -> None:
         """Write the grid of images (N, C, H, W) drawn after ``epoch`` epochs."""
@@ -84,13 +78,19 @@ class Record:
         return self._try(lambda: write_atomic(self._run.diverged, encode(checkpoint))) is None
 
     def finish(self) -> None:
-        """Raise what kept the newest checkpoint from being written, if anything did.
+        """Raise what kept the newest checkpoint, or any figures, from being written.
 
         Raises:
             BadInput, OutOfResources: as `ganctl.files.write_atomic`.
         """
         if self._failure is not None:
             raise self._failure
+        self._write_figures()
+
+    def _write_figures(self) -> None:
+        while self._pending:
+            self._run.append_metrics(self._pending[0])
+            del self._pending[0]
 
     def checkpoint(
         self, state: TrainState, tensors: dict[str, Tensor], epochs: int, quality: dict[str, float]
@@ -105,10 +105,13 @@ class Record:
         try:
             self._run.restore_folder(to_dict(self._config))
             write()
-        except (BadInput, OutOfResources) as error:
-            self._notify(f"{error.message}; training goes on, the next is tried when it is due")
-            return error
-        return None
+            return None
+        except (BadInput, OutOfResources) as failure:
+            error: GanctlError = failure
+        except OSError as failure:  # a folder that cannot be looked into, or emptied
+            error = write_error(self._run.folder, failure)
+        self._notify(f"{error.message}; training goes on, the next is tried when it is due")
+        return error
 
 
 def make_card(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -71,7 +72,7 @@ class Run:
 
     def prune(self, keep: int) -> None:
         """Remove all snapshots but the newest ``keep``."""
-        snapshots = sorted(self.folder.glob("step-*.safetensors"))
+        snapshots = sorted(self.folder.glob(f"step-{'[0-9]' * 12}.safetensors"))
         for path in snapshots[: max(0, len(snapshots) - keep)]:
             path.unlink(missing_ok=True)
 
@@ -159,14 +160,14 @@ class Run:
         """Add one epoch's figures, a whole line or nothing; errors as of `ganctl.files`."""
         line = json.dumps(figures) + "\n"
         try:
-            with open(self.metrics, "ab") as file:
+            with open(self.metrics, "ab", buffering=0) as file:  # or the rest came at its closing
                 whole = file.tell()
                 try:
-                    file.write(line.encode())
-                    file.flush()
+                    if file.write(line.encode()) < len(line.encode()):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                     os.fsync(file.fileno())
                 except OSError:
-                    os.truncate(self.metrics, whole)
+                    os.ftruncate(file.fileno(), whole)
                     raise
         except OSError as error:
             raise write_error(self.metrics, error) from error
