@@ -137,7 +137,7 @@ def test_a_graph_that_says_no_shape_of_its_latents_is_asked_for_it() -> None:
 
 def test_inputs_of_one_width_are_told_apart_by_their_names() -> None:
     model = generators.linear()
-    model.graph.input.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, ("n", 5)))
+    model.graph.input.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, ("n", 5)))
     with pytest.raises(BadInput, match="several inputs that could be its latents"):
         load(model)
     with pytest.raises(BadInput, match="several inputs of 5 values") as caught:
