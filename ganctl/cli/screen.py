@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ganctl.files import write_error
 from ganctl.text import inert
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ def _say(text: str, stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            from ganctl.files import write_error  # not at the start: --help needs none of it
+
             raise write_error(Path("the result"), error) from error
 
 
