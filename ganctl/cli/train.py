@@ -193,6 +193,7 @@ def train(
     name: Annotated[
         str | None,
         typer.Option(
+            "--name",  # typer 0.27 would call it --NAME, after its metavar
             metavar="NAME",
             help="The run's folder, checkpoints/NAME.",
             show_default="data, recipe and time",
