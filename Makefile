@@ -22,7 +22,7 @@ demo: $(READY)
 	$(BIN)/ganctl infer gen.onnx gen.png
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 check: lint test
 

@@ -33,8 +33,9 @@ class Outcome(NamedTuple):
 
 Ganctl = Callable[..., Outcome]
 
-# A shell's background ignores Ctrl-C, and so would the subprocesses.
+# A shell's background ignores Ctrl-C, nohup SIGHUP, and so would the subprocesses.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

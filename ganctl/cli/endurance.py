@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from enum import Enum
 from typing import Annotated
 
 import typer
 
 from ganctl.cli import screen
+from ganctl.cli.train_options import Architecture
 from ganctl.errors import CheckFailed
-
-
-class Architecture(str, Enum):
-    """`ganctl.config.ARCHITECTURES`."""
-
-    MLP = "mlp"
-    CONV = "conv"
 
 
 def kills(

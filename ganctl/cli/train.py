@@ -5,16 +5,17 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Collection
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from ganctl.cli import screen
+from ganctl.cli import train_options as options
 from ganctl.cli.resume import resumed_config, typed_options
 from ganctl.cli.signals import EXIT_BASE, caught_signals
-from ganctl.config import MAX_SEED, TrainConfig, train_config
+from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
+from ganctl.config import TrainConfig, train_config
 from ganctl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -28,239 +29,35 @@ if TYPE_CHECKING:
     from ganctl.training.loop import Measure, Training
 
 
-class Precision(str, Enum):
-    """`ganctl.config.PRECISIONS`."""
-
-    AUTO = "auto"
-    FP32 = "fp32"
-    BF16 = "bf16"
-    FP16 = "fp16"
-
-
-class Architecture(str, Enum):
-    """`ganctl.config.ARCHITECTURES`."""
-
-    MLP = "mlp"
-    CONV = "conv"
-
-
-class ObjectiveName(str, Enum):
-    """`ganctl.config.OBJECTIVES`."""
-
-    NON_SATURATING = "non-saturating"
-    HINGE = "hinge"
-    LEAST_SQUARES = "least-squares"
-    WASSERSTEIN = "wasserstein"
-
-
-class RecipeName(str, Enum):
-    """The recipes of `ganctl.config.RECIPES`."""
-
-    DEFAULT = "default"
-    CLASSIC = "classic"
-
-
 def train(
     ctx: typer.Context,
-    source: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[RUN|FILE]",
-            readable=False,
-            show_default="the newest run",
-            help="With --resume: a run's name or folder, or one of its checkpoints.",
-        ),
-    ] = None,
-    data: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="mnist, fashion-mnist, kmnist, emnist-digits, usps; digits (10,000 of MNIST, "
-            "embedded); or a path: a folder or .zip of images, a folder of idx files.",
-            rich_help_panel="Data",
-        ),
-    ] = "mnist",
-    data_dir: Annotated[
-        str,
-        typer.Option(
-            metavar="PATH",
-            help="Where downloaded data sets lie.",
-            show_default="$GANCTL_DATA, else the user's cache",
-            rich_help_panel="Data",
-        ),
-    ] = "",
-    fallback: Annotated[
-        bool,
-        typer.Option(
-            "--fallback/--no-fallback",
-            help="Whether the embedded digits stand in for an MNIST that cannot be downloaded.",
-            rich_help_panel="Data",
-        ),
-    ] = True,
-    img_size: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=4, max=512, help="Height and width in pixels.", rich_help_panel="Data"
-        ),
-    ] = 28,
-    channels: Annotated[
-        int,
-        typer.Option(metavar="1|3", help="1 grey, 3 colour.", rich_help_panel="Data"),
-    ] = 1,
-    recipe: Annotated[
-        RecipeName,
-        typer.Option(
-            help="default, or the study note's literal loop, kept for study.",
-            rich_help_panel="Training",
-        ),
-    ] = RecipeName.DEFAULT,
-    arch: Annotated[
-        Architecture,
-        typer.Option(
-            help="The study note's fully connected networks, or a small convolutional pair.",
-            rich_help_panel="Training",
-        ),
-    ] = Architecture.MLP,
-    conditional: Annotated[
-        bool,
-        typer.Option(
-            "--conditional",
-            help="Learn the classes, so that sample and infer can be asked for a digit.",
-            rich_help_panel="Training",
-        ),
-    ] = False,
-    objective: Annotated[
-        ObjectiveName,
-        typer.Option(
-            metavar="NAME",  # the choices are too long for its column
-            help="What the two players minimise: non-saturating, hinge, least-squares, "
-            "wasserstein.",
-            rich_help_panel="Training",
-        ),
-    ] = ObjectiveName.NON_SATURATING,
-    epochs: Annotated[
-        int,
-        typer.Option(metavar="N", min=1, help="Passes over the data.", rich_help_panel="Training"),
-    ] = 200,
-    batch_size: Annotated[
-        int, typer.Option(metavar="N", min=2, help="Images a step.", rich_help_panel="Training")
-    ] = 64,
-    lr: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X",
-            help="Adam's learning rate.",
-            show_default="0.0008; conv 0.0005; classic 0.0002",
-            rich_help_panel="Training",
-        ),
-    ] = None,
-    b1: Annotated[
-        float,
-        typer.Option(
-            metavar="X", help="Adam's decay of the gradient's mean.", rich_help_panel="Training"
-        ),
-    ] = 0.5,
-    b2: Annotated[
-        float,
-        typer.Option(
-            metavar="X", help="Adam's decay of the gradient's square.", rich_help_panel="Training"
-        ),
-    ] = 0.999,
-    latent_dim: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=1, help="Dimensions of the latent z.", rich_help_panel="Training"
-        ),
-    ] = 100,
-    seed: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=0,
-            max=MAX_SEED,
-            help="Of the weights, the order of the data and the latents.",
-            rich_help_panel="Training",
-        ),
-    ] = 0,
-    precision: Annotated[
-        Precision,
-        typer.Option(
-            help="Of a step's arithmetic; the weights stay fp32. auto: bf16 where its matrix "
-            "products are at least twice as fast, else fp32.",
-            rich_help_panel="Training",
-        ),
-    ] = Precision.AUTO,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--name",  # typer 0.27 would call it --NAME, after its metavar
-            metavar="NAME",
-            help="The run's folder, checkpoints/NAME.",
-            show_default="data, recipe and time",
-            rich_help_panel="Run",
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on where a run stopped, with its configuration.",
-            rich_help_panel="Run",
-        ),
-    ] = False,
-    sample_every: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=0, help="Epochs between sample grids; 0: none.", rich_help_panel="Run"
-        ),
-    ] = 10,
-    eval_every: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="Epochs between measurements (FD, the Fréchet distance of 2,000 images); 0: none.",
-            rich_help_panel="Run",
-        ),
-    ] = 10,
-    checkpoint_every: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="Epochs between checkpoints; 0: at the end.",
-            rich_help_panel="Run",
-        ),
-    ] = 10,
-    keep: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="Checkpoints that are kept as step-….safetensors, the newest ones.",
-            rich_help_panel="Run",
-        ),
-    ] = 0,
-    max_rollbacks: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="How often to go back to the last checkpoint, and on in another order, when "
-            "training diverges.",
-            rich_help_panel="Run",
-        ),
-    ] = 0,
-    device: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Run"),
-    ] = "auto",
-    threads: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=0, max=1024, help="CPU threads; 0: all cores.", rich_help_panel="Run"
-        ),
-    ] = 0,
+    source: options.Source = None,
+    data: options.Data = "mnist",
+    data_dir: options.DataDir = "",
+    fallback: options.Fallback = True,
+    img_size: options.ImgSize = 28,
+    channels: options.Channels = 1,
+    recipe: options.Recipe = RecipeName.DEFAULT,
+    arch: options.Arch = Architecture.MLP,
+    conditional: options.Conditional = False,
+    objective: options.Objective = ObjectiveName.NON_SATURATING,
+    epochs: options.Epochs = 200,
+    batch_size: options.BatchSize = 64,
+    lr: options.LearningRate = None,
+    b1: options.B1 = 0.5,
+    b2: options.B2 = 0.999,
+    latent_dim: options.LatentDim = 100,
+    seed: options.Seed = 0,
+    precision: options.Precision = PrecisionName.AUTO,
+    name: options.Name = None,
+    resume: options.Resume = False,
+    sample_every: options.SampleEvery = 10,
+    eval_every: options.EvalEvery = 10,
+    checkpoint_every: options.CheckpointEvery = 10,
+    keep: options.Keep = 0,
+    max_rollbacks: options.MaxRollbacks = 0,
+    device: options.Device = "auto",
+    threads: options.Threads = 0,
 ) -> None:
     r"""Train a GAN on pictures: handwritten digits, or your own.
 
