@@ -71,6 +71,16 @@ def begins_checkpoint(data: bytes) -> bool:
     return data[8:9] == b"{"
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Tell a checkpoint from an ONNX file, whatever its name; all else counts as the latter.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return path.suffix.lower() == SUFFIX or begins_checkpoint(file.read(9))
+
+
 def read_checkpoint(path: Path) -> bytes:
     """Return the file's bytes.
 

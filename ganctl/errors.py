@@ -13,6 +13,9 @@ Usage errors (exit 2) are typer's own; Ctrl-C exits with 130 and SIGTERM with 14
 
 from __future__ import annotations
 
+TRAIN_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "safetensors", "matplotlib")
+"""What only ``ganctl[train]`` installs."""
+
 
 class GanctlError(Exception):
     """What went wrong, in one line, and how to go on.
@@ -57,3 +60,12 @@ class OutOfResources(GanctlError):
 def explain(error: OSError) -> str:
     """Return the reason that the system gives, in lower case and without number or path."""
     return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def missing_extra(error: ModuleNotFoundError, what: str) -> MissingDependency | None:
+    """Return what the user is told where ``what`` needs `TRAIN_PACKAGES`; None for a bug."""
+    if error.name not in TRAIN_PACKAGES:
+        return None
+    return MissingDependency(
+        f"{what} needs {error.name}, which is not installed", 'pip install "ganctl[train]"'
+    )

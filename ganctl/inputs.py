@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ganctl.errors import BadInput
 from ganctl.latents import Floats, Labels, class_labels, latents
 
 Inputs = Callable[[int, int], tuple[Floats, Labels | None]]
@@ -15,6 +17,9 @@ Inputs = Callable[[int, int], tuple[Floats, Labels | None]]
 Row k belongs to index ``first + k``, whoever asks and for however many at once. The labels are None
 for an unconditional generator.
 """
+
+NAMES_SHOWN = 10
+"""Classes that an error lists."""
 
 
 def seeded(seed: int, latent_dim: int, class_shares: Sequence[float] = ()) -> Inputs:
@@ -146,3 +151,38 @@ def _at(images: Inputs, indices: NDArray[np.int64]) -> tuple[Floats, Labels | No
     z = np.concatenate([part for part, _ in parts])
     labels = [part for _, part in parts if part is not None]
     return z[places], np.concatenate(labels)[places] if labels else None
+
+
+def check_classes(
+    classes: Sequence[int], path: Path, class_names: Sequence[str], class_shares: Sequence[float]
+) -> None:
+    """Refuse classes, by number, that the generator in ``path`` cannot be asked for.
+
+    Args:
+        classes: that are asked for; none is always right.
+        path: for the errors.
+        class_names: of the data that it was trained on.
+        class_shares: how often each class is drawn; none for an unconditional generator.
+
+    Raises:
+        BadInput: it is not conditional, or has no such class.
+    """
+    if not classes:
+        return
+    if not class_shares:
+        raise BadInput(
+            f"{path} cannot be asked for a class: its generator is not conditional",
+            "draw without --digit and --digits, or train one that is conditional: "
+            "ganctl train --conditional",
+        )
+    unknown = [number for number in classes if not 0 <= number < len(class_names)]
+    if not unknown:
+        return
+    named = [f"{number} {name}" for number, name in enumerate(class_names)]
+    if list(class_names) == list(map(str, range(len(class_names)))):
+        named = list(class_names)
+    more = ", …" if len(named) > NAMES_SHOWN else ""
+    raise BadInput(
+        f"{path} has no class {max(unknown)}: its classes are 0 … {len(named) - 1}",
+        f"classes go by their numbers: {', '.join(named[:NAMES_SHOWN])}{more}",
+    )

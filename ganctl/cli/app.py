@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from ganctl import __version__
 from ganctl.cli import screen
 from ganctl.cli.signals import EXIT_BASE, end_on_signals
-from ganctl.errors import BadInput, GanctlError, MissingDependency, OutOfResources, explain
+from ganctl.errors import BadInput, GanctlError, OutOfResources, explain, missing_extra
 
 COMMANDS = {
     "train": "Train a GAN on pictures: handwritten digits, or your own.",
@@ -32,9 +32,6 @@ COMMANDS = {
 The module is imported when the command is asked for. The line of help is the first of the
 command's own, so that listing the commands imports none of them.
 """
-
-TRAIN_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "safetensors", "matplotlib")
-"""What only ``ganctl[train]`` installs."""
 
 USAGE_EXIT = 2
 INTERRUPT_EXIT = EXIT_BASE + signal.SIGINT
@@ -149,9 +146,4 @@ def _as_ganctl_error(error: Exception) -> GanctlError | None:
     if isinstance(error, OSError) and error.filename is not None:
         reason = explain(error)
         return BadInput(f"cannot use {error.filename}: {reason}", "name a path that can be used")
-    if isinstance(error, ModuleNotFoundError) and error.name in TRAIN_PACKAGES:
-        return MissingDependency(
-            f"this command needs {error.name}, which is not installed",
-            'pip install "ganctl[train]"',
-        )
-    return None
+    return missing_extra(error, "this command") if isinstance(error, ModuleNotFoundError) else None

@@ -11,14 +11,10 @@ from pathlib import Path
 import typer
 
 from ganctl.drawing import check_indices
-from ganctl.errors import BadInput
-from ganctl.inputs import Inputs, in_rows, in_turn, seeded, since, truncated, walk
+from ganctl.inputs import Inputs, check_classes, in_rows, in_turn, seeded, since, truncated, walk
 from ganctl.text import counted
 
 MAX_CLASS = 65535
-
-NAMES_SHOWN = 10
-"""Classes that an error lists."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +109,7 @@ class Asked:
         Raises:
             BadInput: it has no such class, or an index is too large.
         """
-        if self._classes and not class_shares:
-            raise BadInput(
-                f"{path} cannot be asked for a class: its generator is not conditional",
-                "draw without --digit and --digits, or train one that is conditional: "
-                "ganctl train --conditional",
-            )
-        _check_classes(self._classes, path, class_names)
+        check_classes(self._classes, path, class_names, class_shares)
         check_indices(self.start, self._images if self.digits else self._each)
         inputs = seeded(self.seed, latent_dim, class_shares)
         if self.truncation < 1:
@@ -188,16 +178,3 @@ def written(text: str) -> tuple[int, ...]:
             f"'{text}' is no number of digits 0 to 9 alone", param_hint="--digits"
         )
     return tuple(map(int, text))
-
-
-def _check_classes(classes: Sequence[int], path: Path, names: Sequence[str]) -> None:
-    if max(classes, default=0) < max(len(names), 1):
-        return
-    named = [f"{number} {name}" for number, name in enumerate(names)]
-    if list(names) == list(map(str, range(len(names)))):
-        named = list(names)
-    more = ", …" if len(named) > NAMES_SHOWN else ""
-    raise BadInput(
-        f"{path} has no class {max(classes)}: its classes are 0 … {len(named) - 1}",
-        f"classes go by their numbers: {', '.join(named[:NAMES_SHOWN])}{more}",
-    )

@@ -76,12 +76,10 @@ def _find(path: Path) -> tuple[Path, Run | None]:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Tell a checkpoint from an ONNX file, whatever its name; all else counts as the latter."""
-    from ganctl.checkpoint_file import SUFFIX, begins_checkpoint
+    from ganctl.checkpoint_file import is_checkpoint
 
     try:
-        with open(path, "rb") as file:
-            return path.suffix.lower() == SUFFIX or begins_checkpoint(file.read(9))
+        return is_checkpoint(path)
     except OSError as error:
         raise BadInput(f"cannot read {path}: {explain(error)}", WAYS) from error
 

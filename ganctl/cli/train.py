@@ -12,7 +12,7 @@ import typer
 
 from ganctl.cli import screen
 from ganctl.cli import train_options as options
-from ganctl.cli.resume import resumed_config, typed_options
+from ganctl.cli.resume import typed_options
 from ganctl.cli.signals import EXIT_BASE, caught_signals
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
 from ganctl.config import TrainConfig, train_config
@@ -21,12 +21,8 @@ from ganctl.errors import BadInput
 if TYPE_CHECKING:
     import torch
 
-    from ganctl.data import ImageData
-    from ganctl.images import Pixels
-    from ganctl.latents import Labels
-    from ganctl.quality.monitor import Monitor
     from ganctl.training.distributed import World
-    from ganctl.training.loop import Measure, Training
+    from ganctl.training.loop import Training
 
 
 def train(
@@ -131,6 +127,7 @@ def _prepared(
     """Return a new run, or one that goes on: asked to, or started again by torchrun."""
     from ganctl.training.checkpoint import load_checkpoint
     from ganctl.training.distributed import is_restart, job, may_restart
+    from ganctl.training.resume import resumed_config
     from ganctl.training.run import RUNS, Run, find_resumable
     from ganctl.training.start import resume_run, start_run
 
@@ -157,23 +154,9 @@ def _prepared(
     return training
 
 
-def monitor(data: ImageData) -> Measure:
-    """Return what measures images against ``data``; what it needs is loaded at its first use."""
-    loaded: list[Monitor] = []
-
-    def measure(images: Pixels, labels: Labels | None) -> dict[str, float]:
-        if not loaded:
-            import torch
-
-            from ganctl.quality.monitor import Monitor
-
-            loaded.append(Monitor(data, len(images), torch.get_num_threads()))
-        return loaded[0](images, labels)
-
-    return measure
-
-
 def _run(training: Training, quiet: bool) -> None:
+    from ganctl.api.train import monitor
+
     began, run = time.monotonic(), training.run
     training.measure = monitor(training.data)
     with caught_signals() as caught:

@@ -80,6 +80,15 @@ class Progress:
     images_per_second: float
     frechet_distance: float | None = None  # as last measured
 
+    def __str__(self) -> str:
+        """Return it as a line, for those who print it."""
+        distance = self.frechet_distance
+        return (
+            f"epoch {self.epoch}/{self.epochs}, step {self.step}/{self.steps}: "
+            f"G {self.g_loss:.3f}, D {self.d_loss:.3f}, D(x) {self.d_real:.2f}, "
+            f"D(G(z)) {self.d_fake:.2f}, {self.images_per_second:,.0f} images/s"
+        ) + (f", FD {distance:.1f}" if distance is not None else "")
+
 
 @dataclass
 class Training:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from ganctl.cli.resume import resumed_config
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import BadInput
+from ganctl.training.resume import resumed_config
 
 
 def test_what_may_change_changes_and_nothing_else() -> None:

@@ -1,0 +1,1 @@
+"""What `import ganctl` offers in Python: pictures, generators and training, below the commands."""

@@ -1,0 +1,297 @@
+"""A loaded generator, from an ONNX file or a checkpoint, to be drawn from in Python."""
+
+from __future__ import annotations
+
+import base64
+import operator
+import os
+import textwrap
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, SupportsIndex
+
+import numpy as np
+
+from ganctl.api.notes import needing_extra, note
+from ganctl.api.pictures import Images, enlarged
+from ganctl.card import Card
+from ganctl.checkpoint_file import PREFIXES, is_checkpoint, read_checkpoint, read_header
+from ganctl.drawing import GeneratorFunction, check_indices, draw
+from ganctl.errors import BadInput, GanctlError
+from ganctl.images import encode_png
+from ganctl.images import grid as grid_of
+from ganctl.inference.watched import Watched
+from ganctl.inputs import check_classes, in_rows, in_turn, seeded, since, truncated
+from ganctl.machine import usable_cores
+from ganctl.text import inert
+
+if TYPE_CHECKING:
+    from ganctl.inference.signature import Told
+
+BATCH = 64
+"""Images drawn at once; an ONNX file's memory is checked for so many."""
+
+STRIP = 10
+"""Images that a notebook shows of a generator."""
+
+STRIP_SIDE = 640
+"""Pixels that they are enlarged to together, or as close below as a factor comes."""
+
+LONGEST = 200
+"""Characters of a value in a notebook's table."""
+
+Class = SupportsIndex | str
+"""A class by its number, from 0, or by its name."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Generator:
+    """A trained generator: ``generator.sample(16, seed=7)`` draws.
+
+    In a notebook it shows what it is and a strip of ten images. `load` makes one.
+
+    Attributes:
+        path: of its file.
+        card: where it comes from; None for another tool's ONNX file, which has none.
+        image_shape: (C, H, W) of an image.
+        latent_dim: values of a latent z.
+        classes: names of the classes that can be asked for, in the order of their numbers; () where
+            it is not conditional.
+    """
+
+    path: Path
+    card: Card | None
+    image_shape: tuple[int, int, int]
+    latent_dim: int
+    classes: tuple[str, ...]
+    _class_shares: tuple[float, ...] = field(default=())
+    _function: GeneratorFunction = field(kw_only=True)
+    _fixed_batch: int | None = field(default=None, kw_only=True)
+
+    def sample(
+        self,
+        count: int = 64,
+        *,
+        seed: int = 0,
+        start: int = 0,
+        digit: Class | Iterable[Class] | None = None,
+        truncation: float = 1.0,
+        batch_size: int = BATCH,
+    ) -> Images:
+        """Draw images ``start`` … ``start + count - 1`` of ``seed``.
+
+        They are those that ``ganctl sample`` and ``ganctl infer`` draw with the same options.
+
+        Args:
+            count: how many; of each digit, where several are asked for.
+            seed: 0 … 2³² - 1. Image i of a seed is always the same image.
+            start: index of the first.
+            digit: a class of a conditional generator, by number or name; or several, whose images
+                come one class after the other, in the same styles: a grid of them has a row each.
+                None: each class as often as the data has it.
+            truncation: ψ, above 0 and up to 1. Below 1: clearer images, less varied.
+            batch_size: images drawn at once; an ONNX file draws 64 at the most, or as many as it
+                settles.
+
+        Returns:
+            (N, C, H, W) uint8, N being ``count`` for each digit.
+
+        Raises:
+            BadInput: an argument is out of its range, or there is no such class.
+            CheckFailed: the generator draws NaN or infinite values.
+            OutOfResources: an ONNX file's batch needs more memory or time than it may.
+        """
+        count, start = operator.index(count), operator.index(start)
+        for name, value in (("count", count), ("batch_size", operator.index(batch_size))):
+            if value < 1:
+                raise BadInput(f"{name}={value} cannot be used", f"{name}: 1 or more")
+        if not 0 < truncation <= 1:
+            raise BadInput(
+                f"truncation={truncation:g} cannot be used", "truncation: above 0 and up to 1"
+            )
+        numbers = self._numbers(digit)
+        check_classes(numbers, self.path, self.classes, self._class_shares)
+        check_indices(start, count)
+        inputs = since(seeded(operator.index(seed), self.latent_dim, self._class_shares), start)
+        if truncation < 1:
+            inputs = truncated(inputs, truncation)
+        if len(numbers) > 1:
+            inputs = in_rows(inputs, numbers, count)
+        elif numbers:
+            inputs = in_turn(inputs, numbers)
+        total = count * max(len(numbers), 1)
+        images = np.empty((total, *self.image_shape), np.uint8).view(Images)
+        images.cols = count if len(numbers) > 1 else 0
+        watched, at_once = Watched(self._function), self._fixed_batch or batch_size
+        done = 0
+        for batch in draw(watched, inputs, start=0, count=total, batch_size=at_once):
+            images[done : done + len(batch)] = batch
+            done += len(batch)
+        if self.card is None and watched.share_beyond:
+            note(
+                f"{self.path}: {watched.share_beyond:.1%} of the values lay outside the range "
+                "taken and were cut off"
+            )
+        return images
+
+    def _numbers(self, digit: Class | Iterable[Class] | None) -> list[int]:
+        """Return the numbers of the classes asked for; [] for none."""
+        if digit is None:
+            return []
+        if isinstance(digit, str) or not isinstance(digit, Iterable):
+            return [self._number(digit)]
+        numbers = [self._number(each) for each in digit]
+        if not numbers:
+            raise BadInput("digit names no class", "leave it out, or name one or more")
+        return numbers
+
+    def _number(self, digit: Class) -> int:
+        if not isinstance(digit, str):
+            return operator.index(digit)
+        if self.classes and digit not in self.classes:
+            raise BadInput(
+                f"{self.path} has no class '{digit}'",
+                f"classes: {textwrap.shorten(', '.join(self.classes), LONGEST, placeholder=' …')}",
+            )
+        return self.classes.index(digit) if self.classes else 0  # which will be refused
+
+    def __repr__(self) -> str:
+        channels, height, width = self.image_shape
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        return f"<Generator {inert(str(self.path))}: {channels}×{height}×{width}{classes}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows; whatever came from the file is escaped."""
+        rows = "".join(
+            f'<tr><th style="text-align: left">{name}</th>'
+            f'<td style="text-align: left">{_text(value)}</td></tr>'
+            for name, value in self._rows()
+        )
+        return f"<div><table>{rows}</table>{self._strip()}</div>"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """Return names and values of the table."""
+        rows = [
+            ("generator", str(self.path)),
+            ("images", "×".join(map(str, self.image_shape))),
+            ("classes", ", ".join(self.classes) or "none to be asked for"),
+        ]
+        if card := self.card:
+            rows += [
+                ("network", f"{card.architecture}, weights: {card.weights}"),
+                ("data", f"{card.data_name}, {card.data_count:,} images"),
+                ("note", card.data_note),
+                ("trained", f"{card.epochs:,} epochs, {card.steps:,} steps"),
+            ]
+            if (distance := card.quality.get("frechet_distance")) is not None:
+                rows.append(("Fréchet distance", f"{distance:.1f}, while training"))
+        return [(name, value) for name, value in rows if value]
+
+    def _strip(self) -> str:
+        """Return the images as an element: a class each, where there are classes."""
+        each = range(min(STRIP, len(self.classes)))
+        try:
+            images = self.sample(1 if each else STRIP, digit=each or None, batch_size=STRIP)
+        except GanctlError as error:  # of another tool's file: the table is still of use
+            return f"<p>{_text(error.message)}</p>"
+        png = encode_png(enlarged(grid_of(images, STRIP), STRIP_SIDE))
+        data = base64.b64encode(png).decode()
+        return f'<img alt="{len(images)} images of seed 0" src="data:image/png;base64,{data}">'
+
+
+def load(
+    source: str | os.PathLike[str] | None = None,
+    *,
+    weights: str = "ema",
+    threads: int = 0,
+    provider: str = "cpu",
+    latent_dim: int | None = None,
+    value_range: str | None = None,
+    layout: str | None = None,
+) -> Generator:
+    """Load a generator to draw from.
+
+    Args:
+        source: an ONNX file, which needs no torch; or a ``.safetensors`` file, a run's folder or
+            its name, which do. None: the newest run; else the one that comes with ganctl.
+        weights: of a checkpoint: "ema", the running average (the live ones where the run keeps
+            none), or "live", the weights that train.
+        threads: that an ONNX file may use on the CPU; 0 for all cores.
+        provider: what runs an ONNX file: cpu, or another that onnxruntime has (cuda, …).
+        latent_dim: values of a latent, where another tool's ONNX file does not say.
+        value_range: likewise, of its images' values: "-1,1", "0,1" or "0,255".
+        layout: likewise: "nchw" or "nhwc", channels first or last.
+
+    Raises:
+        BadInput: there is no such file or run, or it holds no generator.
+        CheckFailed: it is damaged.
+        MissingDependency: a checkpoint needs torch, which is not installed.
+        OutOfResources: an ONNX file needs more memory or time than it may.
+    """
+    path = None if source is None else Path(source)
+    if path is not None and _is_onnx(path):
+        from ganctl.inference.signature import LAYOUTS, RANGES, Told
+
+        _one_of("value_range", value_range, (None, *RANGES))
+        _one_of("layout", layout, (None, *LAYOUTS))
+        return _from_onnx(path, threads, provider, Told(latent_dim, value_range, layout))
+    _one_of("weights", weights, PREFIXES)
+    return _from_checkpoint(path, weights)
+
+
+def _is_onnx(path: Path) -> bool:
+    """Tell a file's kind by its content; what cannot be read, by its name."""
+    try:
+        return path.suffix.lower() == ".onnx" or (path.is_file() and not is_checkpoint(path))
+    except OSError:
+        return False
+
+
+def _one_of(name: str, value: str | None, known: Collection[str | None]) -> None:
+    if value not in known:
+        allowed = " or ".join(repr(each) for each in known if each)
+        raise BadInput(f"{name}={value!r} cannot be used", f"{name}: {allowed}")
+
+
+def _from_onnx(path: Path, threads: int, provider: str, told: Told) -> Generator:
+    from ganctl.inference.generator import load_onnx
+
+    generator = load_onnx(path, min(threads, usable_cores()), provider, BATCH, told)
+    for guess in generator.guesses:
+        note(f"{path}: {guess}")
+    return Generator(
+        path,
+        generator.card,
+        generator.image_shape,
+        generator.latent_dim,
+        generator.class_names,
+        generator.class_shares,
+        _function=generator,
+        _fixed_batch=generator.fixed_batch,
+    )
+
+
+def _from_checkpoint(source: Path | None, weights: str) -> Generator:
+    from ganctl.training.run import find_checkpoint
+
+    path = find_checkpoint(source)
+    read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
+    with needing_extra():
+        from ganctl.training.generate import as_function, load_generator
+    generator, card = load_generator(path, weights)
+    return Generator(
+        path,
+        card,
+        generator.image_shape,
+        generator.latent_dim,
+        card.class_names if card.class_shares else (),
+        card.class_shares,
+        _function=as_function(generator),
+    )
+
+
+def _text(value: str) -> str:
+    """Return ``value`` as HTML, not longer than is of use."""
+    return escape(inert(value if len(value) <= LONGEST else f"{value[:LONGEST]} …"))

@@ -1,0 +1,56 @@
+"""What a run that goes on takes from whoever asks for it, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+from ganctl.config import TrainConfig, to_dict
+from ganctl.errors import BadInput
+
+CHANGEABLE = (
+    "data_dir",
+    "epochs",
+    "sample_every",
+    "eval_every",
+    "checkpoint_every",
+    "keep",
+    "max_rollbacks",
+)
+"""What may change when a run goes on; where it runs (device, threads) always may."""
+
+
+def resumed_config(saved: TrainConfig, asked: TrainConfig, given: Collection[str]) -> TrainConfig:
+    """Return the configuration that a run goes on with: its own, with what may change.
+
+    Args:
+        saved: from the checkpoint.
+        asked: of those who ask, defaults included.
+        given: the names of the options that they gave.
+
+    Raises:
+        BadInput: an option contradicts the run.
+    """
+    old, new = _flat(saved), _flat(asked)
+    changes = {
+        name: new[name]
+        for name in given
+        if name in new and new[name] not in (old[name], "auto")  # auto: as it began
+    }
+    for name, value in changes.items():
+        if name not in CHANGEABLE:
+            option = "--" + name.replace("_", "-")
+            raise BadInput(
+                f"{option} contradicts the run, which was begun without it"
+                if value is True
+                else f"{option} {value} contradicts the run, which has {old[name]}",
+                f"leave {option} out to go on, or begin a new run without --resume",
+            )
+    return dataclasses.replace(saved, **changes)
+
+
+def _flat(config: TrainConfig) -> dict[str, Any]:
+    values = to_dict(config)
+    model: dict[str, Any] = values.pop("model")
+    return model | values
