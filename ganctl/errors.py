@@ -30,7 +30,12 @@ class GanctlError(Exception):
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.message = message
+        self.advise(hint)
+
+    def advise(self, hint: str) -> None:
+        """Give a way out, in place of what was given before."""
         self.hint = hint
+        self.__notes__ = [f"hint: {hint}"]  # a traceback shows it, from Python 3.11 on
 
 
 class BadInput(GanctlError):

@@ -44,7 +44,7 @@ def taken(process: str) -> BadInput:
 def test_a_lock_names_who_holds_it_and_is_free_when_that_is_killed(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
     with holder("lock", path) as process:
-        with pytest.raises(BadInput, match=f"taken by {process.pid}$"), claimed(path, taken):
+        with pytest.raises(BadInput, match=f"(?m)taken by {process.pid}$"), claimed(path, taken):
             pass
         process.kill()
     assert path.exists()

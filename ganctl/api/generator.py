@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 import numpy as np
 
 from ganctl.api.notes import needing_extra, note
-from ganctl.api.pictures import Images, enlarged
+from ganctl.api.pictures import SHOWN_SIDE, Images, enlarged
 from ganctl.card import Card
 from ganctl.checkpoint_file import PREFIXES, is_checkpoint, read_checkpoint, read_header
 from ganctl.drawing import GeneratorFunction, check_indices, draw
@@ -35,9 +35,6 @@ BATCH = 64
 
 STRIP = 10
 """Images that a notebook shows of a generator."""
-
-STRIP_SIDE = 640
-"""Pixels that they are enlarged to together, or as close below as a factor comes."""
 
 LONGEST = 200
 """Characters of a value in a notebook's table."""
@@ -196,7 +193,7 @@ class Generator:
             images = self.sample(1 if each else STRIP, digit=each or None, batch_size=STRIP)
         except GanctlError as error:  # of another tool's file: the table is still of use
             return f"<p>{_text(error.message)}</p>"
-        png = encode_png(enlarged(grid_of(images, STRIP), STRIP_SIDE))
+        png = encode_png(enlarged(grid_of(images, STRIP), SHOWN_SIDE))
         data = base64.b64encode(png).decode()
         return f'<img alt="{len(images)} images of seed 0" src="data:image/png;base64,{data}">'
 

@@ -25,7 +25,7 @@ from ganctl.inference.watched import SLACK
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SHOWN_SIDE = 480
+SHOWN_SIDE = 640
 """Pixels that a small grid is enlarged to in a notebook, or as close below as a factor comes."""
 
 SHOWN_PIXELS = 4_000_000

@@ -289,7 +289,7 @@ def _sizes(
         return inputs, _sizes_of(model, inputs, batch, limits)
     except BadInput as error:
         if told.latent_dim:
-            error.hint = f"is --latent-dim {told.latent_dim} right? If it is: {error.hint}"
+            error.advise(f"is --latent-dim {told.latent_dim} right? If it is: {error.hint}")
         if inputs.batch or batch == 1:
             raise
         said = "its graph is made for one image: drawn one at a time"

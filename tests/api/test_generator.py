@@ -120,8 +120,9 @@ def test_what_cannot_be_loaded_is_refused(workplace: Path) -> None:
         ("small.onnx", {"provider": "abacus"}, "no provider 'abacus'"),
     ]
     for source, options, message in wrong:
-        with pytest.raises(ganctl.GanctlError, match=re.escape(message)):
+        with pytest.raises(ganctl.GanctlError, match=re.escape(message)) as raised:
             load(source, **options)
+        assert raised.value.__notes__ == [f"hint: {raised.value.hint}"]
 
 
 def test_another_tools_file_is_told_and_its_guesses_are_said(
