@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +82,64 @@ def test_only_ones_own_litter_is_swept_by_a_write(tmp_path: Path) -> None:
     assert other.exists()
     sweep(tmp_path)
     assert not other.exists()
+
+
+def test_a_lock_whose_file_is_removed_with_its_folder_is_taken_again(tmp_path: Path) -> None:
+    path = tmp_path / "run" / ".lock"
+    path.parent.mkdir()
+    with claimed(path, taken) as claim:
+        for _ in range(2):
+            shutil.rmtree(path.parent)
+            path.parent.mkdir()
+            claim.renew()
+            assert path.read_text() == f"{os.getpid()}\n"
+        shutil.rmtree(path.parent)
+        path.parent.mkdir()
+        with holder("lock", path) as process:
+            with pytest.raises(BadInput, match=f"taken by {process.pid}$"):
+                claim.renew()
+            process.kill()
+    assert path.exists()  # it was the other's
+
+
+def test_at_its_end_a_lock_removes_no_other(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with claimed(path, taken):
+        path.unlink()
+        path.write_text("another's")
+    assert path.read_text() == "another's"
+
+
+def test_a_lock_that_is_removed_while_it_is_taken_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its holder does that ends at this very moment."""
+    path, flock = tmp_path / ".lock", fcntl.flock
+
+    def slow(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        path.unlink()
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", slow)
+    with claimed(path, taken):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF])
+def test_where_there_are_no_locks_work_goes_on_and_nobodys_litter_is_swept(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with claimed(tmp_path / ".lock", taken) as claim:
+        assert claim.is_sure
+    monkeypatch.setattr(fcntl, "flock", fail)
+    litter = tmp_path / f".out.png.{'0' * 16}.tmp"
+    litter.touch()
+    with claimed(tmp_path / ".lock", taken) as claim:
+        assert not claim.is_sure
+        write_atomic(tmp_path / "out.png", b"ours")
+        sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == [litter, tmp_path / "out.png"]

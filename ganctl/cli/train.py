@@ -144,12 +144,13 @@ def _prepared(
     if not resume and not world.any(world.leads and saved, device):
         return start_run(config, name, device, fallback, note, world, again)
     run, path = find_resumable(Path(name) if name else source)
+    found = run.stamp()
     checkpoint = load_checkpoint(path)
     if resume:
         config = resumed_config(checkpoint.config, config, given)
     else:  # which may have fallen back to other data than the command names
         config = checkpoint.config
-    training = resume_run(run, checkpoint, config, device, note, world)
+    training = resume_run(run, checkpoint, config, device, note, world, found)
     note(f"going on with {run.name} after step {checkpoint.step:,}")
     return training
 

@@ -17,7 +17,7 @@ from ganctl.config import TrainConfig
 from ganctl.data import ImageData
 from ganctl.data.load import ignore
 from ganctl.drawing import draw
-from ganctl.errors import CheckFailed
+from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels
 from ganctl.inputs import Inputs, seeded
 from ganctl.latents import Labels
@@ -29,7 +29,7 @@ from ganctl.training.health import monotony, saturation
 from ganctl.training.losses import OBJECTIVES
 from ganctl.training.precision import DTYPES, LowPrecision
 from ganctl.training.record import Notify, Record, class_shares
-from ganctl.training.run import Run
+from ganctl.training.run import Run, Stamp
 from ganctl.training.state import (
     TrainState,
     average_weights,
@@ -100,6 +100,8 @@ class Training:
         config: of the run.
         run: its folder, which exists.
         world: the processes that the run is spread over; the leading one alone writes.
+        found: which newest checkpoint the run had when its state was read: it must still be there
+            when training begins; None where that is of no matter.
         measure: says how good the images are, every ``config.eval_every`` epochs.
         notify: told, in a line each, what the user should know on the way.
     """
@@ -109,6 +111,7 @@ class Training:
     config: TrainConfig
     run: Run
     world: World = ALONE
+    found: Stamp = None
     measure: Measure | None = None
     notify: Notify = ignore
 
@@ -139,12 +142,14 @@ class Training:
         Raises:
             CheckFailed: a loss, a gradient or a weight is no finite number, more often than
                 ``config.max_rollbacks`` allows; the last good checkpoint stays.
-            BadInput: another process trains this run, or the last checkpoint cannot be written.
+            BadInput: another process trains this run, or has gone on with it, or the last
+                checkpoint cannot be written.
             OutOfResources: there is no room for the last checkpoint.
         """
-        with self.run.claimed() if self.world.leads else nullcontext():
-            if self.world.leads:
-                self._record.begin(self.state.step)
+        with self.run.claimed() if self.world.leads else nullcontext() as claim:
+            self._check_found()
+            if claim is not None:
+                self._record.begin(self.state.step, claim)
             while True:
                 try:
                     finished = self._train(report, should_stop)
@@ -155,6 +160,16 @@ class Training:
                     self._roll_back(error)
             self._record.finish()
             return finished
+
+    def _check_found(self) -> None:
+        """Refuse a run that another process has gone on with before it was claimed."""
+        found, self.found = self.found, None  # from now on it is this one that saves
+        gone_on = found is not None and self.run.stamp() != found
+        if self.world.any(gone_on, self.state.device):
+            raise BadInput(
+                f"another process has gone on with {self.run.name} meanwhile",
+                f"go on from where it is now: {self.run.resume_command}",
+            )
 
     def _train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
         device = self.state.device

@@ -16,6 +16,7 @@ from ganctl.data import ImageData
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.files import write_atomic, write_error
 from ganctl.images import Pixels, write_images
+from ganctl.locks import Claim
 from ganctl.training.checkpoint import Checkpoint, encode
 from ganctl.training.run import Run
 from ganctl.training.state import TrainState
@@ -37,9 +38,19 @@ class Record:
         self._run, self._data, self._config, self._notify = run, data, config, notify
         self._pending: list[Mapping[str, float]] = []
         self._failure: GanctlError | None = None  # of the newest checkpoint
+        self._claim: Claim
 
-    def begin(self, step: int) -> None:
-        """Write the configuration, and drop the figures of later steps: they come again."""
+    def begin(self, step: int, claim: Claim) -> None:
+        """Write the configuration, and drop the figures of later steps: they come again.
+
+        ``claim`` is the run's, which is renewed where the folder is made again.
+        """
+        self._claim = claim
+        if not claim.is_sure:
+            self._notify(
+                f"there are no locks in {self._run.folder}: nothing keeps a second process from "
+                "training this run at the same time"
+            )
         self._run.write_config(to_dict(self._config))
         self.rewind(step)
 
@@ -103,7 +114,7 @@ class Record:
     def _try(self, write: Callable[[], None]) -> GanctlError | None:
         """Write, and return what kept it from being written, which is told."""
         try:
-            self._run.restore_folder(to_dict(self._config))
+            self._run.restore_folder(to_dict(self._config), self._claim)
             write()
             return None
         except (BadInput, OutOfResources) as failure:

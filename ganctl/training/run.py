@@ -15,7 +15,7 @@ from typing import Any
 from ganctl.card_rules import is_kept
 from ganctl.errors import BadInput
 from ganctl.files import make_folder, sweep, write_atomic, write_error
-from ganctl.locks import claimed
+from ganctl.locks import Claim, claimed
 from ganctl.text import is_plain
 
 RUNS = Path("checkpoints")
@@ -26,6 +26,9 @@ BEST = "best.safetensors"
 CONFIG = "config.json"
 JOB = ".torchrun"
 LOCK = ".lock"
+
+Stamp = tuple[int, int, int] | None
+"""What tells a file from the one that takes its place."""
 
 PRETRAINED = RUNS / "mnist-conv-conditional.safetensors"
 """What is drawn from where there is no run: a generator that comes with the repository."""
@@ -111,8 +114,16 @@ class Run:
         except OSError as error:
             raise write_error(self.folder, error) from error
 
+    def stamp(self) -> Stamp:
+        """Return what is another after each save of the newest checkpoint; None without one."""
+        try:
+            found = self.checkpoint.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     @contextmanager
-    def claimed(self) -> Iterator[None]:
+    def claimed(self) -> Iterator[Claim]:
         """Keep other processes out of the run for the block, and remove what killed ones left.
 
         Raises:
@@ -127,16 +138,23 @@ class Run:
 
         with ExitStack() as held:
             try:
-                held.enter_context(claimed(self.folder / LOCK, taken))
+                claim = held.enter_context(claimed(self.folder / LOCK, taken))
             except OSError as error:
                 raise write_error(self.folder, error) from error
             for folder in (self.folder, self.folder / "samples"):
                 sweep(folder)
-            yield
+            yield claim
 
-    def restore_folder(self, config: Mapping[str, Any]) -> None:
-        """Make the folder again where somebody has removed it; errors as of `ganctl.files`."""
+    def restore_folder(self, config: Mapping[str, Any], claim: Claim) -> None:
+        """Make the folder again where somebody has removed it, and claim it again.
+
+        Raises:
+            BadInput: another process trains there by now, or the folder may not be written.
+            OutOfResources: the disk is full.
+            OSError: the lock cannot be made.
+        """
         make_folder(self.folder / "samples")
+        claim.renew()
         if not (self.folder / CONFIG).exists():
             self.write_config(config)
 

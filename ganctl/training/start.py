@@ -17,7 +17,7 @@ from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.distributed import ALONE, World, job, may_restart
 from ganctl.training.loop import Training
 from ganctl.training.precision import DTYPES, resolve_precision
-from ganctl.training.run import RUNS, Run, new_run
+from ganctl.training.run import RUNS, Run, Stamp, new_run
 from ganctl.training.state import new_state, restore_state
 
 Notify = Callable[[str], None]
@@ -79,10 +79,18 @@ def resume_run(
     device: torch.device,
     notify: Notify,
     world: World = ALONE,
+    found: Stamp = None,
 ) -> Training:
     """Return the training of ``run`` as its checkpoint left it.
 
-    ``config`` is the checkpoint's own, but for what may change in the middle of a run.
+    Args:
+        run: its folder.
+        checkpoint: that it goes on from.
+        config: the checkpoint's own, but for what may change in the middle of a run.
+        device: where the networks train.
+        notify: told, in a line each, what the user should know.
+        world: the processes of the run.
+        found: the run's `ganctl.training.run.Run.stamp` before the checkpoint was read.
 
     Raises:
         BadInput: the run is finished, or its data is not what it was.
@@ -108,7 +116,7 @@ def resume_run(
             f"{run.name} was trained with --threads {checkpoint.threads}, and goes on with "
             f"{torch.get_num_threads()}: sums round otherwise, so its weights will be others"
         )
-    training = Training(state, data, config, run, world, notify=notify)
+    training = Training(state, data, config, run, world, found, notify=notify)
     if state.step >= training.steps * config.epochs:
         raise BadInput(
             f"{run.name} has finished {card.epochs} epochs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import resource
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from ganctl.errors import BadInput, OutOfResources
 from ganctl.training import loop, record
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.loop import Diverged, Progress, Training
-from ganctl.training.run import LAST
+from ganctl.training.run import LAST, LOCK
 from ganctl.training.start import resume_run, start_run
 
 CPU = torch.device("cpu")
@@ -97,14 +99,18 @@ def test_a_run_whose_last_save_fails_ends_with_an_error_and_keeps_the_one_before
     assert not list(training.run.folder.glob(".*"))
 
 
-def test_a_folder_that_somebody_removes_is_made_again(small_data: Path) -> None:
+def test_a_folder_that_somebody_removes_is_made_again_and_claimed_again(small_data: Path) -> None:
     training = begun(small_data, [])
+    holders = []
 
     def remove(progress: Progress) -> None:
         if progress.epoch == 2:
             shutil.rmtree(training.run.folder, ignore_errors=True)
+        if progress.epoch == 3:
+            holders.append((training.run.folder / LOCK).read_text())
 
     assert training.train(remove, never)
+    assert holders == [f"{os.getpid()}\n"]
     left = {path.name for path in training.run.folder.iterdir()}
     assert left >= {"last.safetensors", "config.json", "metrics.jsonl", "samples"}
     assert load_checkpoint(training.run.checkpoint).step == 12
@@ -113,14 +119,17 @@ def test_a_folder_that_somebody_removes_is_made_again(small_data: Path) -> None:
 def test_figures_that_could_not_be_written_come_with_the_next(small_data: Path) -> None:
     notes: list[str] = []
     training = begun(small_data, notes)
-    training.run.metrics.mkdir()
+
+    def block() -> bool:
+        if training.state.step == 1:
+            training.run.metrics.mkdir()
+        return False
 
     def free(progress: Progress) -> None:
         if progress.epoch == 2 and training.run.metrics.is_dir():
             training.run.metrics.rmdir()
 
-    training._record.begin = lambda step: None  # type: ignore[method-assign]
-    assert training.train(free, never)
+    assert training.train(free, block)
     lines = training.run.metrics.read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
     assert any("metrics.jsonl" in note for note in notes)
@@ -186,6 +195,59 @@ def test_two_processes_do_not_train_one_run(small_data: Path) -> None:
         second.train(ignore, never)
     assert training.run.metrics.read_bytes() == before
     assert second.train(ignore, never)
+
+
+def test_a_folder_that_another_run_has_taken_is_left_to_it(small_data: Path) -> None:
+    notes: list[str] = []
+    training = begun(small_data, notes)
+    other: list[ExitStack] = []
+
+    def replace(progress: Progress) -> None:
+        if progress.epoch == 1:
+            shutil.rmtree(training.run.folder)
+            training.run.create()
+            other.append(ExitStack())
+            other[0].enter_context(training.run.claimed())
+
+    with pytest.raises(BadInput, match="is being trained by process"):
+        training.train(replace, never)
+    other[0].close()
+    assert [path.name for path in training.run.folder.iterdir()] == ["samples"]
+    assert "is being trained by" in notes[0]
+
+
+def test_a_run_that_went_on_while_its_checkpoint_was_read_is_refused(small_data: Path) -> None:
+    first = begun(small_data, [])
+    assert not first.train(ignore, lambda: first.state.step >= 5)
+    run = first.run
+
+    def resumed() -> Training:
+        found, saved = run.stamp(), load_checkpoint(run.checkpoint)
+        return resume_run(run, saved, saved.config, CPU, lambda _: None, found=found)
+
+    early, later = resumed(), resumed()
+    assert later.train(ignore, never)
+    before = run.metrics.read_bytes()
+    with pytest.raises(BadInput, match="another process has gone on with run meanwhile"):
+        early.train(ignore, never)
+    assert run.metrics.read_bytes() == before
+    assert load_checkpoint(run.checkpoint).step == 12
+
+
+def test_without_locks_training_goes_on_and_says_so_once(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    notes: list[str] = []
+    training = begun(small_data, notes, epochs=2)
+    unknown = training.run.folder / f".{LAST}.{'0' * 16}.tmp"
+    unknown.touch()
+    monkeypatch.setattr(fcntl, "flock", fail)
+    assert training.train(ignore, never)
+    assert len(notes) == 1 and "there are no locks in checkpoints/run" in notes[0]
+    assert unknown.exists()
 
 
 def sick_at(steps: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
