@@ -104,6 +104,7 @@ class Training:
             when training begins; None where that is of no matter.
         measure: says how good the images are, every ``config.eval_every`` epochs.
         notify: told, in a line each, what the user should know on the way.
+        quality: what was measured of the generator as it stands.
     """
 
     state: TrainState
@@ -114,6 +115,7 @@ class Training:
     found: Stamp = None
     measure: Measure | None = None
     notify: Notify = ignore
+    quality: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         state, dtype = self.state, DTYPES[self.config.precision]
@@ -185,7 +187,7 @@ class Training:
             for indices in batches[done:]:
                 if self._agree(should_stop):
                     self._check_weights()
-                    self._save({})
+                    self._save()
                     return False
                 if clock.images and clock.is_due():
                     report(self._progress(epoch, clock))
@@ -240,6 +242,7 @@ class Training:
         average_weights(state, self.config)
         state.epoch_totals += figures
         state.step += 1
+        self.quality = {}
 
     def _penalise(self, real: Tensor, z: Tensor, labels: Tensor | None) -> None:
         """Add the gradient of the objective's penalty to the discriminator's, where one is due."""
@@ -277,14 +280,15 @@ class Training:
         self.state.epoch_totals.zero_()
         if not self.world.leads:
             return
-        measured = self._measure() if last or _is_due(epoch, config.eval_every) else {}
-        self._record.add_figures(_figures(progress, self.state.step, seconds) | measured)
+        if last or _is_due(epoch, config.eval_every):
+            self.quality = self._measure()
+        self._record.add_figures(_figures(progress, self.state.step, seconds) | self.quality)
         if config.objective != "wasserstein":  # whose D(x) are no probabilities
             self._watch("saturation", saturation(progress.d_real, progress.d_fake))
         if config.sample_every and (last or _is_due(epoch, config.sample_every)):
             self._draw_samples(epoch)
         if last or _is_due(epoch, config.checkpoint_every):
-            self._save(measured)
+            self._save()
 
     def _measure(self) -> dict[str, float]:
         """Return the figures of the generator as it stands, and keep it if it is the best so far.
@@ -296,10 +300,8 @@ class Training:
         images = np.concatenate(list(self._draw(MEASURED_START, MEASURED)))
         figures = self.measure(images, self._inputs(MEASURED_START, MEASURED)[1])
         self._distance = figures["frechet_distance"]
-        if self._distance < self.state.best_distance:
-            best = self._checkpoint(drawing_tensors(self.state), figures)
-            if self._record.save_best(best):
-                self.state.best_distance = self._distance
+        if self._distance < self._record.best_distance():
+            self._record.save_best(self._checkpoint(drawing_tensors(self.state), figures))
         return figures
 
     def _draw_samples(self, epoch: int) -> None:
@@ -337,10 +339,10 @@ class Training:
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
             raise self._diverged("a weight")
 
-    def _save(self, quality: dict[str, float]) -> None:
+    def _save(self) -> None:
         if self.world.leads:
             self.state.drawing_generator()  # saved with BatchNorm statistics of its own
-            self._record.save(self._checkpoint(state_tensors(self.state), quality))
+            self._record.save(self._checkpoint(state_tensors(self.state), self.quality))
 
     def _checkpoint(self, tensors: dict[str, Tensor], quality: dict[str, float]) -> Checkpoint:
         return self._record.checkpoint(self.state, tensors, self.state.step // self.steps, quality)
@@ -367,9 +369,9 @@ class Training:
             saved = load_checkpoint(self.run.checkpoint)
             if saved.step > state.step:  # of a future that was left behind by --resume FILE
                 raise error
-            tensors, step = saved.tensors, saved.step
+            tensors, step, self.quality = saved.tensors, saved.step, saved.card.quality
         else:
-            tensors, step = state_tensors(new_state(self.config, state.device)), 0
+            tensors, step, self.quality = state_tensors(new_state(self.config, state.device)), 0, {}
         restore_state(state, tensors, step)
         state.rollbacks = again
         state.latent_rng.manual_seed(self.config.seed + 2**32 * again + step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ganctl import __version__
 from ganctl.card import Card
+from ganctl.checkpoint_file import read_checkpoint, read_header
 from ganctl.config import TrainConfig, to_dict
 from ganctl.data import ImageData
 from ganctl.errors import BadInput, GanctlError, OutOfResources
@@ -68,21 +70,36 @@ class Record:
         """Write the grid of images (N, C, H, W) drawn after ``epoch`` epochs."""
         self._try(lambda: write_images(self._run.sample(epoch), [images], len(images)))
 
-    def save_best(self, checkpoint: Checkpoint) -> bool:
-        """Write the generator that is the best so far; return whether that could be done."""
-        return self._try(lambda: write_atomic(self._run.best, encode(checkpoint))) is None
+    def best_distance(self) -> float:
+        """Return the Fréchet distance of the best generator that is there; infinite without one.
+
+        The file itself is asked: whatever the run goes back to, no worse one takes its place.
+        """
+        try:
+            best = read_header(read_checkpoint(self._run.best), str(self._run.best))
+        except GanctlError:  # there is none, or a broken one
+            return math.inf
+        return best.card.quality.get("frechet_distance", math.inf)
+
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Write the generator that is the best so far."""
+        self._try(lambda: write_atomic(self._run.best, encode(checkpoint)))
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write the newest checkpoint and, where some are kept, its copy."""
-        data = encode(checkpoint)
+        """Write the newest checkpoint and, where some are kept, its copy.
 
-        def write() -> None:
-            write_atomic(self._run.checkpoint, data)
-            if self._config.keep:
-                write_atomic(self._run.snapshot(checkpoint.step), data)
-            self._run.prune(self._config.keep)
+        Older copies make room for it, once the newest checkpoint is safe.
+        """
+        data, step, keep = encode(checkpoint), checkpoint.step, self._config.keep
 
-        self._failure = self._try(write)
+        def copy() -> None:
+            self._run.prune(step, max(0, keep - 1))
+            if keep:
+                write_atomic(self._run.snapshot(step), data)
+
+        self._failure = self._try(lambda: write_atomic(self._run.checkpoint, data))
+        if self._failure is None:
+            self._try(copy)
 
     def dump(self, checkpoint: Checkpoint) -> bool:
         """Write the state of a training that has diverged; return whether that could be done."""

@@ -24,6 +24,7 @@ RUNS = Path("checkpoints")
 LAST = "last.safetensors"
 BEST = "best.safetensors"
 CONFIG = "config.json"
+SNAPSHOTS = f"step-{'[0-9]' * 12}.safetensors"
 JOB = ".torchrun"
 LOCK = ".lock"
 
@@ -73,10 +74,15 @@ class Run:
         """Return the path of the checkpoint after ``step`` steps, which later ones leave alone."""
         return self.folder / f"step-{step:012d}.safetensors"
 
-    def prune(self, keep: int) -> None:
-        """Remove all snapshots but the newest ``keep``."""
-        snapshots = sorted(self.folder.glob(f"step-{'[0-9]' * 12}.safetensors"))
-        for path in snapshots[: max(0, len(snapshots) - keep)]:
+    def prune(self, step: int, keep: int) -> None:
+        """Remove all snapshots but that of ``step`` and the newest ``keep`` before it.
+
+        Those of later steps are of a future that the run has gone back from.
+        """
+        snapshots, here = sorted(self.folder.glob(SNAPSHOTS)), self.snapshot(step)
+        before = [path for path in snapshots if path < here]
+        after = [path for path in snapshots if path > here]
+        for path in before[: max(0, len(before) - keep)] + after:
             path.unlink(missing_ok=True)
 
     def samples(self) -> int:

@@ -116,7 +116,8 @@ def resume_run(
             f"{run.name} was trained with --threads {checkpoint.threads}, and goes on with "
             f"{torch.get_num_threads()}: sums round otherwise, so its weights will be others"
         )
-    training = Training(state, data, config, run, world, found, notify=notify)
+    quality = dict(card.quality)
+    training = Training(state, data, config, run, world, found, notify=notify, quality=quality)
     if state.step >= training.steps * config.epochs:
         raise BadInput(
             f"{run.name} has finished {card.epochs} epochs",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,7 +29,6 @@ class TrainState:
     latent_rng: torch.Generator  # of the training latents, on the run's device
     epoch_totals: Tensor  # (4,) sums over this epoch's steps of what adversarial_step returns
     step: int = 0  # finished, over all epochs
-    best_distance: float = math.inf  # the smallest Fréchet distance that was measured
     rollbacks: int = 0  # to an earlier checkpoint, because training diverged
     statistics_step: int = -1  # whose average generator_ema's BatchNorm statistics belong to
 
@@ -101,8 +99,6 @@ def state_tensors(state: TrainState) -> dict[str, Tensor]:
         "latent_rng": state.latent_rng.get_state(),
         "epoch_totals": state.epoch_totals,
     }
-    if state.best_distance < math.inf:  # measured
-        tensors["best_distance"] = torch.tensor(state.best_distance, dtype=torch.float64)
     if state.rollbacks:
         tensors["rollbacks"] = torch.tensor(state.rollbacks)
     for name, network in _networks(state).items():
@@ -139,7 +135,6 @@ def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -
         ):
             _restore_moments(moments, network, under(f"{name}_adam", tensors))
         state.epoch_totals.copy_(tensors["epoch_totals"])
-        state.best_distance = float(tensors.get("best_distance", math.inf))
         state.rollbacks = int(tensors.get("rollbacks", 0))
         rng_state = tensors["latent_rng"]
     except (RuntimeError, KeyError, ValueError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,42 @@ def test_a_stopped_run_ends_as_the_one_that_was_not(
             training = resumed()
         assert go(training, monitor)
         assert left(training.run) == expected
+
+
+def is_at(training: Training, step: int, rollbacks: int) -> bool:
+    return (training.state.step, training.state.rollbacks) == (step, rollbacks)
+
+
+@pytest.mark.parametrize("stop", [2, 7])
+def test_a_run_that_went_back_ends_as_the_one_that_was_not_stopped(
+    stop: int, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before the checkpoint that it goes back to, or after; between would move that one."""
+    check: Callable[..., None] = loop.Training._check_gradients
+    sick: set[int] = set()
+
+    def poisoned(training: Training, figures: torch.Tensor) -> None:
+        if training.state.step in sick:
+            sick.discard(training.state.step)
+            training._vector_gradients[0][7] = float("inf")
+        check(training, figures)
+
+    monkeypatch.setattr(loop.Training, "_check_gradients", poisoned)
+    seen = []
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        sick.add(6)
+        chosen = config(small_data, max_rollbacks=1, eval_every=0, keep=2)
+        training = start_run(chosen, "run", CPU, True, lambda _: None)
+        if name == "stopped":
+            rollbacks = int(stop > 6)
+            assert not training.train(lambda _: None, partial(is_at, training, stop, rollbacks))
+            training = resumed()
+        assert training.train(lambda _: None, lambda: False)
+        assert training.state.rollbacks == 1
+        seen.append(left(training.run))
+    assert seen[0] == seen[1]
 
 
 def test_a_run_may_be_made_longer_and_goes_on_with_the_schedule_of_the_longer_one(

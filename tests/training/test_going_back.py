@@ -1,0 +1,207 @@
+"""Going back, to a checkpoint or an older one, costs nothing better and counts nothing twice."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganctl.config import train_config
+from ganctl.images import Pixels
+from ganctl.latents import Labels
+from ganctl.training import loop, record
+from ganctl.training.checkpoint import load_checkpoint
+from ganctl.training.loop import Measure, Progress, Training
+from ganctl.training.run import Run
+from ganctl.training.start import resume_run, start_run
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def begun(small_data: Path, notes: list[str] | None = None, **changes: object) -> Training:
+    """Return a run of three epochs, four steps each, that saves after every one."""
+    fields = {"data": str(small_data), "epochs": 3, "checkpoint_every": 1, "sample_every": 0}
+    config = train_config("default", {}, **(fields | changes))
+    notes = [] if notes is None else notes
+    return start_run(config, "run", CPU, True, notes.append)
+
+
+def resumed(path: Path) -> Training:
+    checkpoint = load_checkpoint(path)
+    return resume_run(Run(path.parent), checkpoint, checkpoint.config, CPU, lambda _: None)
+
+
+def ignore(_: Progress) -> None:
+    pass
+
+
+def never() -> bool:
+    return False
+
+
+def at(training: Training, step: int) -> Callable[[], bool]:
+    return lambda: training.state.step >= step
+
+
+def measuring(*distances: float) -> Measure:
+    """Return a measure that finds these distances, one after the other."""
+    following: Iterator[float] = iter(distances)
+
+    def measure(images: Pixels, labels: Labels | None) -> dict[str, float]:
+        return {"frechet_distance": next(following)}
+
+    return measure
+
+
+def sick_at(steps: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a gradient be infinite before the steps of those numbers, once each."""
+    check: Callable[..., None] = loop.Training._check_gradients
+
+    def poisoned(training: Training, figures: torch.Tensor) -> None:
+        if training.state.step in steps:
+            steps.discard(training.state.step)
+            training._vector_gradients[0][7] = float("inf")
+        check(training, figures)
+
+    monkeypatch.setattr(loop.Training, "_check_gradients", poisoned)
+
+
+def best(run: Run) -> float:
+    return load_checkpoint(run.best).card.quality["frechet_distance"]
+
+
+def kept(run: Run) -> list[int]:
+    return sorted(int(path.stem.partition("-")[2]) for path in run.folder.glob("step-*"))
+
+
+def test_after_a_rollback_no_worse_generator_takes_the_best_ones_place(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best is measured at step 8, and step 10 goes back to the checkpoint of step 4."""
+    sick_at({10}, monkeypatch)
+    training = begun(small_data, eval_every=1, max_rollbacks=1)
+    training.measure = measuring(7, 5, 6, 5.5)
+
+    def lose(progress: Progress) -> None:
+        if progress.epoch == 1:
+            monkeypatch.setattr(training._record, "save", lambda _: None)
+
+    assert training.train(lose, never)
+    lines = [json.loads(line) for line in training.run.metrics.read_text().splitlines()]
+    assert [line["frechet_distance"] for line in lines] == [7, 6, 5.5]
+    assert best(training.run) == 5
+
+
+def test_from_an_older_checkpoint_on_neither(small_data: Path) -> None:
+    first = begun(small_data, eval_every=1, keep=9)
+    first.measure = measuring(7, 5, 6)
+    assert first.train(ignore, never)
+    again = resumed(first.run.snapshot(4))
+    again.measure = measuring(6, 5.5)
+    assert again.train(ignore, never)
+    assert best(first.run) == 5
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"broken")])
+def test_a_best_generator_that_is_gone_or_broken_is_replaced_by_the_next(
+    damage: Callable[[Path], object], small_data: Path
+) -> None:
+    training = begun(small_data, eval_every=1)
+    training.measure = measuring(3, 5, 6)
+
+    def lose(progress: Progress) -> None:
+        if progress.epoch == 1:
+            damage(training.run.best)
+
+    assert training.train(lose, never)
+    assert best(training.run) == 5
+
+
+def test_of_the_checkpoints_that_are_kept_the_lasts_copy_is_one(small_data: Path) -> None:
+    training = begun(small_data, keep=2)
+    seen = []
+    assert training.train(lambda progress: seen.append(kept(training.run)), never)
+    assert seen == [[4], [4, 8], [8, 12]]
+    assert training.run.snapshot(12).read_bytes() == training.run.checkpoint.read_bytes()
+
+
+def test_going_back_drops_the_later_checkpoints_at_the_first_save(small_data: Path) -> None:
+    first = begun(small_data, keep=3)
+    assert first.train(ignore, never)
+    again = resumed(first.run.snapshot(4))
+    seen = []
+
+    def third() -> bool:
+        seen.append(kept(again.run))
+        return again.state.step == 7
+
+    assert not again.train(ignore, third)
+    assert seen[-1] == [4, 8, 12]
+    assert kept(again.run) == [4, 7]
+    assert load_checkpoint(again.run.checkpoint).step == 7
+
+
+def test_room_is_made_before_a_copy_is_written_and_after_the_last_is_safe(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = begun(small_data, keep=2)
+    seen = []
+    write: Callable[[Path, bytes], None] = vars(record)["write_atomic"]
+
+    def watched(path: Path, data: bytes) -> None:
+        if path.suffix == ".safetensors":
+            seen.append((path.name[:4], kept(training.run)))
+        write(path, data)
+
+    monkeypatch.setattr(record, "write_atomic", watched)
+    assert training.train(ignore, never)
+    assert seen[-2:] == [("last", [4, 8]), ("step", [8])]
+
+
+def test_a_copy_that_fails_is_told_and_no_failure_of_the_run(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    training = begun(small_data, notes, keep=1)
+    write: Callable[[Path, bytes], None] = vars(record)["write_atomic"]
+
+    def failing(path: Path, data: bytes) -> None:
+        if path == training.run.snapshot(12):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, data)
+
+    monkeypatch.setattr(record, "write_atomic", failing)
+    assert training.train(ignore, never)
+    assert len(notes) == 1 and "no space left" in notes[0]
+    assert load_checkpoint(training.run.checkpoint).step == 12
+
+
+def test_a_stop_at_an_epochs_end_keeps_its_figures(small_data: Path) -> None:
+    """Also where it is stopped again before the first step, or goes back to an older one."""
+    training = begun(small_data, eval_every=1, keep=3)
+    training.measure = measuring(7, 5, 6)
+    assert not training.train(ignore, at(training, 8))
+    before = training.run.checkpoint.read_bytes()
+    assert load_checkpoint(training.run.checkpoint).card.quality == {"frechet_distance": 5}
+    assert not resumed(training.run.checkpoint).train(ignore, lambda: True)
+    assert training.run.checkpoint.read_bytes() == before
+    older = training.run.snapshot(4)
+    assert not resumed(older).train(ignore, lambda: True)
+    assert training.run.checkpoint.read_bytes() == older.read_bytes()
+
+
+def test_a_stop_within_an_epoch_claims_no_figures(small_data: Path) -> None:
+    training = begun(small_data, eval_every=1)
+    training.measure = measuring(7, 5, 6)
+    assert not training.train(ignore, at(training, 5))
+    assert load_checkpoint(training.run.checkpoint).card.quality == {}
