@@ -77,6 +77,19 @@ class World:
                 for tensor in tensors:
                     dist.broadcast(tensor, src=0)
 
+    def bytes_from_leader(self, data: bytes) -> bytes:
+        """Return the leading process's ``data``; errors as of `average`."""
+        if self.size == 1:
+            return data
+        count = torch.tensor(len(data))
+        self.take_from_leader([count])
+        shared = torch.empty(int(count), dtype=torch.uint8)
+        if self.leads:
+            shared = torch.tensor(bytearray(data), dtype=torch.uint8)
+        if len(shared):
+            self.take_from_leader([shared])
+        return shared.numpy().tobytes()
+
     def any(self, here: bool, device: torch.device) -> bool:
         """Tell whether any process says so, the same answer to all; errors as of `average`."""
         if self.size == 1:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganctl.checkpoint_file import read_checkpoint
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
 from ganctl.data.load import ignore
@@ -22,7 +23,7 @@ from ganctl.images import Pixels
 from ganctl.inputs import Inputs, seeded
 from ganctl.latents import Labels
 from ganctl.training.batches import epoch_batches, epoch_steps, place, scale
-from ganctl.training.checkpoint import Checkpoint, load_checkpoint
+from ganctl.training.checkpoint import Checkpoint, decode
 from ganctl.training.distributed import ALONE, World
 from ganctl.training.generate import as_function
 from ganctl.training.health import monotony, saturation
@@ -334,9 +335,10 @@ class Training:
         raise self._diverged("a gradient" if bool(torch.isfinite(figures).all()) else "a loss")
 
     def _check_weights(self) -> None:
-        """Keep a weight that is not finite out of samples and checkpoints."""
+        """Keep a weight that is not finite out of samples and checkpoints, in whichever process."""
         tensors = state_tensors(self.state).values()
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
+        here = not all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+        if self.world.any(here, self.state.device):
             raise self._diverged("a weight")
 
     def _save(self) -> None:
@@ -363,10 +365,15 @@ class Training:
         return Diverged(f"training diverged: {what} is not finite after {step:,} steps", way_out)
 
     def _roll_back(self, error: Diverged) -> None:
-        """Go back to the newest checkpoint, or to the beginning, with another order of the data."""
-        state, again = self.state, self.state.rollbacks + 1
-        if self.run.checkpoint.exists():
-            saved = load_checkpoint(self.run.checkpoint)
+        """Go back to the newest checkpoint, or to the beginning, with another order of the data.
+
+        The leading process reads it for all, so that they go back to the same.
+        """
+        state, again, path = self.state, self.state.rollbacks + 1, self.run.checkpoint
+        there = self.world.leads and path.exists()
+        data = self.world.bytes_from_leader(read_checkpoint(path) if there else b"")
+        if data:
+            saved = decode(data, str(path))
             if saved.step > state.step:  # of a future that was left behind by --resume FILE
                 raise error
             tensors, step, self.quality = saved.tensors, saved.step, saved.card.quality

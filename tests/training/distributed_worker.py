@@ -1,6 +1,6 @@
 """Run by torchrun in each of two processes: measures, and leaves what it saw as JSON.
 
-Usage: distributed_worker.py FOLDER
+Usage: distributed_worker.py FOLDER DATA
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ganctl.config import train_config
 from ganctl.training.distributed import World, joined
 from ganctl.training.losses import non_saturating_discriminator, non_saturating_generator
+from ganctl.training.start import start_run
 from ganctl.training.state import TrainState, new_state
 from ganctl.training.step import add_gradient_penalty, adversarial_step
 
@@ -98,7 +99,32 @@ def measure(world: World) -> dict[str, Any]:
     }
 
 
+def train_with_a_sick_follower(world: World, data: str) -> dict[str, Any]:
+    """Let BatchNorm's statistics, which are not shared, lose their numbers in one process."""
+    every = {"epochs": 3, "checkpoint_every": 1, "sample_every": 0, "max_rollbacks": 1}
+    config = train_config("default", {}, data=data, precision="fp32", **every)
+    training = start_run(config, "sick", CPU, True, lambda _: None, world)
+    state, step = training.state, training._step
+
+    def sickening(real: Tensor, z: Tensor, labels: Tensor | None) -> None:
+        step(real, z, labels)
+        if (world.rank, state.step, state.rollbacks) == (1, 6, 0):
+            state.generator.layers[3].running_mean.fill_(torch.nan)  # type: ignore[operator]
+
+    training._step = sickening  # type: ignore[method-assign]
+    finished = training.train(lambda _: None, lambda: False)
+    weights = torch.cat([vector.detach() for vector in state.vectors.values()])
+    leaders = weights.clone()
+    world.take_from_leader([leaders])
+    told = world.bytes_from_leader(b"leader" if world.leads else b"another")
+    return {
+        "ends": [finished, state.step, state.rollbacks],
+        "equal after all": torch.equal(weights, leaders),
+        "bytes": [told.decode(), world.bytes_from_leader(b"").decode()],
+    }
+
+
 if __name__ == "__main__":
     with joined(CPU) as joined_world:
-        seen = measure(joined_world)
+        seen = measure(joined_world) | train_with_a_sick_follower(joined_world, sys.argv[2])
         Path(sys.argv[1], f"{joined_world.rank}.json").write_text(json.dumps(seen))

@@ -16,6 +16,7 @@ import torch
 from ganctl.errors import BadInput
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.distributed import ALONE, World, joined
+from ganctl.training.loop import STOP_EVERY
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 SECONDS = 120
@@ -51,13 +52,17 @@ def wait_for_epoch(epoch: int, folder: Path) -> None:
         time.sleep(0.05)
 
 
+def children(launcher: int) -> list[str]:
+    threads = Path(f"/proc/{launcher}/task").glob("*/children")
+    return [child for thread in threads for child in thread.read_text().split()]
+
+
 def kill_rank(rank: int, launcher: int) -> None:
     """Kill the process of that rank, a child of ``launcher``, without a word."""
-    for children in Path(f"/proc/{launcher}/task").glob("*/children"):
-        for child in children.read_text().split():
-            if f"\0RANK={rank}\0" in "\0" + Path(f"/proc/{child}/environ").read_text():
-                os.kill(int(child), signal.SIGKILL)
-                return
+    for child in children(launcher):
+        if f"\0RANK={rank}\0" in "\0" + Path(f"/proc/{child}/environ").read_text():
+            os.kill(int(child), signal.SIGKILL)
+            return
     raise AssertionError("there is no such process")
 
 
@@ -89,8 +94,10 @@ def test_a_half_set_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         pass
 
 
-def test_gradients_are_those_of_one_process_and_of_ddp(tmp_path: Path) -> None:
-    process = torchrun(WORKER, tmp_path, cwd=tmp_path)
+def test_gradients_are_those_of_one_process_and_of_ddp_and_all_go_back_together(
+    small_data: Path, tmp_path: Path
+) -> None:
+    process = torchrun(WORKER, tmp_path, small_data, cwd=tmp_path)
     out, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, err
     seen = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
@@ -100,7 +107,9 @@ def test_gradients_are_those_of_one_process_and_of_ddp(tmp_path: Path) -> None:
         assert seen[rank]["any"] == [True, False]
         assert seen[rank]["leaders"] == [0, 0, 0]
         assert seen[rank]["backend"] == "gloo"
-        assert seen[rank]["equal"]
+        assert seen[rank]["equal"] and seen[rank]["equal after all"]
+        assert seen[rank]["ends"] == [True, 12, 1]
+        assert seen[rank]["bytes"] == ["leader", ""]
 
 
 def test_two_processes_train_one_run_and_one_process_goes_on(
@@ -137,6 +146,50 @@ def test_a_dead_process_ends_the_run_with_an_error(small_data: Path, tmp_path: P
     assert "error: another process of this run is gone" in err
     checkpoint = load_checkpoint(tmp_path / "checkpoints" / "two" / "last.safetensors")
     assert checkpoint.step % 4 == 0
+
+
+def test_two_processes_that_are_stopped_and_killed_lose_nothing(
+    small_data: Path, tmp_path: Path
+) -> None:
+    """SIGTERM saves and ends both; the first one's death costs what came after the last save."""
+    options = ("--epochs", 24, "--checkpoint-every", 2, "--sample-every", 0, "--eval-every", 0)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    for folder in (whole, stopped):
+        folder.mkdir()
+    process = torchrun(*train(small_data, *options), cwd=whole)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+
+    process = torchrun(*train(small_data, *options), cwd=stopped)
+    wait_for_epoch(3, stopped)
+    processes = children(process.pid)
+    assert len(processes) == 2
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=SECONDS)
+    print(f"two processes ended {time.monotonic() - began:.1f} s after SIGTERM")
+    assert process.returncode != 0
+    assert "to go on: ganctl train --resume two" in err
+    assert not any(Path(f"/proc/{child}").exists() for child in processes)
+    last = stopped / "checkpoints" / "two" / "last.safetensors"
+    step = load_checkpoint(last).step
+    assert step % STOP_EVERY == 0 and step >= 12
+
+    process = torchrun(*train(small_data, "--resume"), cwd=stopped)
+    wait_for_epoch(step // 4 + 4, stopped)
+    kill_rank(0, process.pid)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode != 0
+    assert load_checkpoint(last).step > step
+
+    process = torchrun(*train(small_data, "--resume"), cwd=stopped)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    tensors = load_checkpoint(last).tensors
+    expected = load_checkpoint(whole / last.relative_to(stopped)).tensors
+    assert tensors.keys() == expected.keys()
+    assert all(torch.equal(tensors[name], expected[name]) for name in tensors)
+    assert epochs_of(stopped) == list(range(1, 25))
 
 
 def test_torchrun_brings_a_run_back_from_its_last_checkpoint(
