@@ -136,7 +136,6 @@ def train(
             training = start_run(asked, name, where, fallback, note)
         else:
             training = _resumed(None if resume is True else Path(resume), asked, options, where)
-    training.measure = monitor(training.data)
     return _run(training, on_progress)
 
 
@@ -154,9 +153,18 @@ def _resumed(
     return resume_run(run, checkpoint, config, device, note)
 
 
-def monitor(data: ImageData) -> Measure:
-    """Return what measures images against ``data``; what it needs is loaded at its first use."""
+def monitor(data: ImageData, stop: Callable[[], bool]) -> Measure:
+    """Return what measures images against ``data``, until ``stop`` says so.
+
+    What it needs is loaded at its first use.
+    """
+    from ganctl.training.loop import Stopped
+
     loaded: list[Monitor] = []
+
+    def between() -> None:
+        if stop():
+            raise Stopped
 
     def measure(images: Pixels, labels: Labels | None) -> dict[str, float]:
         if not loaded:
@@ -164,7 +172,7 @@ def monitor(data: ImageData) -> Measure:
 
             from ganctl.quality.monitor import Monitor
 
-            loaded.append(Monitor(data, len(images), torch.get_num_threads()))
+            loaded.append(Monitor(data, len(images), torch.get_num_threads(), between))
         return loaded[0](images, labels)
 
     return measure
@@ -188,7 +196,11 @@ def _run(training: Training, on_progress: Callable[[Progress], object] | None) -
                         raise
                     raised = error
 
-        finished = training.train(report, lambda: bool(caught) or raised is not None)
+        def stop() -> bool:
+            return bool(caught) or raised is not None
+
+        training.measure = monitor(training.data, stop)
+        finished = training.train(report, stop)
     if raised is not None and not isinstance(raised, KeyboardInterrupt):
         raise raised
     return TrainedRun(folder, training.config, finished, last)

@@ -79,6 +79,7 @@ class OurLoop:
         """
         state, steps = self.training.state, self.training.steps
         state.step = epoch * steps - min(steps, 4)
+        state.epoch_totals.zero_()
         asked: list[tuple[float, int]] = []
 
         def should_stop() -> bool:

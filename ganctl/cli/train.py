@@ -159,12 +159,12 @@ def _run(training: Training, quiet: bool) -> None:
     from ganctl.api.train import monitor
 
     began, run = time.monotonic(), training.run
-    training.measure = monitor(training.data)
     with caught_signals() as caught:
 
         def stop() -> bool:
             return bool(caught)
 
+        training.measure = monitor(training.data, stop)
         if quiet:
             finished = training.train(_ignore, stop)
         else:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -51,14 +51,17 @@ class Judge:
 
     session: ort.InferenceSession
 
-    def __call__(self, images: Pixels) -> Looks:
-        """Look at images (N, C, H, W) as `as_digits` shows them."""
-        digits = as_digits(images)
-        features = np.empty((len(digits), FEATURES), np.float32)
-        logits = np.empty((len(digits), CLASSES), np.float32)
-        for start in range(0, len(digits), BATCH):
+    def __call__(self, images: Pixels, between: Callable[[], None] = lambda: None) -> Looks:
+        """Look at images (N, C, H, W) as `as_digits` shows them.
+
+        ``between`` is called before each `BATCH` of them; what it raises ends the look.
+        """
+        features = np.empty((len(images), FEATURES), np.float32)
+        logits = np.empty((len(images), CLASSES), np.float32)
+        for start in range(0, len(images), BATCH):
+            between()
             part = slice(start, start + BATCH)
-            scaled = digits[part].astype(np.float32)
+            scaled = as_digits(images[part]).astype(np.float32)
             scaled /= np.float32(127.5)
             scaled -= np.float32(1)
             features[part], logits[part] = self.session.run(

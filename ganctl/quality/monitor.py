@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -27,13 +28,21 @@ class Monitor:
             when they are first needed.
         count: how many images are to be drawn each time.
         threads: that the judge may use; 0 for all cores.
+        between: called every few images; what it raises ends the measurement.
 
     Raises:
         CheckFailed: a file that ships is damaged.
     """
 
-    def __init__(self, data: ImageData, count: int, threads: int) -> None:
+    def __init__(
+        self,
+        data: ImageData,
+        count: int,
+        threads: int,
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
         self.count = count
+        self._between = between
         self._data = data
         self._judge = load_judge(threads)
 
@@ -48,7 +57,7 @@ class Monitor:
         Raises:
             BadInput: there are fewer than two.
         """
-        features, probabilities = self._judge(images)
+        features, probabilities = self._judge(images, self._between)
         asked = digits_of(labels, self._data.class_names)
         figures = {
             "frechet_distance": frechet_distance(*moments(features), *self._moments),
@@ -66,4 +75,5 @@ class Monitor:
             shipped = load_shipped()
             return shipped.mean.astype(np.float64), shipped.covariance.astype(np.float64)
         images = self._data.images
-        return moments(self._judge(images[spread(len(images), MOST)]).features)
+        chosen = images[spread(len(images), MOST)]
+        return moments(self._judge(chosen, self._between).features)

@@ -54,7 +54,9 @@ MEASURED = 2000
 MEASURED_START = 2**40
 
 Measure = Callable[[Pixels, Labels | None], dict[str, float]]
-"""Images (N, C, H, W) and the classes asked for, if any → figures, with a ``frechet_distance``."""
+"""Images (N, C, H, W) and the classes asked for, if any → figures, with a ``frechet_distance``.
+
+It may raise `Stopped`."""
 
 LIPSCHITZ_WEIGHT = 10.0
 """Of the Wasserstein objective's penalty, which takes R1's place (Gulrajani et al. 2017)."""
@@ -136,8 +138,8 @@ class Training:
 
         Args:
             report: told several times a second, and at each epoch's end (``step == steps``).
-            should_stop: asked before each step; where several processes must agree to stop,
-                before every `STOP_EVERY`-th.
+            should_stop: asked before each step, where several processes must agree to stop before
+                every `STOP_EVERY`-th, and between the images that are measured.
 
         Returns:
             True when all epochs are finished; False when the run was stopped, and saved, before.
@@ -152,7 +154,7 @@ class Training:
         with self.run.claimed() if self.world.leads else nullcontext() as claim:
             self._check_found()
             if claim is not None:
-                self._record.begin(self.state.step, claim)
+                self._record.begin(self._recorded, claim)
             while True:
                 try:
                     finished = self._train(report, should_stop)
@@ -179,17 +181,15 @@ class Training:
         images = place(torch.from_numpy(self.data.images).flatten(1), device)
         labels = self._labels(device)
         count, batch_size = len(images), self.config.batch_size
-        while self.state.step < self.steps * self.config.epochs:
-            epoch, done = divmod(self.state.step, self.steps)
+        while not self.is_finished:
+            epoch, done = self._position
             batches = epoch_batches(
                 self.config.seed, epoch, count, batch_size, self.state.rollbacks
             )
             clock = _Clock()
             for indices in batches[done:]:
                 if self._agree(should_stop):
-                    self._check_weights()
-                    self._save()
-                    return False
+                    return self._stop()
                 if clock.images and clock.is_due():
                     report(self._progress(epoch, clock))
                 mine = self.world.share(indices).to(images.device)
@@ -198,7 +198,8 @@ class Training:
                 self._step(real, self._latents(len(indices)), chosen)
                 clock.images += len(indices)
             progress = self._progress(epoch, clock)
-            self._finish_epoch(progress, clock.seconds())
+            if not self._finish_epoch(progress, clock.seconds(), should_stop):
+                return self._stop()
             report(dataclasses.replace(progress, frechet_distance=self._distance))
         return True
 
@@ -206,6 +207,28 @@ class Training:
     def steps(self) -> int:
         """Return the steps in an epoch."""
         return epoch_steps(len(self.data.images), self.config.batch_size)
+
+    @property
+    def is_finished(self) -> bool:
+        """Tell whether there is nothing left to do: all epochs are trained and recorded."""
+        return self._position[0] >= self.config.epochs
+
+    @property
+    def _position(self) -> tuple[int, int]:
+        """Return the current epoch, from 0, and the steps finished in it.
+
+        An epoch whose sums are still there is not over, though all its steps are: its figures are
+        not recorded.
+        """
+        epoch, done = divmod(self.state.step, self.steps)
+        if not done and bool(self.state.epoch_totals.any()):
+            return epoch - 1, self.steps
+        return epoch, done
+
+    @property
+    def _recorded(self) -> int:
+        """Return the step up to which the record stands, where the state does."""
+        return self.state.step - (self._position[1] == self.steps)
 
     @property
     def _rate(self) -> float:
@@ -274,15 +297,27 @@ class Training:
             frechet_distance=self._distance,
         )
 
-    def _finish_epoch(self, progress: Progress, seconds: float) -> None:
+    def _stop(self) -> bool:
+        self._check_weights()
+        self._save()
+        return False
+
+    def _finish_epoch(
+        self, progress: Progress, seconds: float, should_stop: Callable[[], bool]
+    ) -> bool:
+        """Measure, record, draw and save what is due; return False where a stop cuts it short.
+
+        Then nothing is recorded, the epoch's sums stay, and who goes on takes its figures anew.
+        """
         self._check_weights()
         epoch, config = progress.epoch, self.config
         last = epoch == config.epochs
+        due = self.world.leads and (last or _is_due(epoch, config.eval_every))
+        if self.world.any(due and not self._measure(should_stop), self.state.device):
+            return False
         self.state.epoch_totals.zero_()
         if not self.world.leads:
-            return
-        if last or _is_due(epoch, config.eval_every):
-            self.quality = self._measure()
+            return True
         self._record.add_figures(_figures(progress, self.state.step, seconds) | self.quality)
         if config.objective != "wasserstein":  # whose D(x) are no probabilities
             self._watch("saturation", saturation(progress.d_real, progress.d_fake))
@@ -290,20 +325,30 @@ class Training:
             self._draw_samples(epoch)
         if last or _is_due(epoch, config.checkpoint_every):
             self._save()
+        return True
 
-    def _measure(self) -> dict[str, float]:
-        """Return the figures of the generator as it stands, and keep it if it is the best so far.
+    def _measure(self, should_stop: Callable[[], bool]) -> bool:
+        """Measure the generator as it stands, and keep it if it is the best so far.
 
-        With no `measure`, or none wanted, there are no figures.
+        With no `measure`, or none wanted, there are no figures. Return False where a stop cuts it
+        short.
         """
         if self.measure is None or not self.config.eval_every:
-            return {}
-        images = np.concatenate(list(self._draw(MEASURED_START, MEASURED)))
-        figures = self.measure(images, self._inputs(MEASURED_START, MEASURED)[1])
-        self._distance = figures["frechet_distance"]
+            return True
+        drawn = []
+        for images in self._draw(MEASURED_START, MEASURED):
+            if should_stop():
+                return False
+            drawn.append(images)
+        try:
+            asked = self._inputs(MEASURED_START, MEASURED)[1]
+            self.quality = self.measure(np.concatenate(drawn), asked)
+        except Stopped:
+            return False
+        self._distance = self.quality["frechet_distance"]
         if self._distance < self._record.best_distance():
-            self._record.save_best(self._checkpoint(drawing_tensors(self.state), figures))
-        return figures
+            self._record.save_best(self._checkpoint(drawing_tensors(self.state), self.quality))
+        return True
 
     def _draw_samples(self, epoch: int) -> None:
         """Draw the same latents each time: the pictures show them through the training."""
@@ -383,7 +428,7 @@ class Training:
         state.rollbacks = again
         state.latent_rng.manual_seed(self.config.seed + 2**32 * again + step)
         if self.world.leads:
-            self._record.rewind(step)
+            self._record.rewind(self._recorded)
         self.notify(
             f"{error.message}; going back to step {step:,} and on in another order "
             f"({again} of {self.config.max_rollbacks})"
@@ -392,6 +437,10 @@ class Training:
 
 class Diverged(CheckFailed):
     """A loss, a gradient or a weight is no finite number."""
+
+
+class Stopped(Exception):
+    """A measurement is cut short, since training is to stop."""
 
 
 class _Clock:

@@ -118,7 +118,7 @@ def resume_run(
         )
     quality = dict(card.quality)
     training = Training(state, data, config, run, world, found, notify=notify, quality=quality)
-    if state.step >= training.steps * config.epochs:
+    if training.is_finished:
         raise BadInput(
             f"{run.name} has finished {card.epochs} epochs",
             f"for more: {run.resume_command} --epochs {2 * card.epochs}",

@@ -220,7 +220,7 @@ def test_without_a_network_mnist_falls_back_and_says_so(
     assert load_checkpoint(LAST).card.data_note == card.data_note
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_a_signal_saves_and_says_how_to_go_on(
     number: signal.Signals, code: int, small_data: Path, tmp_path: Path, ganctl: Ganctl
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -53,15 +54,30 @@ def test_the_distance_is_that_of_an_evaluation(digits: ImageData, judge: Judge) 
     )
 
 
+@pytest.mark.parametrize("batch", [1, 6])
+def test_a_measurement_can_be_ended_every_few_images(batch: int, some_digits: ImageData) -> None:
+    """In the images, of which there are two batches, and in those of the data."""
+    asked = []
+
+    def between() -> None:
+        asked.append(1)
+        if len(asked) == batch:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Monitor(some_digits, 100, 1, between)(some_digits.images[:100])
+    assert len(asked) == batch
+
+
 def test_other_data_is_looked_at_once(
     some_digits: ImageData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
     call = Judge.__call__
 
-    def counted(judge: Judge, images: np.ndarray) -> object:
+    def counted(judge: Judge, images: np.ndarray, between: Callable[[], None]) -> object:
         looks.append(len(images))
-        return call(judge, images)
+        return call(judge, images, between)
 
     monkeypatch.setattr(Judge, "__call__", counted)
     monitor = Monitor(some_digits, 100, threads=1)

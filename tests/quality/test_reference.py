@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ class Blind(Judge):
     def __init__(self) -> None:
         pass
 
-    def __call__(self, images: Pixels) -> Looks:
+    def __call__(self, images: Pixels, between: Callable[[], None] = lambda: None) -> Looks:
         return Looks(
             np.zeros((len(images), FEATURES), np.float32),
             np.zeros((len(images), CLASSES), np.float32),

@@ -41,7 +41,7 @@ def config(small_data: Path, recipe: str = "default", arch: str = "mlp", **other
 
 
 def after(steps: int) -> Callable[[], bool]:
-    asked: Iterator[int] = iter(range(10**9))
+    asked: Iterator[int] = iter(range(10**9))  # before each step, and once while measuring
     return lambda: next(asked) >= steps
 
 
@@ -89,8 +89,9 @@ def test_a_stopped_run_ends_as_the_one_that_was_not(
     assert go(whole, monitor)
     expected = left(whole.run)
     assert {"last.safetensors", "best.safetensors", "samples/000003.png"} <= expected.keys()
-    # In the middle of an epoch; before the first step, at an epoch's end, and twice in a row.
-    for stops in ([whole.steps + 2], [0, whole.steps, 0]):
+    # In the middle of an epoch; before the first step, while an epoch's end is measured, twice in
+    # a row, and once it is recorded.
+    for stops in ([whole.steps + 3], [0, whole.steps, 0, 1]):
         training = begun(f"stopped at {stops}")
         for steps in stops:
             assert not go(training, monitor, steps)

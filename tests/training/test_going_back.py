@@ -16,7 +16,7 @@ from ganctl.images import Pixels
 from ganctl.latents import Labels
 from ganctl.training import loop, record
 from ganctl.training.checkpoint import load_checkpoint
-from ganctl.training.loop import Measure, Progress, Training
+from ganctl.training.loop import Measure, Progress, Stopped, Training
 from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
 
@@ -130,7 +130,12 @@ def test_a_best_generator_that_is_gone_or_broken_is_replaced_by_the_next(
 def test_of_the_checkpoints_that_are_kept_the_lasts_copy_is_one(small_data: Path) -> None:
     training = begun(small_data, keep=2)
     seen = []
-    assert training.train(lambda progress: seen.append(kept(training.run)), never)
+
+    def look(progress: Progress) -> None:
+        if progress.step == progress.steps:
+            seen.append(kept(training.run))
+
+    assert training.train(look, never)
     assert seen == [[4], [4, 8], [8, 12]]
     assert training.run.snapshot(12).read_bytes() == training.run.checkpoint.read_bytes()
 
@@ -190,7 +195,7 @@ def test_a_stop_at_an_epochs_end_keeps_its_figures(small_data: Path) -> None:
     """Also where it is stopped again before the first step, or goes back to an older one."""
     training = begun(small_data, eval_every=1, keep=3)
     training.measure = measuring(7, 5, 6)
-    assert not training.train(ignore, at(training, 8))
+    assert not training.train(ignore, lambda: training.state.step == 8 and training.quality != {})
     before = training.run.checkpoint.read_bytes()
     assert load_checkpoint(training.run.checkpoint).card.quality == {"frechet_distance": 5}
     assert not resumed(training.run.checkpoint).train(ignore, lambda: True)
@@ -198,6 +203,44 @@ def test_a_stop_at_an_epochs_end_keeps_its_figures(small_data: Path) -> None:
     older = training.run.snapshot(4)
     assert not resumed(older).train(ignore, lambda: True)
     assert training.run.checkpoint.read_bytes() == older.read_bytes()
+
+
+def test_figures_that_a_stop_has_cut_short_are_taken_again_and_once(small_data: Path) -> None:
+    """Also where what goes on dies after it has recorded them, and goes on from the same place."""
+
+    def cut(images: Pixels, labels: Labels | None) -> dict[str, float]:
+        raise Stopped
+
+    def die(progress: Progress) -> None:
+        raise RuntimeError
+
+    training = begun(small_data, eval_every=1, checkpoint_every=0)
+    training.measure = cut
+    assert not training.train(ignore, never)
+    assert not training.run.metrics.exists()
+    for _ in range(2):
+        dying = resumed(training.run.checkpoint)
+        dying.measure = measuring(7)
+        with pytest.raises(RuntimeError):
+            dying.train(die, never)
+        assert dying.state.step == 4
+    again = resumed(training.run.checkpoint)
+    again.measure = measuring(7, 5, 6)
+    assert again.train(ignore, never)
+    lines = [json.loads(line) for line in training.run.metrics.read_text().splitlines()]
+    assert [(line["epoch"], line["frechet_distance"]) for line in lines] == [(1, 7), (2, 5), (3, 6)]
+
+
+def test_the_last_epochs_figures_may_be_cut_short_too(small_data: Path) -> None:
+    training = begun(small_data, eval_every=1, epochs=1)
+    training.measure = measuring(7)
+    cut = iter([False] * 4 + [True])
+    assert not training.train(ignore, lambda: next(cut))
+    again = resumed(training.run.checkpoint)
+    again.measure = measuring(7)
+    assert not again.is_finished
+    assert again.train(ignore, never)
+    assert load_checkpoint(again.run.checkpoint).card.quality == {"frechet_distance": 7}
 
 
 def test_a_stop_within_an_epoch_claims_no_figures(small_data: Path) -> None:

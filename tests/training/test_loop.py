@@ -257,7 +257,7 @@ def test_the_generator_with_the_smallest_distance_is_kept(small_data: Path) -> N
 
     stopped = start_run(config(small_data, epochs=5, eval_every=1), "one", CPU, True, ignore)
     stopped.measure = measure
-    assert not stopped.train(ignore, after(14))
+    assert not stopped.train(ignore, lambda: stopped.state.step >= 14)
     checkpoint = load_checkpoint(stopped.run.checkpoint)
     resumed = resume_run(stopped.run, checkpoint, checkpoint.config, CPU, ignore)
     resumed.measure = measure

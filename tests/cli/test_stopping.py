@@ -1,0 +1,105 @@
+"""Signals to a real training: it saves and ends within seconds, whatever it is doing."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganctl.data.digits import load_digits
+from ganctl.training.checkpoint import load_checkpoint
+
+from ..data.files import write_idx_pair
+
+RUN = Path("checkpoints/run")
+LAST = RUN / "last.safetensors"
+
+SECONDS = 5.0
+"""Of work after a scheduler's SIGTERM, within which a training is to be saved and over."""
+
+PATIENCE = 120.0
+
+IMPATIENT = """
+import os, signal, sys
+from pathlib import Path
+from ganctl.cli.app import main
+sync = os.fsync
+def interrupted(descriptor):
+    if Path("now").exists():
+        os.kill(os.getpid(), signal.SIGINT)
+    sync(descriptor)
+os.fsync = interrupted
+sys.exit(main())
+"""
+"""A training that gets a Ctrl-C whenever it flushes a file, once there is a file ``now``."""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def begin(program: list[str], data: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, *program, "train", "--data", str(data), "--name", "run"]
+    command += ["--threads", "1", "--epochs", "100000", "--sample-every", "0", *options]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.01)
+
+
+def worked(process: int) -> float:
+    """Return the seconds that a process has worked: a busy machine makes it wait, not work."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def worked_by_children() -> float:
+    """Return what the processes that have ended worked together."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_a_measurement_is_cut_short_by_sigterm(tmp_path: Path) -> None:
+    """Data that ganctl does not know is looked at first, 10,000 images: 4 s on two slow cores."""
+    digits = load_digits()
+    labels = digits.labels[:].astype(np.uint8)
+    write_idx_pair(tmp_path / "own", digits.images[:, ::-1], labels)
+    options = ("--eval-every", "1", "--batch-size", "2000")
+    others = worked_by_children()
+    process = begin(["-m", "ganctl"], tmp_path / "own", *options)
+    wait_for(lambda: "onnxruntime" in Path(f"/proc/{process.pid}/maps").read_text(), process)
+    before, began = worked(process.pid), time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=PATIENCE)
+    work = worked_by_children() - others - before
+    print(f"ended {time.monotonic() - began:.2f} s after SIGTERM, {work:.2f} s of work")
+    assert work < SECONDS
+    assert process.returncode == 143
+    assert "to go on: ganctl train --resume run" in err
+    saved = load_checkpoint(LAST)
+    assert saved.step == 5 and bool(saved.tensors["epoch_totals"].any())
+    assert not (RUN / "metrics.jsonl").exists()
+
+
+def test_a_second_ctrl_c_ends_at_once_and_leaves_the_checkpoint(small_data: Path) -> None:
+    process = begin(["-c", IMPATIENT], small_data, "--checkpoint-every", "1")
+    wait_for(LAST.exists, process)
+    Path("now").touch()
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "to go on" not in err
+    assert load_checkpoint(LAST).step > 0
+    assert not list(RUN.glob(".*"))
