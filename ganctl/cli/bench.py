@@ -292,9 +292,11 @@ def _show_start(result: StartResult) -> None:
 
 
 def _use_threads(asked: int) -> None:
+    import torch
+
     from ganctl.training.device import use_threads
 
-    for doubt in use_threads(asked, 1):
+    for doubt in use_threads(asked, 1, torch.device("cpu")):
         screen.note(doubt)
 
 

@@ -97,7 +97,7 @@ def train(
     torch_device = resolve_device(device, local_rank())
     with joined(torch_device) as world:
         note = screen.note if world.leads else _ignore
-        for doubt in use_threads(threads, local_size()):
+        for doubt in use_threads(threads, local_size(), torch_device):
             note(doubt)
         training = _prepared(
             config, name, resume, source, typed_options(ctx), torch_device, fallback, note, world

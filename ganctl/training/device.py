@@ -42,13 +42,18 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
     return device
 
 
-def use_threads(asked: int, processes: int) -> list[str]:
+BUSY = 0.25
+"""Share of the cores that, busy with other work, is worth a word."""
+
+
+def use_threads(asked: int, processes: int, device: torch.device) -> list[str]:
     """Let torch use so many CPU threads, and return what the user should know of it.
 
     Args:
         asked: 0 for torch's own number, all cores unless OMP_NUM_THREADS says otherwise; shared
             among the processes of the run on this machine, and never more than there are cores.
         processes: of the run on this machine.
+        device: that they train on: only on a CPU do busy cores hold them up.
 
     Returns:
         A line for each doubt about whether the machine has room for them.
@@ -65,7 +70,8 @@ def use_threads(asked: int, processes: int) -> list[str]:
             f"{asked * processes} threads would wait for each other on {cores} cores: "
             f"using {fitting * processes}"
         ]
-    if torch.get_num_threads() > 1 and busy + threads >= cores + 1:
+    waits = torch.get_num_threads() > 1 and busy + threads >= cores + 1
+    if device.type == "cpu" and waits and busy >= BUSY * cores:
         return [
             f"{busy:.1f} of {cores} cores were busy in the last minute: if other programs go on, "
             "threads that wait for each other can be many times slower than one (--threads 1)"

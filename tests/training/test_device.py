@@ -7,15 +7,17 @@ import pytest
 import torch
 
 from ganctl.errors import BadInput
-from ganctl.training import device
+from ganctl.training import device as device_module
 from ganctl.training.device import resolve_device, use_threads
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """A quiet machine of two cores; torch's own number of threads comes back afterwards."""
     threads = torch.get_num_threads()
-    monkeypatch.setattr(device, "usable_cores", lambda: 2)
+    monkeypatch.setattr(device_module, "usable_cores", lambda: 2)
     monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.1, 0.1))
     yield monkeypatch
     torch.set_num_threads(threads)
@@ -27,13 +29,13 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 def test_the_cores_are_shared_by_the_processes(
     asked: int, processes: int, used: int, two_cores: pytest.MonkeyPatch
 ) -> None:
-    use_threads(asked, processes)
+    use_threads(asked, processes, CPU)
     assert torch.get_num_threads() == used
 
 
 def test_without_a_wish_torchs_own_number_stays(two_cores: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(2)
-    assert use_threads(0, 1) == []
+    assert use_threads(0, 1, CPU) == []
     assert torch.get_num_threads() == 2
 
 
@@ -41,20 +43,35 @@ def test_without_a_wish_torchs_own_number_stays(two_cores: pytest.MonkeyPatch) -
 def test_no_more_threads_than_cores(
     asked: int, processes: int, two_cores: pytest.MonkeyPatch
 ) -> None:
-    (doubt,) = use_threads(asked, processes)
+    (doubt,) = use_threads(asked, processes, CPU)
     assert doubt.startswith(f"{asked * processes} threads would wait for each other on 2 cores")
     assert torch.get_num_threads() * processes == 2
 
 
 @pytest.mark.parametrize(
-    ("threads", "load", "doubted"), [(2, 1.2, True), (2, 0.6, False), (1, 3, False)]
+    ("cores", "threads", "load", "device", "doubted"),
+    [
+        (2, 2, 1.2, "cpu", True),
+        (2, 2, 0.6, "cpu", False),
+        (2, 1, 3, "cpu", False),
+        (2, 2, 1.2, "cuda", False),
+        (16, 16, 1.2, "cpu", False),
+        (16, 16, 4.1, "cpu", True),
+        (16, 8, 4.1, "cpu", False),
+    ],
 )
 def test_a_busy_machine_is_doubted(
-    threads: int, load: float, doubted: bool, two_cores: pytest.MonkeyPatch
+    cores: int,
+    threads: int,
+    load: float,
+    device: str,
+    doubted: bool,
+    two_cores: pytest.MonkeyPatch,
 ) -> None:
-    """One thread waits for nobody."""
+    """One thread waits for nobody, a GPU for few, and a core of sixteen is little."""
     two_cores.setattr(os, "getloadavg", lambda: (load, 0, 0))
-    doubts = use_threads(threads, 1)
+    two_cores.setattr(device_module, "usable_cores", lambda: cores)
+    doubts = use_threads(threads, 1, torch.device(device))
     assert bool(doubts) is doubted
     assert all("--threads 1" in doubt for doubt in doubts)
 
