@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from ganctl import __version__
 from ganctl.cli import screen
+from ganctl.cli.lasting import lasting_stderr
 from ganctl.cli.signals import EXIT_BASE, end_on_signals
 from ganctl.errors import BadInput, GanctlError, OutOfResources, explain, missing_extra
 
@@ -107,10 +108,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no × gets a ?
             stream.reconfigure(errors="replace")
     end_on_signals()
+    with lasting_stderr():
+        return _main(options, given[len(options) :], debug)
+
+
+def _main(options: list[str], rest: list[str], debug: bool) -> int:
     try:
         command = typer.main.get_command(app)
         status = command(
-            [word for word in options if word != "--debug"] + given[len(options) :],
+            [word for word in options if word != "--debug"] + rest,
             prog_name="ganctl",
             standalone_mode=False,
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ganctl.cli.lasting import has_lost_its_reader, silence
 from ganctl.text import inert
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def _say(text: str, stream: TextIO) -> None:
     try:
         print(text, file=stream, flush=True)
     except OSError as error:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+        heard = not has_lost_its_reader(stream, error)
+        silence(stream)
+        if stream is sys.stdout and heard:
             from ganctl.files import write_error  # not at the start: --help needs none of it
 
             raise write_error(Path("the result"), error) from error

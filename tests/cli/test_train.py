@@ -270,6 +270,28 @@ def test_a_reader_that_goes_away_does_not_stop_the_run(small_data: Path) -> None
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_a_terminal_that_goes_away_does_not_stop_the_run(small_data: Path) -> None:
+    main_end, other_end = os.openpty()
+    command = [sys.executable, "-m", "ganctl", "train", "--data", str(small_data)]
+    process = subprocess.Popen(
+        [*command, "--name", "run", "--epochs", "8"],
+        stdout=other_end,
+        stderr=other_end,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},
+    )
+    os.close(other_end)
+    assert os.read(main_end, 1)
+    os.close(main_end)
+    assert process.wait(120) == 0
+    assert load_checkpoint(LAST).step == 32
+    more = [*command, "--name", "run"]  # which is refused, and has nobody to tell
+    main_end, other_end = os.openpty()
+    os.close(main_end)
+    assert subprocess.run(more, stdout=other_end, stderr=other_end, check=False).returncode == 3
+    os.close(other_end)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 def test_a_terminal_gets_bars(small_data: Path) -> None:
     main_end, other_end = os.openpty()
     process = subprocess.Popen(
