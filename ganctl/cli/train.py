@@ -106,7 +106,19 @@ def train(
             batch_size = training.config.batch_size
             each = batch_size // world.size
             note(f"{world.size} processes, {each} images of each batch of {batch_size}")
+        if training.is_finished:  # killed after its last save, perhaps: it has lost nothing
+            if world.leads:
+                _say_finished(training)
+            return
         _run(training, quiet=not world.leads)
+
+
+def _say_finished(training: Training) -> None:
+    run, epochs = training.run, training.state.step // training.steps
+    screen.result(
+        f"{run.name} has finished its {epochs} epochs already",
+        f"for more: {run.resume_command} --epochs {2 * epochs}",
+    )
 
 
 def _ignore(_: object) -> None:
@@ -151,6 +163,8 @@ def _prepared(
     else:  # which may have fallen back to other data than the command names
         config = checkpoint.config
     training = resume_run(run, checkpoint, config, device, note, world, found)
+    if training.is_finished:
+        return training
     note(f"going on with {run.name} after step {checkpoint.step:,}")
     return training
 

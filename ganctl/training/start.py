@@ -81,7 +81,7 @@ def resume_run(
     world: World = ALONE,
     found: Stamp = None,
 ) -> Training:
-    """Return the training of ``run`` as its checkpoint left it.
+    """Return the training of ``run`` as its checkpoint left it, which may be finished.
 
     Args:
         run: its folder.
@@ -93,7 +93,7 @@ def resume_run(
         found: the run's `ganctl.training.run.Run.stamp` before the checkpoint was read.
 
     Raises:
-        BadInput: the run is finished, or its data is not what it was.
+        BadInput: its data is not what it was.
     """
     world.check(config.batch_size)
     if not any(name.startswith("discriminator.") for name in checkpoint.tensors):
@@ -117,13 +117,7 @@ def resume_run(
             f"{torch.get_num_threads()}: sums round otherwise, so its weights will be others"
         )
     quality = dict(card.quality)
-    training = Training(state, data, config, run, world, found, notify=notify, quality=quality)
-    if training.is_finished:
-        raise BadInput(
-            f"{run.name} has finished {card.epochs} epochs",
-            f"for more: {run.resume_command} --epochs {2 * card.epochs}",
-        )
-    return training
+    return Training(state, data, config, run, world, found, notify=notify, quality=quality)
 
 
 def with_classes(config: TrainConfig, data: ImageData) -> ModelConfig:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ def test_nothing_is_lost_by_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     found = bench_kills(8, "mlp", False, 0, lambda _: None)
     assert (found.kills, found.lost, found.same) == (8, 0, True)
     assert found.recovered + found.from_the_beginning == 8
+
+
+def test_a_run_that_ends_by_itself_is_not_killed(tmp_path: Path) -> None:
+    """As one does that was killed after its last save, and is begun again."""
+    assert not kills._kill_one([sys.executable, "-c", ""], tmp_path, Run(tmp_path / "run"), 0)
 
 
 def test_what_is_left_is_compared_without_times(tmp_path: Path) -> None:

@@ -133,8 +133,14 @@ def test_a_run_without_a_name_gets_one(ganctl: Ganctl, small_data: Path) -> None
 
 def test_a_run_goes_on_where_it_ended(ganctl: Ganctl, small_data: Path) -> None:
     assert ganctl("train", "--data", small_data, "--epochs", 1, "--name", "run").code == 0
-    again = ganctl("train", "--resume")
-    assert again.code == 3 and "has finished 1 epochs" in again.err
+    before = {path: path.read_bytes() for path in LAST.parent.rglob("*.*")}
+    again = ganctl("train", "--resume")  # as after a kill between the last save and the end
+    assert (again.code, again.err) == (0, "")
+    assert again.out.splitlines() == [
+        "run has finished its 1 epochs already",
+        "for more: ganctl train --resume run --epochs 2",
+    ]
+    assert {path: path.read_bytes() for path in LAST.parent.rglob("*.*")} == before
     more = ganctl("train", "--resume", "--epochs", 3)
     assert more.code == 0 and "epoch 2/3" in more.err and "epoch 1/3" not in more.err
     assert load_checkpoint(LAST).step == 12

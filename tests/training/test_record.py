@@ -156,12 +156,44 @@ def test_a_disk_with_room_for_little_is_told_in_one_line(small_data: Path) -> No
     assert Path("checkpoints/run/samples/000001.png").exists()
 
 
-@pytest.mark.skipif(
+mounting = pytest.mark.skipif(
     shutil.which("unshare") is None
     or subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode
     != 0,
     reason="no file system can be mounted here",
 )
+
+
+@mounting
+def test_a_folder_that_becomes_read_only_is_told_and_training_goes_on(
+    small_data: Path, tmp_path: Path
+) -> None:
+    """Stopped, the run says that its last save failed; the one before is as it was."""
+    train = f"{sys.executable} -m ganctl train --threads 1 --eval-every 0 --sample-every 0"
+    script = f"""
+    mount -t tmpfs -o size=200m none {tmp_path} && cd {tmp_path} || exit 99
+    {train} --data {small_data} --epochs 100000 --checkpoint-every 1 --name run 2> said &
+    run=checkpoints/run
+    for i in $(seq 1200); do [ -s $run/last.safetensors ] && break; sleep 0.1; done
+    mount --bind $run $run && mount -o remount,bind,ro $run || exit 98
+    sha256sum $run/last.safetensors > before
+    for i in $(seq 1200); do grep -q last.safetensors said && break; sleep 0.1; done
+    sleep 0.1; kill -0 $! || exit 96
+    kill -TERM $!; wait $!; code=$?
+    cat said >&2
+    sha256sum --quiet -c before || exit 97
+    exit $code
+    """
+    done = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    failed = "cannot write checkpoints/run/last.safetensors: read-only file system"
+    assert f"note: {failed}; training goes on" in done.stderr
+    assert f"error: {failed}\n" in done.stderr
+
+
+@mounting
 def test_a_full_disk_keeps_the_last_good_checkpoint(small_data: Path, tmp_path: Path) -> None:
     """36 MB hold one checkpoint of 31 and no second beside it, as a save needs."""
     train = f"{sys.executable} -m ganctl train --threads 1 --eval-every 0 --sample-every 0"
