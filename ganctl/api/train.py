@@ -130,7 +130,7 @@ def train(
         from ganctl.training.start import start_run
 
         where = resolve_device(device)
-        for doubt in use_threads(threads, processes=1):
+        for doubt in use_threads(threads, 1, where):
             note(doubt)
         if resume is False:
             training = start_run(asked, name, where, fallback, note)
@@ -148,9 +148,14 @@ def _resumed(
     from ganctl.training.start import resume_run
 
     run, path = find_resumable(source)
+    found = run.stamp()
     checkpoint = load_checkpoint(path)
     config = resumed_config(checkpoint.config, asked, given)
-    return resume_run(run, checkpoint, config, device, note)
+    training = resume_run(run, checkpoint, config, device, note, found=found)
+    if training.is_finished:
+        epochs = training.state.step // training.steps
+        raise BadInput(f"{run.name} has finished {epochs} epochs", f"for more: epochs={2 * epochs}")
+    return training
 
 
 def monitor(data: ImageData, stop: Callable[[], bool]) -> Measure:
