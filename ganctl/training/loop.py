@@ -279,6 +279,7 @@ class Training:
         if self.measure is None or not self.config.eval_every:
             return {}
         images = np.concatenate(list(self._draw(MEASURED_START, MEASURED)))
+        self._watch_variety(images[:SAMPLES])
         figures = self.measure(images, self._inputs(MEASURED_START, MEASURED)[1])
         self._distance = figures["frechet_distance"]
         if self._distance < self.state.best_distance:
@@ -291,7 +292,7 @@ class Training:
         """Draw the same latents each time: the pictures show them through the training."""
         images = np.concatenate(list(self._draw(0, SAMPLES)))
         self._record.draw_samples(epoch, images)
-        self._watch("monotony", monotony(images, self.data.images[:: self._apart]))
+        self._watch_variety(images)
 
     def _draw(self, start: int, count: int) -> Iterator[Pixels]:
         generator = as_function(self.state.drawing_generator())
@@ -329,6 +330,10 @@ class Training:
 
     def _checkpoint(self, tensors: dict[str, Tensor], quality: dict[str, float]) -> Checkpoint:
         return self._record.checkpoint(self.state, tensors, self.state.step // self.steps, quality)
+
+    def _watch_variety(self, drawn: Pixels) -> None:
+        real = self.data.images[:: self._apart]
+        self._watch("monotony", monotony(drawn, real, self.state.step))
 
     def _watch(self, sign: str, found: str) -> None:
         """Say what is found of one sign of sickness, once; until it is gone and comes again."""
