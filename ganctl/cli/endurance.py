@@ -11,6 +11,7 @@ import typer
 from ganctl.cli import screen
 from ganctl.cli.train_options import Architecture
 from ganctl.errors import CheckFailed
+from ganctl.text import counted
 
 
 def kills(
@@ -24,7 +25,8 @@ def kills(
 ) -> None:
     """Kill a training at random moments, saves included, and see whether anything is lost.
 
-    It goes on each time, and must end with the bits of the run that was never killed.
+    It goes on each time, and must end with the bits of the run that was never killed; when it ends
+    before there were kills enough, another is begun.
 
     Example: [bold]ganctl bench kills --times 100[/]
     """
@@ -35,14 +37,14 @@ def kills(
         screen.result(*json.dumps(dataclasses.asdict(found), indent=2).splitlines())
     else:
         screen.result(
-            f"{found.kills} kills of a run of {found.epochs} epochs, {found.while_writing} of them "
-            "while a file was being written",
-            f"went on from its checkpoint {found.recovered} times, began anew before the first one "
-            f"{found.from_the_beginning} times",
+            f"{found.kills} kills of runs of {found.epochs} epochs, {found.at_start} before training "
+            f"began, {found.while_writing} while a file was being written",
+            f"went on from the checkpoint after {found.recovered}, began anew before the first one "
+            f"after {found.from_the_beginning}, had nothing left to do after {found.after_the_end}",
             f"lost: {found.lost}",
-            "the same bits as the run that was never killed"
-            if found.same
-            else "other bits than the run that was never killed",
+            f"{counted(found.finished, 'run')} finished, "
+            + ("each with" if found.same else "not all with")
+            + " the bits of the one that was never killed",
             f"{found.seconds:,.0f} s",
         )
     if found.lost or not found.same:

@@ -127,7 +127,7 @@ def _cut_benchmarks(patch: pytest.MonkeyPatch, onnx: Path) -> None:
 
 
 def _bench_kills(times: int, *_: object) -> bench_kills.KillsResult:
-    return bench_kills.KillsResult(times, 0, 0, times, 0, True, 3, 1.0)
+    return bench_kills.KillsResult(times, 0, 0, times, 0, 0, 0, 1, True, 3, 1.0)
 
 
 def _bench_soak(data: str, epochs: int, *_: object) -> bench_soak.SoakResult:
