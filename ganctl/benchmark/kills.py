@@ -30,8 +30,8 @@ EVERY_EPOCH = ["--sample-every", "1", "--eval-every", "1", "--checkpoint-every",
 EPOCHS = 10
 """Of a run, at the most: it is begun anew until there are kills enough."""
 
-AT_START = 0.25
-"""Of the kills, those at any moment from a process's first on; the others come while it trains."""
+AT_START = 4
+"""One of so many kills comes at any moment of a process's life, the others while it trains."""
 
 START_SECONDS = 120.0
 """That a process may take until its training begins."""
@@ -126,9 +126,9 @@ def bench_kills(
         run = Run(whole / RUNS / "run")
         notify(f"training {epochs} epochs that nobody disturbs")
         with _process(begin, whole) as process:
-            starting = _begin(process, run)
+            starting, begun = _begin(process, run), time.time()
             _finish(process)
-        longest = 1.5 * _epoch_seconds(run, epochs)
+        longest = 2 * (run.sample(1).stat().st_mtime - begun)  # half of the lives save something
         expected, tally = left(run), Tally(last=_step(run.checkpoint))
         run, finished, same, ended = Run(killed / RUNS / "run"), 0, True, False
         while not ended or tally.kills < times:
@@ -137,7 +137,7 @@ def bench_kills(
                 tally.step = NONE
             with _process(begin if tally.step == NONE else go_on, killed) as process:
                 if tally.kills < times:
-                    if moments.random() < AT_START:
+                    if tally.kills % AT_START == AT_START - 1:
                         time.sleep(moments.uniform(0, starting))
                     else:
                         _begin(process, run)
@@ -195,12 +195,6 @@ def left(run: Run) -> dict[str, bytes]:
     lines = [json.loads(line) for line in files.pop("metrics.jsonl", b"").splitlines()]
     kept = [{key: line[key] for key in line if key not in TIMES} for line in lines]
     return files | {"metrics.jsonl": json.dumps(kept).encode()}
-
-
-def _epoch_seconds(run: Run, epochs: int) -> float:
-    """Return how long an epoch of a finished run took, all that it saves included."""
-    first, last = (run.sample(epoch).stat().st_mtime for epoch in (1, epochs))
-    return (last - first) / (epochs - 1)
 
 
 def _process(command: list[str], folder: Path) -> subprocess.Popen[str]:
