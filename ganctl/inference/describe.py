@@ -36,6 +36,7 @@ class OnnxDescription:
     producer: str  # what wrote the file; or ""
     operators: dict[str, int]  # how often each occurs
     numbers: int  # in its initializers: weights, and the few that the graph counts with
+    elsewhere: bool  # some of those are in other files, which are not looked at
 
 
 def describe_onnx(path: Path, max_mb: int = LIMITS.model_mb) -> OnnxDescription:
@@ -50,7 +51,7 @@ def describe_onnx(path: Path, max_mb: int = LIMITS.model_mb) -> OnnxDescription:
     """
     data = read_model(path, max_mb)
     check_digest(data, str(path))
-    model = parse_model(data, str(path), any_op=True)
+    model = parse_model(data, str(path), any_op=True, any_place=True)
     generator, problem, way_out = None, None, None
     try:
         generator = parse_onnx(data, str(path), threads=1, batch_size=1)
@@ -76,4 +77,5 @@ def describe_onnx(path: Path, max_mb: int = LIMITS.model_mb) -> OnnxDescription:
         producer=" ".join(model.producer).strip()[:60],
         operators=dict(sorted(counted.items())),
         numbers=sum(math.prod(tensor.dims) for tensor in model.initializers.values()),
+        elsewhere=any(tensor.elsewhere for tensor in model.initializers.values()),
     )

@@ -20,7 +20,7 @@ import numpy as np
 import onnxruntime as ort
 
 from ganctl.card import CARD_KEY, Card, card_from_json
-from ganctl.errors import BadInput, GanctlError, OutOfResources
+from ganctl.errors import BadInput, GanctlError, OutOfResources, is_memory_error
 from ganctl.inference.known import Known
 from ganctl.inference.onnx_file import ELEMENTS, REMAKE, Model, parse_model
 from ganctl.inference.patience import TookTooLong, wait_for
@@ -28,7 +28,7 @@ from ganctl.inference.reading import read_model
 from ganctl.inference.seal import check_digest, check_seal
 from ganctl.inference.self_test import SELF_TEST_KEY, Verdict, run_self_test
 from ganctl.inference.signature import NOTHING_TOLD, Inputs, Output, Told, read_inputs, read_output
-from ganctl.inference.sizes import Sizes, check_images, measure
+from ganctl.inference.sizes import MORE, Sizes, check_images, measure
 from ganctl.latents import Floats, Labels
 
 T = TypeVar("T")
@@ -149,7 +149,14 @@ class OnnxGenerator:
             lacking = self._inputs.batch - rows
             fed = {key: _padded(value, lacking) for key, value in fed.items()}
         return self._as_images(
-            _run(self.session, self._output.images, fed, self.name, self.limits)
+            _run(
+                self.session,
+                self._output.images,
+                fed,
+                self.name,
+                self.limits,
+                1 if self._inputs.batch else rows,
+            )
         )[:rows]
 
     def _as_fed(self, latents: Floats) -> Floats:
@@ -300,10 +307,18 @@ def _sizes(
 
 
 def _sizes_of(model: Model, inputs: Inputs, batch: int, limits: Limits) -> Sizes:
-    sizes = measure(model, inputs.shapes(batch), limits.image_mb * 10**6)
-    if batch > 1 and all(value.shape[:1] == (1,) for value in sizes.outputs.values()):
-        raise BadInput(f"{model.name} gives one image for a batch of {batch}", REMAKE)
-    check_images(model, sizes, batch, limits.image_mb * 10**6)
+    try:
+        sizes = measure(model, inputs.shapes(batch), limits.image_mb * 10**6)
+        if batch > 1 and all(value.shape[:1] == (1,) for value in sizes.outputs.values()):
+            raise BadInput(f"{model.name} gives one image for a batch of {batch}", REMAKE)
+        check_images(model, sizes, batch, limits.image_mb * 10**6)
+    except OutOfResources as error:
+        if inputs.batch:
+            error.hint = MORE
+        elif batch > 1:
+            with suppress(BadInput):
+                _sizes_of(model, inputs, 1, limits)  # does not fit either: fewer are no way out
+        raise
     return sizes
 
 
@@ -333,8 +348,8 @@ def _start(
     except TookTooLong as error:
         raise _too_long(f"{name} is not loaded", limits) from error
     except Exception as error:  # onnxruntime has no exception class of its own to name here
-        if _is_memory(error):
-            raise _too_large(name) from error
+        if is_memory_error(error):
+            raise _no_room(name, 1) from error
         raise BadInput(
             f"{name} is not an ONNX file that onnxruntime can run: {_reason(error)}", REMAKE
         ) from error
@@ -347,9 +362,23 @@ def _start(
 
 
 def _run(
-    session: ort.InferenceSession, output: str, fed: dict[str, Any], name: str, limits: Limits
+    session: ort.InferenceSession,
+    output: str,
+    fed: dict[str, Any],
+    name: str,
+    limits: Limits,
+    batch: int,
 ) -> Any:
-    """Return what the session draws, in time; Ctrl-C ends it between two operators."""
+    """Return what the session draws, in time; Ctrl-C ends it between two operators.
+
+    Args:
+        session: of the model ``name``.
+        output: which of its outputs.
+        fed: its inputs.
+        name: for the errors.
+        limits: of the time.
+        batch: how many images the caller asked for at once; 1 where the file settles it.
+    """
     options = ort.RunOptions()
 
     def stop() -> None:
@@ -362,8 +391,8 @@ def _run(
             f"{name} has not drawn its batch", limits, ", or a smaller batch"
         ) from error
     except Exception as error:  # onnxruntime has no exception class of its own to name here
-        if _is_memory(error):
-            raise _too_large(name) from error
+        if is_memory_error(error):
+            raise _no_room(name, batch) from error
         raise BadInput(f"{name} fails to run: {_reason(error)}", REMAKE) from error
 
 
@@ -375,7 +404,7 @@ def _try_out(
     fed = {key: np.zeros(shape, types[key]) for key, shape in inputs.shapes(batch).items()}
     drawn = {}
     for value in session.get_outputs():
-        array = _run(session, value.name, fed, name, limits)
+        array = _run(session, value.name, fed, name, limits, 1 if inputs.batch else batch)
         if isinstance(array, np.ndarray):
             drawn[value.name] = (array.dtype.name, array.shape)
     return drawn
@@ -428,13 +457,12 @@ def _too_long(what: str, limits: Limits, or_else: str = "") -> GanctlError:
     )
 
 
-def _too_large(name: str) -> GanctlError:
-    return OutOfResources(f"{name} needs more memory than there is", "lower --batch-size")
-
-
-def _is_memory(error: Exception) -> bool:
-    text = str(error)
-    return isinstance(error, MemoryError) or bool(re.search("bad_alloc|Failed to allocate", text))
+def _no_room(name: str, batch: int) -> GanctlError:
+    """Return the error; ``batch`` is 1 where fewer images would not help."""
+    return OutOfResources(
+        f"{name} needs more memory than there is",
+        "lower --batch-size" if batch > 1 else "end other programs, or use a machine with more",
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -105,12 +105,13 @@ _LISTS = ("floats", "ints", "strings")
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor whose values are in the file, and as many as its dims say."""
+    """A tensor whose values are in the file, and as many as its dims say; unless ``elsewhere``."""
 
     name: str
     elem_type: int  # a key of ELEMENTS
     dims: tuple[int, ...]
     stored: bytes | Sequence[float]  # raw_data, or the typed field
+    elsewhere: bool = False  # its values are in another file, and nothing is stored
 
     @property
     def values(self) -> NDArray[Any]:
@@ -180,7 +181,7 @@ class _Flaw(ValueError):
         self.hint = hint
 
 
-def parse_model(data: bytes, name: str, any_op: bool = False) -> Model:
+def parse_model(data: bytes, name: str, any_op: bool = False, any_place: bool = False) -> Model:
     """Read the model in ``data``, the bytes of an ONNX file; ``name`` is for the errors.
 
     Args:
@@ -188,13 +189,14 @@ def parse_model(data: bytes, name: str, any_op: bool = False) -> Model:
         name: of the file.
         any_op: whether operators may hold graphs, and the model functions; they are left out of
             what is returned, but what is refused elsewhere is refused in them too.
+        any_place: whether weights may be in other files: to be described, never to be run.
 
     Raises:
         BadInput: they are no ONNX file, or a broken one, or one that keeps a part of itself
             elsewhere, or that has what no generator needs: sparse weights, functions, branches.
     """
     try:
-        return _model(_decode(data), name, any_op)
+        return _model(_decode(data), name, any_op, any_place)
     except _Flaw as flaw:
         raise BadInput(f"{name} {flaw}", flaw.hint.replace("FILE", name)) from None
 
@@ -204,7 +206,7 @@ def quote(text: str) -> str:
     return repr(text) if len(text) <= 60 else f"{text[:60]!r}…"
 
 
-def _model(message: Any, name: str, any_op: bool) -> Model:
+def _model(message: Any, name: str, any_op: bool, any_place: bool) -> Model:
     for function in message.functions if any_op else ():
         _check_inner(function.node, ())
         for attribute in function.attribute_proto:
@@ -219,7 +221,8 @@ def _model(message: Any, name: str, any_op: bool) -> Model:
     if graph.sparse_initializer:
         raise _Flaw("has sparse weights", "store them as dense ones")
     _text(graph.name)
-    initializers = _unique(((t.name, t) for t in map(_tensor, graph.initializer)), "tensor")
+    weights = (_tensor(weight, any_place) for weight in graph.initializer)
+    initializers = _unique(((weight.name, weight) for weight in weights), "tensor")
     inputs = tuple(map(_value_info, graph.input))
     for value in inputs:  # old files list the initializers here too
         if value.name in initializers and not fits(initializers[value.name].dims, value.shape):
@@ -330,9 +333,10 @@ def _attribute(message: Any, op: str, any_op: bool) -> Attribute:
     return listed
 
 
-def _tensor(message: Any) -> Tensor:
+def _tensor(message: Any, any_place: bool = False) -> Tensor:
     name, dims = _text(message.name), tuple(message.dims)
-    if message.data_location or message.external_data:
+    elsewhere = bool(message.data_location or message.external_data)
+    if elsewhere and not any_place:
         raise _Flaw("stores its weights in another file", MERGE)
     element = ELEMENTS.get(message.data_type)
     if element is None or message.HasField("segment"):
@@ -341,6 +345,8 @@ def _tensor(message: Any) -> Tensor:
         raise _Flaw(f"has a tensor {quote(name)} of an impossible shape")
     if math.prod(max(size, 1) for size in dims) * element.bits > 8 * MAX_BYTES:
         raise _Flaw(f"has a tensor {quote(name)} of a size that no machine holds")
+    if elsewhere:
+        return Tensor(name, message.data_type, dims, b"", elsewhere)
     count = math.prod(dims)
     raw: bytes = message.raw_data
     present = {field: len(getattr(message, field)) for field in _TYPED_FIELDS}
