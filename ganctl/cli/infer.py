@@ -151,7 +151,8 @@ def infer(
     from ganctl.cli.asked import Asked
     from ganctl.drawing import draw_to
     from ganctl.images import check_output
-    from ganctl.inference.generator import Limits, load_onnx
+    from ganctl.inference.generator import load_onnx
+    from ganctl.inference.session import Limits
     from ganctl.inference.signature import Told
     from ganctl.inference.watched import Watched
     from ganctl.machine import usable_cores

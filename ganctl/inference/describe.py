@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ganctl.card import CARD_KEY, Card
 from ganctl.errors import BadInput, OutOfResources
-from ganctl.inference.generator import LIMITS, parse_onnx
+from ganctl.inference.generator import parse_onnx
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.reading import read_model
 from ganctl.inference.seal import PRODUCER, check_digest
+from ganctl.inference.session import LIMITS
 from ganctl.inference.signature import shown
 
 

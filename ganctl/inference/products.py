@@ -1,4 +1,4 @@
-"""What products, convolutions and poolings give, by ONNX's rules: see `ganctl.inference.operators`."""
+"""What products, convolutions and poolings give, by ONNX's rules: see `operators.py`."""
 
 from __future__ import annotations
 

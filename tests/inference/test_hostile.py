@@ -17,11 +17,11 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 
 from ganctl.errors import BadInput, GanctlError, OutOfResources
-from ganctl.inference import generator as generator_module
-from ganctl.inference.generator import Limits, load_onnx, parse_onnx
+from ganctl.inference.generator import load_onnx, parse_onnx
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.reading import read_model
 from ganctl.inference.seal import SEAL_KEY
+from ganctl.inference.session import Limits, run
 from ganctl.inference.sizes import measure
 
 from ..conftest import Ganctl
@@ -244,8 +244,8 @@ def test_a_fixed_batch_is_run_no_oftener_than_it_must(
     path = tmp_path / "one.onnx"
     path.write_bytes(generators.linear(batch=1).SerializeToString())
     with monkeypatch.context() as patch:
-        draw = Mock(wraps=generator_module._run)
-        patch.setattr(generator_module, "_run", draw)
+        draw = Mock(wraps=run)
+        patch.setattr("ganctl.inference.generator.run", draw)
         assert ganctl("infer", path, "-n", 3, tmp_path / "out.png").code == 0
     assert draw.call_count == 3
 
