@@ -13,8 +13,21 @@ Usage errors (exit 2) are typer's own; Ctrl-C exits with 130 and SIGTERM with 14
 
 from __future__ import annotations
 
+import errno
+import re
+
 TRAIN_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "safetensors", "matplotlib")
 """What only ``ganctl[train]`` installs."""
+
+OUT_OF_MEMORY = re.compile(
+    r"bad_alloc"  # C++
+    r"|DefaultCPUAllocator: (can't allocate|not enough) memory"  # torch; on Windows
+    r"|Failed to allocate memory"  # onnxruntime
+    r"|CU\w+_STATUS_ALLOC_FAILED"  # cuBLAS, cuDNN
+    r"|CUDA (error|failure)\b.*\bout of memory"
+    r"|MPS backend out of memory"
+)
+"""What is said where memory runs out, by those who have no class for it."""
 
 
 class GanctlError(Exception):
@@ -74,3 +87,15 @@ def missing_extra(error: ModuleNotFoundError, what: str) -> MissingDependency | 
     return MissingDependency(
         f"{what} needs {error.name}, which is not installed", 'pip install "ganctl[train]"'
     )
+
+
+def is_memory_error(error: Exception) -> bool:
+    """Tell whether memory ran out, of the processor or of an accelerator.
+
+    NumPy says it by a class of its own, torch's allocators, onnxruntime and CUDA's libraries mostly
+    by the text alone; none of them is imported here.
+    """
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    named = type(error).__name__ == "OutOfMemoryError"  # torch's, of any accelerator
+    return isinstance(error, MemoryError) or named or bool(OUT_OF_MEMORY.search(str(error)))

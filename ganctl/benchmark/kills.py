@@ -27,31 +27,80 @@ IMAGES = 320
 
 EVERY_EPOCH = ["--sample-every", "1", "--eval-every", "1", "--checkpoint-every", "1"]
 
+EPOCHS = 10
+"""Of a run, at the most: it is begun anew until there are kills enough."""
+
+AT_START = 4
+"""One of so many kills comes at any moment of a process's life, the others while it trains."""
+
 START_SECONDS = 120.0
 """That a process may take until its training begins."""
 
 TIMES = ("images_per_second", "seconds")
 """Figures that no two runs have in common."""
 
+NONE, DAMAGED = -1, -2
+"""In place of a checkpoint's step."""
+
+
+@dataclass
+class Tally:
+    """What has become of the kills so far.
+
+    Each is in the end one that was recovered from, one before the first checkpoint or after the
+    last, or a loss.
+    """
+
+    last: int  # the step at which a run is finished
+    kills: int = 0
+    at_start: int = 0  # of them, before the process trained
+    while_writing: int = 0  # of them: a half-written file lay there afterwards
+    recovered: int = 0  # a process has gone on from the checkpoint since, by a step or more
+    anew: int = 0  # before the first checkpoint: the run was begun anew
+    too_late: int = 0  # after the last checkpoint: nothing was left to do
+    lost: int = 0  # the checkpoint could not be read, or was older than one before it
+    pending: int = 0  # that nothing has gone on from yet
+    step: int = NONE  # of the newest checkpoint
+
+    def add(self, was_killed: bool, step: int) -> None:
+        """Take in how a process has ended, and the step of the checkpoint that it has left."""
+        if step > self.step:
+            self.recovered, self.pending = self.recovered + self.pending, 0
+        self.kills += was_killed
+        if step < self.step:
+            self.lost, self.pending = self.lost + self.pending + was_killed, 0
+        elif step == NONE:
+            self.anew += was_killed
+        elif step == self.last:
+            self.too_late += was_killed
+        else:
+            self.pending += was_killed
+        self.step = step
+
 
 @dataclass(frozen=True)
 class KillsResult:
-    """What became of a run that was killed again and again."""
+    """What became of a run that was killed again and again; the kills as `Tally` has them."""
 
     kills: int
-    while_writing: int  # of them: a half-written file lay there afterwards
-    from_the_beginning: int  # of them, before the first checkpoint: the run was begun anew
-    recovered: int  # kills after which the next process went on
-    lost: int  # checkpoints that could not be read, or were older than one before them
-    same: bool  # the run ended with the bits of the one that was never killed
-    epochs: int
+    at_start: int
+    while_writing: int
+    recovered: int
+    from_the_beginning: int
+    after_the_end: int
+    lost: int
+    finished: int  # runs that came to their end
+    same: bool  # each of them with the bits of the one that was never killed
+    epochs: int  # of a run
     seconds: float
 
 
 def bench_kills(
     times: int, arch: str, conditional: bool, seed: int, notify: Callable[[str], None]
 ) -> KillsResult:
-    """Train to the end once, and once more with ``times`` kills by SIGKILL on the way.
+    """Train to the end once, and once more with kills by SIGKILL on the way, ``times`` in all.
+
+    A run that ends before there are so many is compared, and another begun.
 
     Args:
         times: how often, 1 or more.
@@ -63,7 +112,7 @@ def bench_kills(
     Raises:
         CheckFailed: a training fails by itself.
     """
-    epochs = max(3, times)  # a life is about an epoch long
+    epochs = max(3, min(times, EPOCHS))
     moments, began = random.Random(seed), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ganctl-kills-") as temporary:
         whole, killed = Path(temporary, "whole"), Path(temporary, "killed")
@@ -71,44 +120,51 @@ def bench_kills(
         command = [sys.executable, "-m", "ganctl", "train", "--threads", "1"]
         options = ["--data", str(folder), "--epochs", str(epochs), "--arch", arch, *EVERY_EPOCH]
         options += ["--conditional"] if conditional else []
+        begin, go_on = [*command, *options, "--name", "run"], [*command, "--resume", "run"]
         for place in (whole, killed):
             place.mkdir()
+        run = Run(whole / RUNS / "run")
         notify(f"training {epochs} epochs that nobody disturbs")
-        _finish([*command, *options, "--name", "run"], whole)
-        longest = 1.5 * _epoch_seconds(Run(whole / RUNS / "run"), epochs)
-        counts = dict.fromkeys(("writing", "anew", "recovered", "lost"), 0)
-        run, newest = Run(killed / RUNS / "run"), -1
-        for number in range(times):
-            again = run.checkpoint.exists()
-            if not again and run.folder.exists():
-                _remove(run)
-            what = ["--resume", "run"] if again else [*options, "--name", "run"]
-            if not _kill_one([*command, *what], killed, run, moments.uniform(0, longest)):
-                notify(f"the run was finished after {number} kills")
-                times = number
-                break
-            counts["writing"] += any(run.folder.rglob(".*.tmp"))
-            if not run.checkpoint.exists():
-                counts["anew"] += 1
-                counts["lost"] += newest >= 0
-                continue
-            step = _step(run.checkpoint)
-            counts["recovered" if step >= newest else "lost"] += 1
-            newest = max(newest, step)
-            if (number + 1) % 10 == 0:
-                notify(f"{number + 1} of {times} kills, {newest} steps")
-        if not run.checkpoint.exists() and run.folder.exists():
-            _remove(run)
-        what = ["--resume", "run"] if run.checkpoint.exists() else [*options, "--name", "run"]
-        if not _is_finished(run, epochs):
-            _finish([*command, *what], killed)
+        with _process(begin, whole) as process:
+            starting, begun = _begin(process, run), time.time()
+            _finish(process)
+        longest = 2 * (run.sample(1).stat().st_mtime - begun)  # half of the lives save something
+        expected, tally = left(run), Tally(last=_step(run.checkpoint))
+        run, finished, same, ended = Run(killed / RUNS / "run"), 0, True, False
+        while not ended or tally.kills < times:
+            if ended or tally.step == NONE:
+                shutil.rmtree(run.folder, ignore_errors=True)
+                tally.step = NONE
+            with _process(begin if tally.step == NONE else go_on, killed) as process:
+                if tally.kills < times:
+                    if tally.kills % AT_START == AT_START - 1:
+                        time.sleep(moments.uniform(0, starting))
+                    else:
+                        _begin(process, run)
+                        time.sleep(moments.uniform(0, longest))
+                    early = not _has_begun(run, process.pid) and process.poll() is None
+                    process.send_signal(signal.SIGKILL)
+                was_killed = _finish(process)
+            tally.add(was_killed, _step(run.checkpoint))
+            if was_killed:
+                tally.at_start += early
+                tally.while_writing += any(run.folder.rglob(".*.tmp"))
+                if tally.kills % 10 == 0:
+                    notify(f"{tally.kills} of {times} kills, {finished} runs finished")
+            ended = not was_killed or tally.step == tally.last
+            if ended:
+                finished += 1
+                same = same and left(run) == expected
         return KillsResult(
-            kills=times,
-            while_writing=counts["writing"],
-            from_the_beginning=counts["anew"],
-            recovered=counts["recovered"],
-            lost=counts["lost"],
-            same=left(run) == left(Run(whole / RUNS / "run")),
+            kills=tally.kills,
+            at_start=tally.at_start,
+            while_writing=tally.while_writing,
+            recovered=tally.recovered,
+            from_the_beginning=tally.anew,
+            after_the_end=tally.too_late,
+            lost=tally.lost,
+            finished=finished,
+            same=same,
             epochs=epochs,
             seconds=time.monotonic() - began,
         )
@@ -127,45 +183,47 @@ def write_digits(folder: Path) -> Path:
 
 
 def left(run: Run) -> dict[str, bytes]:
-    """Return all that ``run`` has left by name, but for the times that it took.
+    """Return all that ``run`` has left by name, but for the times that it took and the lock.
 
     A file that was not finished, or a step that is there twice, would be among it.
     """
     files = {
         path.relative_to(run.folder).as_posix(): path.read_bytes()
         for path in run.folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.name != LOCK
     }
     lines = [json.loads(line) for line in files.pop("metrics.jsonl", b"").splitlines()]
     kept = [{key: line[key] for key in line if key not in TIMES} for line in lines]
     return files | {"metrics.jsonl": json.dumps(kept).encode()}
 
 
-def _epoch_seconds(run: Run, epochs: int) -> float:
-    """Return how long an epoch of a finished run took, all that it saves included."""
-    first, last = (run.sample(epoch).stat().st_mtime for epoch in (1, epochs))
-    return (last - first) / (epochs - 1)
+def _process(command: list[str], folder: Path) -> subprocess.Popen[str]:
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=folder, stdout=nothing, stderr=pipe, text=True)
 
 
-def _kill_one(command: list[str], folder: Path, run: Run, seconds: float) -> bool:
-    """Start a process and kill it so many seconds after its training began; False if it ended."""
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        deadline = time.monotonic() + START_SECONDS
-        while not _has_begun(run, process.pid) and process.poll() is None:
-            if time.monotonic() > deadline:
-                process.kill()
-                raise CheckFailed("the training does not begin", "try it alone: ganctl train")
-            time.sleep(0.005)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        _, err = process.communicate()
-    if process.returncode == -signal.SIGKILL:
-        return True
-    if process.returncode:
-        raise _failed(err)
-    return False
+def _begin(process: subprocess.Popen[str], run: Run) -> float:
+    """Wait until the process trains, or has ended; return the seconds that took."""
+    began = time.monotonic()
+    while not _has_begun(run, process.pid) and process.poll() is None:
+        if time.monotonic() - began > START_SECONDS:
+            process.kill()
+            raise CheckFailed("the training does not begin", "try it alone: ganctl train")
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def _finish(process: subprocess.Popen[str]) -> bool:
+    """Wait for the process's end; return whether it was killed.
+
+    Raises:
+        CheckFailed: it has failed.
+    """
+    _, err = process.communicate()
+    if process.returncode not in (0, -signal.SIGKILL):
+        lines = [line for line in err.splitlines() if line.startswith("error")] or [err[-200:]]
+        raise CheckFailed(f"the training failed: {lines[0]}", "try it alone: ganctl train")
+    return process.returncode != 0
 
 
 def _has_begun(run: Run, process: int) -> bool:
@@ -175,32 +233,11 @@ def _has_begun(run: Run, process: int) -> bool:
         return False
 
 
-def _finish(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise _failed(done.stderr)
-
-
-def _failed(err: str) -> CheckFailed:
-    lines = [line for line in err.splitlines() if line.startswith("error")] or [err[-200:]]
-    return CheckFailed(f"the training failed: {lines[0]}", "try it alone: ganctl train")
-
-
-def _is_finished(run: Run, epochs: int) -> bool:
-    return run.last_metrics().get("epoch") == epochs and _epochs(run.checkpoint) == epochs
-
-
-def _epochs(path: Path) -> int:
-    return read_header(read_checkpoint(path), str(path)).card.epochs
-
-
 def _step(path: Path) -> int:
-    """Return the step of a checkpoint; -2, older than any, where it is not whole."""
+    """Return the step of a checkpoint; `NONE` where there is none, `DAMAGED` if it is not whole."""
+    if not path.exists():
+        return NONE
     try:
         return read_header(read_checkpoint(path), str(path)).step
     except GanctlError:
-        return -2
-
-
-def _remove(run: Run) -> None:
-    shutil.rmtree(run.folder)
+        return DAMAGED

@@ -20,6 +20,9 @@ from ganctl.training.run import RUNS, Run
 SETTLED = 10
 """Epochs after which nothing may grow any more."""
 
+MOST_GROWTH = 0.02
+"""Of memory, after those."""
+
 WINDOW = 20
 """Epochs at each end whose medians are compared."""
 
@@ -49,14 +52,26 @@ class SoakResult:
     step_late: float
     seconds: float
 
+    @property
+    def leak(self) -> str:
+        """Return what has grown that must not, else ""."""
+        if self.memory_growth > MOST_GROWTH:
+            return f"memory grew by {self.memory_growth:.1%}, more than {MOST_GROWTH:.0%}"
+        if self.files_late > self.files_early:
+            return f"open files grew from {self.files_early} to {self.files_late}"
+        return ""
 
-def bench_soak(data: str, epochs: int, threads: int, notify: Callable[[str], None]) -> SoakResult:
+
+def bench_soak(
+    data: str, epochs: int, threads: int, conditional: bool, notify: Callable[[str], None]
+) -> SoakResult:
     """Train with pictures, measurements and checkpoints every epoch.
 
     Args:
         data: as for ``ganctl train``.
         epochs: more than `SETTLED` by 2 or more.
         threads: of the training; 0 for all cores.
+        conditional: whether the networks learn the classes.
         notify: told in a line how far it is.
 
     Raises:
@@ -68,6 +83,7 @@ def bench_soak(data: str, epochs: int, threads: int, notify: Callable[[str], Non
     with tempfile.TemporaryDirectory(prefix="ganctl-soak-") as temporary:
         command = [sys.executable, "-m", "ganctl", "train", "--data", data, *EVERY_EPOCH]
         command += ["--epochs", str(epochs), "--threads", str(threads), "--name", "soak"]
+        command += ["--conditional"] if conditional else []
         run, looks = Run(Path(temporary) / RUNS / "soak"), list[Look]()
         with subprocess.Popen(
             command, cwd=temporary, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -17,7 +17,14 @@ from ganctl import __version__
 from ganctl.cli import screen
 from ganctl.cli.lasting import lasting_stderr
 from ganctl.cli.signals import EXIT_BASE, end_on_signals
-from ganctl.errors import BadInput, GanctlError, OutOfResources, explain, missing_extra
+from ganctl.errors import (
+    BadInput,
+    GanctlError,
+    OutOfResources,
+    explain,
+    is_memory_error,
+    missing_extra,
+)
 
 COMMANDS = {
     "train": "Train a GAN on pictures: handwritten digits, or your own.",
@@ -33,6 +40,16 @@ COMMANDS = {
 The module is imported when the command is asked for. The line of help is the first of the
 command's own, so that listing the commands imports none of them.
 """
+
+LESS_MEMORY = {
+    "train": "lower --batch-size, or --img-size of a new run",
+    "sample": "draw fewer images into one picture: lower -n",
+    "infer": "lower --batch-size, or -n",
+    "evaluate": "measure fewer images: lower -n",
+}
+"""What makes a command take less of it."""
+
+MORE_MEMORY = "end other programs, or use a machine with more of it"
 
 USAGE_EXIT = 2
 INTERRUPT_EXIT = EXIT_BASE + signal.SIGINT
@@ -128,7 +145,8 @@ def _main(options: list[str], rest: list[str], debug: bool) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPT_EXIT
     except Exception as error:
-        shown = _as_ganctl_error(error)
+        command_name = next((word for word in options if word in COMMANDS), "")
+        shown = _as_ganctl_error(error, command_name)
         if shown is None:
             raise
         if debug:
@@ -137,18 +155,12 @@ def _main(options: list[str], rest: list[str], debug: bool) -> int:
         return shown.exit_code
 
 
-def _is_torchs_memory_error(error: Exception) -> bool:
-    """Tell it by name and text: torch is not imported here, and its CPU allocator has no class."""
-    name, text = type(error).__name__, str(error)
-    return name == "OutOfMemoryError" or "can't allocate memory" in text
-
-
-def _as_ganctl_error(error: Exception) -> GanctlError | None:
+def _as_ganctl_error(error: Exception, command: str) -> GanctlError | None:
     """Return what the user is told, or None for a bug, which keeps its traceback."""
     if isinstance(error, GanctlError):
         return error
-    if isinstance(error, MemoryError) or _is_torchs_memory_error(error):
-        return OutOfResources("there is not enough memory", "lower --batch-size, -n or --img-size")
+    if is_memory_error(error):
+        return OutOfResources("there is not enough memory", LESS_MEMORY.get(command, MORE_MEMORY))
     if isinstance(error, OSError) and error.filename is not None:
         reason = explain(error)
         return BadInput(f"cannot use {error.filename}: {reason}", "name a path that can be used")

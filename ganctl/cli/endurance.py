@@ -11,6 +11,7 @@ import typer
 from ganctl.cli import screen
 from ganctl.cli.train_options import Architecture
 from ganctl.errors import CheckFailed
+from ganctl.text import counted
 
 
 def kills(
@@ -24,7 +25,8 @@ def kills(
 ) -> None:
     """Kill a training at random moments, saves included, and see whether anything is lost.
 
-    It goes on each time, and must end with the bits of the run that was never killed.
+    It goes on each time, and must end with the bits of the run that was never killed; when it ends
+    before there were kills enough, another is begun.
 
     Example: [bold]ganctl bench kills --times 100[/]
     """
@@ -35,14 +37,14 @@ def kills(
         screen.result(*json.dumps(dataclasses.asdict(found), indent=2).splitlines())
     else:
         screen.result(
-            f"{found.kills} kills of a run of {found.epochs} epochs, {found.while_writing} of them "
-            "while a file was being written",
-            f"went on from its checkpoint {found.recovered} times, began anew before the first one "
-            f"{found.from_the_beginning} times",
+            f"{found.kills} kills of runs of {found.epochs} epochs: {found.at_start} before "
+            f"training began, {found.while_writing} while a file was being written",
+            f"went on from the checkpoint after {found.recovered}, began anew before the first one "
+            f"after {found.from_the_beginning}, had nothing left to do after {found.after_the_end}",
             f"lost: {found.lost}",
-            "the same bits as the run that was never killed"
-            if found.same
-            else "other bits than the run that was never killed",
+            f"{counted(found.finished, 'run')} finished, "
+            + ("each with" if found.same else "not all with")
+            + " the bits of the one that was never killed",
             f"{found.seconds:,.0f} s",
         )
     if found.lost or not found.same:
@@ -56,23 +58,30 @@ def soak(
     threads: Annotated[
         int, typer.Option(metavar="N", min=0, max=1024, help="CPU threads; 0: all cores.")
     ] = 0,
+    conditional: Annotated[
+        bool, typer.Option("--conditional", help="Let the networks learn the classes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Train for long with everything on, and watch memory, open files and the time of a step.
+
+    If memory grows by more than 2% once it has settled, or open files do, it exits with 5.
 
     Example: [bold]ganctl bench soak --epochs 300[/]
     """
     from ganctl.benchmark.soak import SETTLED, bench_soak
 
-    found = bench_soak("digits", epochs, threads, screen.note)
+    found = bench_soak("digits", epochs, threads, conditional, screen.note)
     if as_json:
         screen.result(*json.dumps(dataclasses.asdict(found), indent=2).splitlines())
-        return
-    early, late = found.memory_early / 2**20, found.memory_late / 2**20
-    screen.result(
-        f"{found.epochs} epochs in {screen.duration(found.seconds)}; medians after epoch {SETTLED} "
-        "and at the end:",
-        f"memory: {early:.1f} and {late:.1f} MiB, {found.memory_growth:+.2%}",
-        f"open files: {found.files_early} and {found.files_late}",
-        f"a step: {found.step_early * 1000:.2f} and {found.step_late * 1000:.2f} ms",
-    )
+    else:
+        early, late = found.memory_early / 2**20, found.memory_late / 2**20
+        screen.result(
+            f"{found.epochs} epochs in {screen.duration(found.seconds)}; medians after epoch "
+            f"{SETTLED} and at the end:",
+            f"memory: {early:.1f} and {late:.1f} MiB, {found.memory_growth:+.2%}",
+            f"open files: {found.files_early} and {found.files_late}",
+            f"a step: {found.step_early * 1000:.2f} and {found.step_late * 1000:.2f} ms",
+        )
+    if found.leak:
+        raise CheckFailed(found.leak, "report it: a long run would be ended by the system")

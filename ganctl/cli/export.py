@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganctl.cli import screen
-from ganctl.cli.options import Checkpoint, refuse_same
+from ganctl.cli.options import Checkpoint, nothing_written, refuse_same
 from ganctl.errors import BadInput
 from ganctl.text import counted
 
@@ -96,15 +96,18 @@ def export(
     read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
     if checkpoint is None:
         screen.note(f"exporting {introduce(path)}")
-    if to_onnx:
-        _write_onnx(out, path, opset or OPSET, precision, reader)
-    else:
-        _write_checkpoint(out, path)
+    with nothing_written():
+        if to_onnx:
+            lines = _write_onnx(out, path, opset or OPSET, precision, reader)
+        else:
+            lines = _write_checkpoint(out, path)
+    screen.result(*lines)
 
 
 def _write_onnx(
     out: Path, path: Path, opset: int, precision: Precision, reader: Reader | None
-) -> None:
+) -> list[str]:
+    """Write the file, and return what is to be said of it."""
     from ganctl.files import write_atomic
     from ganctl.training.export import export_onnx, export_rounded, export_stored
     from ganctl.training.generate import load_generator
@@ -124,12 +127,12 @@ def _write_onnx(
         distance, before = _distances(stored, full)
         judged = [f"Fréchet distance {distance:.2f}, {before:.2f} in fp32 ({JUDGED:,} images each)"]
     write_atomic(out, exported.data)  # last: whatever fails before leaves no file
-    screen.result(
+    return [
         f"wrote {out}: {len(exported.data) / 1e6:.2f} MB, opset {exported.opset}",
         _agreement(exported.parity),
         *judged,
         f"next: {following}",
-    )
+    ]
 
 
 def _agreement(parity: Parity) -> str:
@@ -177,12 +180,12 @@ def _distances(*files: Exported) -> list[float]:
     return distances
 
 
-def _write_checkpoint(out: Path, path: Path) -> None:
+def _write_checkpoint(out: Path, path: Path) -> list[str]:
     from ganctl.training.checkpoint import load_checkpoint, save_checkpoint
     from ganctl.training.generate import generator_alone
 
     save_checkpoint(out, generator_alone(load_checkpoint(path)))
-    screen.result(
+    return [
         f"wrote {out}: {out.stat().st_size / 1e6:.2f} MB, the generator alone",
         f"next: ganctl sample --checkpoint {shlex.quote(str(out))}",
-    )
+    ]

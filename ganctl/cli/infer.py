@@ -22,6 +22,7 @@ from ganctl.cli.options import (
     Seed,
     Start,
     Truncation,
+    nothing_written,
     refuse_same,
     tell_kept,
 )
@@ -150,7 +151,8 @@ def infer(
     from ganctl.cli.asked import Asked
     from ganctl.drawing import draw_to
     from ganctl.images import check_output
-    from ganctl.inference.generator import Limits, load_onnx
+    from ganctl.inference.generator import load_onnx
+    from ganctl.inference.session import Limits
     from ganctl.inference.signature import Told
     from ganctl.inference.watched import Watched
     from ganctl.machine import usable_cores
@@ -165,37 +167,40 @@ def infer(
             f"draws the file's own self-test and writes nothing: leave {_spelt(drawn)} out",
             param_hint="--verify",
         )
-    generator = load_onnx(
-        model,
-        min(threads, cores),
-        provider,
-        batch_size,
-        Told(latent_dim, value_range and value_range.value, layout and layout.value),
-        Limits(max_model_mb, max_image_mb, max_seconds, allow_any_op),
-    )
-    for guess in generator.guesses:
-        screen.note(f"{model}: {guess}")
-    if verify:
-        screen.result(f"{model}: {_verdict(generator.verify())}")
-        return
-    out = out or model.with_suffix(".png")
-    check_output(out)
-    refuse_same(out, model, "the images would take the model's place")
-    drawing = asked.of(model, generator.latent_dim, generator.class_names, generator.class_shares)
-    tell_kept(out)
-    watched = Watched(generator)
-    with screen.DrawingScreen(drawing.count) as progress:
-        draw_to(
-            out,
-            generator if generator.card else watched,
-            drawing.inputs,
-            generator.image_shape,
-            start=drawing.start,
-            count=drawing.count,
-            batch_size=generator.fixed_batch or batch_size,
-            cols=drawing.cols,
-            report=progress.show,
+    with nothing_written():
+        generator = load_onnx(
+            model,
+            min(threads, cores),
+            provider,
+            batch_size,
+            Told(latent_dim, value_range and value_range.value, layout and layout.value),
+            Limits(max_model_mb, max_image_mb, max_seconds, allow_any_op),
         )
+        for guess in generator.guesses:
+            screen.note(f"{model}: {guess}")
+        if verify:
+            screen.result(f"{model}: {_verdict(generator.verify())}")
+            return
+        out = out or model.with_suffix(".png")
+        check_output(out)
+        refuse_same(out, model, "the images would take the model's place")
+        drawing = asked.of(
+            model, generator.latent_dim, generator.class_names, generator.class_shares
+        )
+        tell_kept(out)
+        watched = Watched(generator)
+        with screen.DrawingScreen(drawing.count) as progress:
+            draw_to(
+                out,
+                generator if generator.card else watched,
+                drawing.inputs,
+                generator.image_shape,
+                start=drawing.start,
+                count=drawing.count,
+                batch_size=generator.fixed_batch or batch_size,
+                cols=drawing.cols,
+                report=progress.show,
+            )
     screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
     if watched.share_beyond:
         screen.note(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ganctl.cli.card_table import Sections
     from ganctl.training.run import Run
 
+NAMED = 5
+"""What a hint names of a folder at the most."""
+
 WAYS = "name an .onnx file, a .safetensors file, a run's folder or its name"
 
 
@@ -70,9 +73,24 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     try:
         found = find_checkpoint(path)
     except BadInput as error:
-        what = "checkpoint in" if os.path.isdir(path) else "file, folder or run"
-        raise BadInput(f"there is no {what} {path}", WAYS) from error
+        if not os.path.isdir(path):
+            raise BadInput(f"there is no file, folder or run {path}", WAYS) from error
+        raise BadInput(f"there is no checkpoint in {path}", _what_lies_in(path)) from error
     return found, Run(found.parent) if found.name == LAST else None
+
+
+def _what_lies_in(folder: Path) -> str:
+    """Return which of the things in ``folder`` can be described, the first few by name."""
+    from ganctl.checkpoint_file import SUFFIX
+    from ganctl.training.run import LAST
+
+    files = {path for suffix in (SUFFIX, ".onnx") for path in folder.glob(f"*{suffix}")}
+    runs = {path.parent for path in folder.glob(f"*/{LAST}")}
+    names = [str(path) for path in sorted(files | runs)]
+    if not names:
+        return WAYS
+    more = f" or {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"name what lies in it: {', '.join(names[:NAMED])}{more}"
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -92,7 +110,7 @@ def _describe_onnx(path: Path, max_mb: int) -> tuple[dict[str, Any], Sections]:
     found = describe_onnx(path, max_mb)
     plain: dict[str, Any] = {
         "path": str(path),
-        "kind": "ONNX file",
+        "kind": "ONNX file, its weights in other files" if found.elsewhere else "ONNX file",
         "size": found.size,
         "sha256_verified": found.sealed,
         "latent_dim": found.latent_dim,

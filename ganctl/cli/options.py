@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -87,6 +89,16 @@ OUT_HELP = (
     "A grid (.png), an animation (.gif, with --interpolate), a uint8 array of N×C×H×W (.npy), or "
     "a folder (one PNG an image)."
 )
+
+
+@contextmanager
+def nothing_written() -> Iterator[None]:
+    """Say what Ctrl-C has left of the block, which writes its file whole at its end: nothing."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        screen.note("stopped; nothing was written")
+        raise
 
 
 def tell_kept(out: Path) -> None:

@@ -20,6 +20,7 @@ from ganctl.cli.options import (
     Seed,
     Start,
     Truncation,
+    nothing_written,
     tell_kept,
 )
 
@@ -74,7 +75,7 @@ def sample(
     if card.weights != weights.value:
         screen.note("the run keeps no average of the weights: drawing from the live ones")
     drawing = asked.of(path, generator.latent_dim, card.class_names, card.class_shares)
-    with screen.DrawingScreen(drawing.count) as progress:
+    with nothing_written(), screen.DrawingScreen(drawing.count) as progress:
         draw_to(
             out,
             as_function(generator),

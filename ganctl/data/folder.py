@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from ganctl.data.decode import Unreadable, decode
 from ganctl.errors import BadInput, explain
+from ganctl.text import counted
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 
@@ -24,6 +26,12 @@ MAX_ENTRY = 256 * 2**20
 
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Those which never unpack more than is asked for; zipfile has no such limit for the others."""
+
+STRAYS = 20_000
+"""Entries of a folder that are no images, beyond one for each image: more are not looked at."""
+
+SYSTEM = ("/dev", "/proc", "/sys")
+"""Folders without files of anybody's, and without an end."""
 
 NAMED = 3
 """How many unreadable files are named before the rest is only counted."""
@@ -43,9 +51,9 @@ def load_folder(folder: Path, size: int, channels: int, notify: Callable[[str], 
     """Read every PNG and JPEG under ``folder``; unreadable ones are skipped and reported.
 
     Raises:
-        BadInput: fewer than two images can be read.
+        BadInput: fewer than two images can be read, or hardly anything in it is one.
     """
-    names = (PurePosixPath(path.relative_to(folder).as_posix()) for path in files_under(folder))
+    names = (PurePosixPath(path.relative_to(folder).as_posix()) for path in images_under(folder))
 
     def open_file(name: PurePosixPath) -> BinaryIO:
         try:
@@ -56,15 +64,52 @@ def load_folder(folder: Path, size: int, channels: int, notify: Callable[[str], 
     return collect(folder, names, open_file, size, channels, notify)
 
 
-def files_under(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Yield the files under ``folder``, following symlinks except to a folder ``above``."""
-    real = os.path.realpath(folder)
-    if real in above:
+def images_under(folder: Path) -> Iterator[Path]:
+    """Yield the files under ``folder`` that are images by their names, following symlinks.
+
+    Raises:
+        BadInput: more than `STRAYS` of what it holds is none.
+    """
+    images = others = 0
+    for entry in _entries(str(folder), ()):
+        if _is_named_image(entry):
+            images += 1
+            if os.path.isfile(entry):
+                yield Path(entry)
+        elif (others := others + 1) > STRAYS + images:
+            raise BadInput(
+                f"{folder} is no folder of images: {counted(images, 'PNG or JPEG file')} among the "
+                f"first {images + others:,} entries, and it was looked at no further",
+                "name the folder that holds the images",
+            )
+
+
+def _entries(folder: str, above: tuple[os.stat_result, ...]) -> Iterator[os.DirEntry[str]]:
+    """Yield all that lies under ``folder``, unless it is hidden or a folder that is ``above``.
+
+    Of each folder the images come first.
+    """
+    try:
+        status, entries = os.stat(folder), list(os.scandir(folder))
+    except OSError:
         return
-    _, folders, files = next(os.walk(folder), ("", [], []))
-    yield from (path for name in files if os.path.isfile(path := folder / name))
-    for name in folders:
-        yield from files_under(folder / name, (*above, real))
+    if any(os.path.samestat(status, other) for other in (*above, *_system())):
+        return
+    entries.sort(key=_is_named_image, reverse=True)
+    for entry in filter(lambda entry: is_visible(entry.name), entries):
+        yield entry
+        if os.path.isdir(entry) if entry.is_symlink() else entry.is_dir():
+            yield from _entries(entry.path, (*above, status))
+
+
+def _is_named_image(entry: os.DirEntry[str]) -> bool:
+    return os.path.splitext(entry.name)[1].lower() in SUFFIXES
+
+
+@cache
+def _system() -> tuple[os.stat_result, ...]:
+    """Return what tells `SYSTEM` under whatever path."""
+    return tuple(os.stat(folder) for folder in SYSTEM if os.path.isdir(folder))
 
 
 def load_zip(path: Path, size: int, channels: int, notify: Callable[[str], None]) -> Pictures:
@@ -148,8 +193,12 @@ def collect(
 
 def is_image(name: PurePosixPath) -> bool:
     """Tell whether the name ends like an image's and no part of it is hidden or macOS's own."""
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
-    return name.suffix.lower() in SUFFIXES and not hidden
+    return name.suffix.lower() in SUFFIXES and all(map(is_visible, name.parts))
+
+
+def is_visible(name: str) -> bool:
+    """Tell whether a file or folder of that name may hold images."""
+    return not name.startswith(".") and name != "__MACOSX"
 
 
 def classes(

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ganctl.card import CARD_KEY, Card
 from ganctl.errors import BadInput, OutOfResources
-from ganctl.inference.generator import LIMITS, parse_onnx
+from ganctl.inference.generator import parse_onnx
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.reading import read_model
 from ganctl.inference.seal import PRODUCER, check_digest
+from ganctl.inference.session import LIMITS
 from ganctl.inference.signature import shown
 
 
@@ -36,6 +37,7 @@ class OnnxDescription:
     producer: str  # what wrote the file; or ""
     operators: dict[str, int]  # how often each occurs
     numbers: int  # in its initializers: weights, and the few that the graph counts with
+    elsewhere: bool  # some of those are in other files, which are not looked at
 
 
 def describe_onnx(path: Path, max_mb: int = LIMITS.model_mb) -> OnnxDescription:
@@ -50,7 +52,7 @@ def describe_onnx(path: Path, max_mb: int = LIMITS.model_mb) -> OnnxDescription:
     """
     data = read_model(path, max_mb)
     check_digest(data, str(path))
-    model = parse_model(data, str(path), any_op=True)
+    model = parse_model(data, str(path), any_op=True, any_place=True)
     generator, problem, way_out = None, None, None
     try:
         generator = parse_onnx(data, str(path), threads=1, batch_size=1)
@@ -76,4 +78,5 @@ def describe_onnx(path: Path, max_mb: int = LIMITS.model_mb) -> OnnxDescription:
         producer=" ".join(model.producer).strip()[:60],
         operators=dict(sorted(counted.items())),
         numbers=sum(math.prod(tensor.dims) for tensor in model.initializers.values()),
+        elsewhere=any(tensor.elsewhere for tensor in model.initializers.values()),
     )

@@ -8,9 +8,6 @@ is known beforehand. Waiting for it can be interrupted, and ends.
 from __future__ import annotations
 
 import dataclasses
-import re
-import textwrap
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +17,15 @@ import numpy as np
 import onnxruntime as ort
 
 from ganctl.card import CARD_KEY, Card, card_from_json
-from ganctl.errors import BadInput, GanctlError, OutOfResources
+from ganctl.errors import BadInput, OutOfResources
 from ganctl.inference.known import Known
 from ganctl.inference.onnx_file import ELEMENTS, REMAKE, Model, parse_model
-from ganctl.inference.patience import TookTooLong, wait_for
 from ganctl.inference.reading import read_model
 from ganctl.inference.seal import check_digest, check_seal
 from ganctl.inference.self_test import SELF_TEST_KEY, Verdict, run_self_test
+from ganctl.inference.session import LIMITS, Limits, in_time, providers, run, start
 from ganctl.inference.signature import NOTHING_TOLD, Inputs, Output, Told, read_inputs, read_output
-from ganctl.inference.sizes import Sizes, check_images, measure
+from ganctl.inference.sizes import MORE, Sizes, check_images, measure
 from ganctl.latents import Floats, Labels
 
 T = TypeVar("T")
@@ -41,19 +38,6 @@ BATCH = 64
 
 MOST_FOLDED = 10**8
 """Multiplications with constants alone that onnxruntime may do while it loads: nothing stops it."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a file may cost that is not trusted."""
-
-    model_mb: int = 512  # of the file, in 10⁶ bytes
-    image_mb: int = 1024  # of a batch of images and all that the network holds on the way to it
-    seconds: float = 60  # for a batch
-    any_op: bool = False  # also operators that may hold anything, and run for ever
-
-
-LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -149,7 +133,14 @@ class OnnxGenerator:
             lacking = self._inputs.batch - rows
             fed = {key: _padded(value, lacking) for key, value in fed.items()}
         return self._as_images(
-            _run(self.session, self._output.images, fed, self.name, self.limits)
+            run(
+                self.session,
+                self._output.images,
+                fed,
+                self.name,
+                self.limits,
+                1 if self._inputs.batch else rows,
+            )
         )[:rows]
 
     def _as_fed(self, latents: Floats) -> Floats:
@@ -233,18 +224,18 @@ def parse_onnx(
             "use --provider cpu, or install an onnxruntime that has it",
         )
     check_digest(data, name)  # first: what is damaged may look like anything else
-    model = _in_time(lambda: parse_model(data, name, limits.any_op), name, limits)
+    model = in_time(lambda: parse_model(data, name, limits.any_op), name, limits)
     sealed = check_seal(data, model.producer[0], model.metadata, name)
     card = card_from_json(model.metadata[CARD_KEY]) if CARD_KEY in model.metadata else None
     inputs = read_inputs(model, told, card, name)
     drawn, folded = None, 0
     if not limits.any_op:
-        inputs, sizes = _in_time(
+        inputs, sizes = in_time(
             lambda: _sizes(model, inputs, batch_size, told, limits), name, limits
         )
         drawn, folded = {key: _kind(value) for key, value in sizes.outputs.items()}, sizes.folded
     batch = inputs.batch or batch_size
-    session = _start(data, name, threads, provider, folded <= MOST_FOLDED, limits)
+    session = start(data, name, threads, provider, folded <= MOST_FOLDED, limits)
     if drawn is None:
         drawn = _try_out(session, inputs, batch, name, limits)
     output = read_output(model, drawn, batch, told, card, name)
@@ -261,23 +252,6 @@ def parse_onnx(
     )
     _check_card(generator)
     return generator
-
-
-def providers() -> dict[str, str]:
-    """Return what can run a generator here: short name → onnxruntime's name, the CPU first."""
-    names = sorted(ort.get_available_providers(), key="CPUExecutionProvider".__ne__)
-    remote = "AzureExecutionProvider"  # sends to a service, and runs no generator
-    return {
-        name.removesuffix("ExecutionProvider").lower(): name for name in names if name != remote
-    }
-
-
-def _in_time(look: Callable[[], T], name: str, limits: Limits) -> T:
-    """Return what looking through the file finds; a file may be made to take for ever."""
-    try:
-        return wait_for(look, limits.seconds)
-    except TookTooLong as error:
-        raise _too_long(f"{name} is not looked through", limits) from error
 
 
 def _sizes(
@@ -300,71 +274,19 @@ def _sizes(
 
 
 def _sizes_of(model: Model, inputs: Inputs, batch: int, limits: Limits) -> Sizes:
-    sizes = measure(model, inputs.shapes(batch), limits.image_mb * 10**6)
-    if batch > 1 and all(value.shape[:1] == (1,) for value in sizes.outputs.values()):
-        raise BadInput(f"{model.name} gives one image for a batch of {batch}", REMAKE)
-    check_images(model, sizes, batch, limits.image_mb * 10**6)
+    try:
+        sizes = measure(model, inputs.shapes(batch), limits.image_mb * 10**6)
+        if batch > 1 and all(value.shape[:1] == (1,) for value in sizes.outputs.values()):
+            raise BadInput(f"{model.name} gives one image for a batch of {batch}", REMAKE)
+        check_images(model, sizes, batch, limits.image_mb * 10**6)
+    except OutOfResources as error:
+        if inputs.batch:
+            error.hint = MORE
+        elif batch > 1:
+            with suppress(BadInput):
+                _sizes_of(model, inputs, 1, limits)  # does not fit either: fewer are no way out
+        raise
     return sizes
-
-
-def _start(
-    data: bytes, name: str, threads: int, provider: str, fold: bool, limits: Limits
-) -> ort.InferenceSession:
-    """Return a session of the model ``data``, with the constants folded at load or not."""
-    chosen = providers()[provider]
-    options = ort.SessionOptions()  # its defaults are the fastest that were measured
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # its errors come back as exceptions
-    ort.set_default_logger_severity(4)  # and what it says beside sessions is for nobody here
-    # Without it the bytes could be of onnxruntime's own format, which nothing here looks through.
-    options.add_session_config_entry("session.load_model_format", "ONNX")
-    try:
-        session = wait_for(
-            lambda: ort.InferenceSession(
-                data,
-                options,
-                providers=[chosen],
-                provider_options=[{"use_tf32": "0"} if provider == "cuda" else {}],
-                enable_fallback=0,  # it would print to stdout and go on without the provider
-                disabled_optimizers=None if fold else ["ConstantFolding"],
-            ),
-            limits.seconds,
-        )
-    except TookTooLong as error:
-        raise _too_long(f"{name} is not loaded", limits) from error
-    except Exception as error:  # onnxruntime has no exception class of its own to name here
-        if _is_memory(error):
-            raise _too_large(name) from error
-        raise BadInput(
-            f"{name} is not an ONNX file that onnxruntime can run: {_reason(error)}", REMAKE
-        ) from error
-    if session.get_providers()[0] != chosen:
-        raise BadInput(
-            f"onnxruntime cannot start its provider '{provider}' here",
-            "use --provider cpu, or install the driver and the libraries that it needs",
-        )
-    return session
-
-
-def _run(
-    session: ort.InferenceSession, output: str, fed: dict[str, Any], name: str, limits: Limits
-) -> Any:
-    """Return what the session draws, in time; Ctrl-C ends it between two operators."""
-    options = ort.RunOptions()
-
-    def stop() -> None:
-        options.terminate = True
-
-    try:
-        return wait_for(lambda: session.run([output], fed, options)[0], limits.seconds, stop)
-    except TookTooLong as error:
-        raise _too_long(
-            f"{name} has not drawn its batch", limits, ", or a smaller batch"
-        ) from error
-    except Exception as error:  # onnxruntime has no exception class of its own to name here
-        if _is_memory(error):
-            raise _too_large(name) from error
-        raise BadInput(f"{name} fails to run: {_reason(error)}", REMAKE) from error
 
 
 def _try_out(
@@ -375,7 +297,7 @@ def _try_out(
     fed = {key: np.zeros(shape, types[key]) for key, shape in inputs.shapes(batch).items()}
     drawn = {}
     for value in session.get_outputs():
-        array = _run(session, value.name, fed, name, limits)
+        array = run(session, value.name, fed, name, limits, 1 if inputs.batch else batch)
         if isinstance(array, np.ndarray):
             drawn[value.name] = (array.dtype.name, array.shape)
     return drawn
@@ -420,25 +342,3 @@ def _check_card(generator: OnnxGenerator) -> None:
 
 def _padded(rows: Any, lacking: int) -> Any:
     return np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)]) if lacking else rows
-
-
-def _too_long(what: str, limits: Limits, or_else: str = "") -> GanctlError:
-    return OutOfResources(
-        f"{what} after {limits.seconds:g} seconds", f"give it more: --max-seconds{or_else}"
-    )
-
-
-def _too_large(name: str) -> GanctlError:
-    return OutOfResources(f"{name} needs more memory than there is", "lower --batch-size")
-
-
-def _is_memory(error: Exception) -> bool:
-    text = str(error)
-    return isinstance(error, MemoryError) or bool(re.search("bad_alloc|Failed to allocate", text))
-
-
-def _reason(error: Exception) -> str:
-    """Return the part of onnxruntime's message that says something, on one line."""
-    text = str(error).rsplit(" : ", 1)[-1].rsplit(" was false. ", 1)[-1]
-    text = re.sub(r"^/\S+:\d+ .*?\) ", "", text)  # the place in its source, and the function
-    return textwrap.shorten(text, 200, placeholder=" …")

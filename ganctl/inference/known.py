@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -152,3 +153,24 @@ def counted(axes: Sequence[int], rank: int) -> list[int]:
     front = [axis % rank for axis in axes]
     check(len(set(front)) == len(front), "it names an axis twice")
     return front
+
+
+Rule = Callable[[Call], list[Known]]
+"""What an operator gives, from what it takes."""
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """Return the shape that NumPy's broadcasting gives."""
+    result = []
+    for sizes in itertools.zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
+        others = set(sizes) - {1}
+        check(
+            len(others) < 2, f"the shapes {' and '.join(map(str, shapes[:2]))} do not go together"
+        )
+        result.append(others.pop() if others else 1)
+    return tuple(result[::-1])
+
+
+def unchanged(values: Values, *_: Values) -> Values:
+    """Return the first of an operator's values."""
+    return values

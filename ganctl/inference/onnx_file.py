@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from ganctl.errors import BadInput
+from ganctl.inference.proto import kinds, message_class
 from ganctl.inference.wire import Malformed, count_fields
 
 MAX_RANK = 32  # of a tensor; NumPy 1 has no more
@@ -66,35 +65,6 @@ ELEMENTS = {
 }
 UINT8, INT64, BOOL, FLOAT, INT32 = 2, 7, 9, 1, 6
 
-# The part of onnx.proto that is read: name, number, type; * repeats. Texts are bytes here, so
-# that those which are not UTF-8 are an error of ours, and what is only ever refused is bytes too.
-_PROTO = {
-    "Model": "ir_version 1 int64, producer_name 2 bytes, producer_version 3 bytes, "
-    "domain 4 bytes, doc_string 6 bytes, graph 7 Graph, opset_import 8 Opset*, "
-    "metadata_props 14 Entry*, training_info 20 bytes*, functions 25 Function*",
-    "Function": "doc_string 8 bytes, node 7 Node*, attribute_proto 11 Attribute*, "
-    "metadata_props 14 Entry*",
-    "Graph": "node 1 Node*, name 2 bytes, initializer 5 Tensor*, doc_string 10 bytes, "
-    "input 11 ValueInfo*, output 12 ValueInfo*, value_info 13 ValueInfo*, "
-    "sparse_initializer 15 bytes*, metadata_props 16 Entry*",
-    "Node": "input 1 bytes*, output 2 bytes*, name 3 bytes, op_type 4 bytes, "
-    "attribute 5 Attribute*, doc_string 6 bytes, domain 7 bytes, metadata_props 9 Entry*",
-    "Attribute": "name 1 bytes, f 2 float, i 3 int64, s 4 bytes, t 5 Tensor, g 6 Graph, "
-    "floats 7 float*, ints 8 int64*, strings 9 bytes*, graphs 11 Graph*, doc_string 13 bytes, "
-    "type 20 int32, ref_attr_name 21 bytes, sparse_tensor 22 bytes, sparse_tensors 23 bytes*",
-    "Tensor": "dims 1 int64*, data_type 2 int32, segment 3 bytes, float_data 4 float*, "
-    "int32_data 5 int32*, string_data 6 bytes*, int64_data 7 int64*, name 8 bytes, "
-    "raw_data 9 bytes, double_data 10 double*, uint64_data 11 uint64*, doc_string 12 bytes, "
-    "external_data 13 bytes*, data_location 14 int32, metadata_props 16 Entry*",
-    "ValueInfo": "name 1 bytes, type 2 Type, doc_string 3 bytes, metadata_props 4 Entry*",
-    "Type": "tensor_type 1 TensorType, denotation 6 bytes, sequence_type 4 bytes, "
-    "map_type 5 bytes, opaque_type 7 bytes, sparse_tensor_type 8 bytes, optional_type 9 bytes",
-    "TensorType": "elem_type 1 int32, shape 2 Shape",
-    "Shape": "dim 1 Dimension*",
-    "Dimension": "dim_value 1 int64, dim_param 2 bytes, denotation 3 bytes",
-    "Opset": "domain 1 bytes, version 2 int64",
-    "Entry": "key 1 bytes, value 2 bytes",
-}
 _TYPED_FIELDS = sorted({element.field for element in ELEMENTS.values()} | {"string_data"})
 _ATTRIBUTE_FIELDS = dict(
     enumerate(("f", "i", "s", "t", "g", "floats", "ints", "strings", "tensors", "graphs"), 1)
@@ -105,12 +75,13 @@ _LISTS = ("floats", "ints", "strings")
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor whose values are in the file, and as many as its dims say."""
+    """A tensor whose values are in the file, and as many as its dims say; unless ``elsewhere``."""
 
     name: str
     elem_type: int  # a key of ELEMENTS
     dims: tuple[int, ...]
     stored: bytes | Sequence[float]  # raw_data, or the typed field
+    elsewhere: bool = False  # its values are in another file, and nothing is stored
 
     @property
     def values(self) -> NDArray[Any]:
@@ -180,7 +151,7 @@ class _Flaw(ValueError):
         self.hint = hint
 
 
-def parse_model(data: bytes, name: str, any_op: bool = False) -> Model:
+def parse_model(data: bytes, name: str, any_op: bool = False, any_place: bool = False) -> Model:
     """Read the model in ``data``, the bytes of an ONNX file; ``name`` is for the errors.
 
     Args:
@@ -188,13 +159,14 @@ def parse_model(data: bytes, name: str, any_op: bool = False) -> Model:
         name: of the file.
         any_op: whether operators may hold graphs, and the model functions; they are left out of
             what is returned, but what is refused elsewhere is refused in them too.
+        any_place: whether weights may be in other files: to be described, never to be run.
 
     Raises:
         BadInput: they are no ONNX file, or a broken one, or one that keeps a part of itself
             elsewhere, or that has what no generator needs: sparse weights, functions, branches.
     """
     try:
-        return _model(_decode(data), name, any_op)
+        return _model(_decode(data), name, any_op, any_place)
     except _Flaw as flaw:
         raise BadInput(f"{name} {flaw}", flaw.hint.replace("FILE", name)) from None
 
@@ -204,7 +176,7 @@ def quote(text: str) -> str:
     return repr(text) if len(text) <= 60 else f"{text[:60]!r}…"
 
 
-def _model(message: Any, name: str, any_op: bool) -> Model:
+def _model(message: Any, name: str, any_op: bool, any_place: bool) -> Model:
     for function in message.functions if any_op else ():
         _check_inner(function.node, ())
         for attribute in function.attribute_proto:
@@ -219,7 +191,8 @@ def _model(message: Any, name: str, any_op: bool) -> Model:
     if graph.sparse_initializer:
         raise _Flaw("has sparse weights", "store them as dense ones")
     _text(graph.name)
-    initializers = _unique(((t.name, t) for t in map(_tensor, graph.initializer)), "tensor")
+    weights = (_tensor(weight, any_place) for weight in graph.initializer)
+    initializers = _unique(((weight.name, weight) for weight in weights), "tensor")
     inputs = tuple(map(_value_info, graph.input))
     for value in inputs:  # old files list the initializers here too
         if value.name in initializers and not fits(initializers[value.name].dims, value.shape):
@@ -330,9 +303,10 @@ def _attribute(message: Any, op: str, any_op: bool) -> Attribute:
     return listed
 
 
-def _tensor(message: Any) -> Tensor:
+def _tensor(message: Any, any_place: bool = False) -> Tensor:
     name, dims = _text(message.name), tuple(message.dims)
-    if message.data_location or message.external_data:
+    elsewhere = bool(message.data_location or message.external_data)
+    if elsewhere and not any_place:
         raise _Flaw("stores its weights in another file", MERGE)
     element = ELEMENTS.get(message.data_type)
     if element is None or message.HasField("segment"):
@@ -341,6 +315,8 @@ def _tensor(message: Any) -> Tensor:
         raise _Flaw(f"has a tensor {quote(name)} of an impossible shape")
     if math.prod(max(size, 1) for size in dims) * element.bits > 8 * MAX_BYTES:
         raise _Flaw(f"has a tensor {quote(name)} of a size that no machine holds")
+    if elsewhere:
+        return Tensor(name, message.data_type, dims, b"", elsewhere)
     count = math.prod(dims)
     raw: bytes = message.raw_data
     present = {field: len(getattr(message, field)) for field in _TYPED_FIELDS}
@@ -411,9 +387,9 @@ def _text(raw: bytes, most: int = MAX_NAME) -> str:
 def _decode(data: bytes) -> Any:
     """Return ``data`` as the message Model, with a graph and an opset of ONNX."""
     try:
-        if count_fields(data, _kinds(), "Model", MAX_FIELDS) > MAX_FIELDS:
+        if count_fields(data, kinds(), "Model", MAX_FIELDS) > MAX_FIELDS:
             raise _Flaw(f"has more than {MAX_FIELDS:,} parts, more than any generator")
-        message = _message_class().FromString(data)
+        message = message_class().FromString(data)
     except (DecodeError, Malformed):
         message = None
     if message is not None and message.HasField("graph") and message.graph.node:
@@ -447,38 +423,3 @@ def _kind(data: bytes) -> str:
     if data.startswith(b"\x08"):  # ir_version, which all exporters write first
         return "it is damaged or cut short"
     return "it holds no graph"
-
-
-def _fields(message: str) -> Iterator[tuple[str, int, str]]:
-    """Yield name, number and type of a message's fields in `_PROTO`; the type with its *."""
-    for field in _PROTO[message].split(", "):
-        name, number, kind = field.split()
-        yield name, int(number), kind
-
-
-@functools.cache
-def _kinds() -> dict[str, dict[int, str]]:
-    return {
-        message: {number: kind.removesuffix("*") for _, number, kind in _fields(message)}
-        for message in _PROTO
-    }
-
-
-@functools.cache
-def _message_class() -> Any:
-    """Return the message class Model of `_PROTO`, in a pool apart from the package onnx's."""
-    file = descriptor_pb2.FileDescriptorProto(name="ganctl/onnx.proto", package="ganctl")
-    kinds = descriptor_pb2.FieldDescriptorProto
-    for name in _PROTO:
-        message = file.message_type.add(name=name)
-        for label, number, kind in _fields(name):
-            repeated = kinds.LABEL_REPEATED if kind.endswith("*") else kinds.LABEL_OPTIONAL
-            kind = kind.removesuffix("*")
-            added = message.field.add(name=label, number=number, label=repeated)
-            if kind in _PROTO:
-                added.type, added.type_name = kinds.TYPE_MESSAGE, f".ganctl.{kind}"
-            else:
-                added.type = kinds.Type.Value(f"TYPE_{kind.upper()}")
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("ganctl.Model"))

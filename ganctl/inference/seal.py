@@ -18,6 +18,9 @@ SEAL_KEY = "ganctl.sha256"
 _ENTRY = re.compile(rb"\n\x0dganctl\.sha256\x12@([0-9a-f]{64})")
 """The entry in the file's bytes: key and value, each with its length before it."""
 
+_OURS = re.compile(rb"\n[\x0b-\x0f]ganctl\.[a-z0-9]+\x12")
+"""The key of any entry of ganctl's."""
+
 PRODUCER = "ganctl"
 """What the files that are sealed say of who made them."""
 
@@ -35,11 +38,14 @@ def check_digest(data: bytes, name: str) -> None:
     """Check the digest that stands where `seal` leaves it, before anything else is believed.
 
     Raises:
-        CheckFailed: it is there, and not that of the bytes.
+        CheckFailed: it is not that of the bytes, or not there in a file of ganctl's: what a flipped
+            bit in its place looks like.
     """
     found = _ENTRY.search(data)
     if found and not _is_right(data, found[1].decode()):
         raise _damaged(name)
+    if not found and _OURS.search(data):
+        raise _unproven(name)
 
 
 def check_seal(data: bytes, producer: str, metadata: Mapping[str, str], name: str) -> bool:
@@ -57,11 +63,7 @@ def check_seal(data: bytes, producer: str, metadata: Mapping[str, str], name: st
     digest = metadata.get(SEAL_KEY)
     if digest is None:
         if producer == PRODUCER or any(key.startswith("ganctl") for key in metadata):
-            raise CheckFailed(
-                f"{name} says that ganctl made it, and has no digest to prove it: it was changed, "
-                "or made before digests",
-                "export it again",
-            )
+            raise _unproven(name)
         return False
     if not _is_right(data, digest):
         raise _damaged(name)
@@ -78,6 +80,14 @@ def _is_right(data: bytes, digest: str) -> bool:
 def _damaged(name: str) -> CheckFailed:
     return CheckFailed(
         f"{name} is damaged: its SHA-256 is not the one written in it",
+        "export it again, or copy it again from where it came",
+    )
+
+
+def _unproven(name: str) -> CheckFailed:
+    return CheckFailed(
+        f"{name} is damaged, or older than digests: it says that ganctl made it, and has no digest "
+        "to prove it",
         "export it again, or copy it again from where it came",
     )
 

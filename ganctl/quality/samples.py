@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganctl.data.decode import Unreadable, decode
-from ganctl.data.folder import classes, files_under, is_image, skip_notice
+from ganctl.data.folder import classes, images_under, is_image, skip_notice
 from ganctl.data.image_data import DIGIT_NAMES
 from ganctl.errors import BadInput, explain
 from ganctl.images import Pixels, to_uint8
@@ -59,7 +59,7 @@ def read_folder(folder: Path, count: int) -> Samples:
     Raises:
         BadInput: no picture can be read.
     """
-    found = (PurePosixPath(path.relative_to(folder).as_posix()) for path in files_under(folder))
+    found = (PurePosixPath(path.relative_to(folder).as_posix()) for path in images_under(folder))
     names = sorted(filter(is_image, found), key=lambda name: name.parts)
     chosen = spread(len(names), count)
     kept: list[int] = []

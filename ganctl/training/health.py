@@ -14,6 +14,9 @@ ALIKE = 0.25
 """Of the data's variety, what tells collapse: healthy generators have 0.87 to 1.05, one that draws
 three digits, each always in one way, has 0.03 (`variety` of 64 images)."""
 
+LEARNT = 2000
+"""Steps before which few pictures are no sign: every generator begins with them."""
+
 SAME = 1.0
 """Grey levels that a dead generator's pictures differ by at the most, on average."""
 
@@ -39,13 +42,18 @@ def saturation(d_real: float, d_fake: float) -> str:
     )
 
 
-def monotony(drawn: Pixels, real: Pixels) -> str:
+def monotony(drawn: Pixels, real: Pixels, steps: int) -> str:
     """Return what is to be said where a generator draws too few pictures, else "".
+
+    Data that is one picture over and over is learnt well by a generator that draws it.
 
     Args:
         drawn: (N, C, H, W), one class or all as the data has them.
         real: (M, C, H, W), of the data.
+        steps: that the generator has learnt for.
     """
+    if steps < LEARNT or spread(real) < SAME:
+        return ""
     if spread(drawn) < SAME:
         return (
             "the generator is dead: it draws one picture from all latents; begin again with a "

@@ -340,11 +340,12 @@ class Training:
             if should_stop():
                 return False
             drawn.append(images)
+        images = np.concatenate(drawn)
         try:
-            asked = self._inputs(MEASURED_START, MEASURED)[1]
-            self.quality = self.measure(np.concatenate(drawn), asked)
+            self.quality = self.measure(images, self._inputs(MEASURED_START, MEASURED)[1])
         except Stopped:
             return False
+        self._watch_variety(images[:SAMPLES])
         self._distance = self.quality["frechet_distance"]
         if self._distance < self._record.best_distance():
             self._record.save_best(self._checkpoint(drawing_tensors(self.state), self.quality))
@@ -354,7 +355,7 @@ class Training:
         """Draw the same latents each time: the pictures show them through the training."""
         images = np.concatenate(list(self._draw(0, SAMPLES)))
         self._record.draw_samples(epoch, images)
-        self._watch("monotony", monotony(images, self.data.images[:: self._apart]))
+        self._watch_variety(images)
 
     def _draw(self, start: int, count: int) -> Iterator[Pixels]:
         generator = as_function(self.state.drawing_generator())
@@ -393,6 +394,10 @@ class Training:
 
     def _checkpoint(self, tensors: dict[str, Tensor], quality: dict[str, float]) -> Checkpoint:
         return self._record.checkpoint(self.state, tensors, self.state.step // self.steps, quality)
+
+    def _watch_variety(self, drawn: Pixels) -> None:
+        real = self.data.images[:: self._apart]
+        self._watch("monotony", monotony(drawn, real, self.state.step))
 
     def _watch(self, sign: str, found: str) -> None:
         """Say what is found of one sign of sickness, once; until it is gone and comes again."""

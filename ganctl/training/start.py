@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import torch
 
 from ganctl.config import ModelConfig, TrainConfig
 from ganctl.data import ImageData, load_data
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, explain
 from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.distributed import ALONE, World, job, may_restart
 from ganctl.training.loop import Training
@@ -21,6 +22,9 @@ from ganctl.training.run import RUNS, Run, Stamp, new_run
 from ganctl.training.state import new_state, restore_state
 
 Notify = Callable[[str], None]
+
+NAMED = 50
+"""Characters of the data's name that a run is named by: a folder's name has 255 bytes at most."""
 
 
 def start_run(
@@ -52,11 +56,13 @@ def start_run(
     world.check(config.batch_size)
     run = None
     if name is not None:
+        _check_length(name)
         run = new_run(name) if world.leads and not again else Run(RUNS / name)
     data = _load(config, fallback, notify, world)
     if run is None:
         moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-        plain = re.sub(r"[^\w.-]+", "-", f"{data.name}-{config.recipe}-{moment}").strip("-.")
+        known = f"{data.name[:NAMED]}-{config.recipe}-{moment}"
+        plain = re.sub(r"[^\w.-]+", "-", known).strip("-.")
         run = new_run(plain) if world.leads else Run(RUNS / plain)
     if data.note:  # the run is one on the digits from now on, whatever can be downloaded later
         config = replace(config, data=data.name)
@@ -134,6 +140,23 @@ def with_classes(config: TrainConfig, data: ImageData) -> ModelConfig:
             "put each class of pictures into a sub-folder of its own, or leave --conditional out",
         )
     return replace(config.model, classes=len(data.class_names))
+
+
+def _check_length(name: str) -> None:
+    """Ask the file system whether it takes such a name, before the data is loaded.
+
+    Raises:
+        BadInput: it does not.
+    """
+    try:
+        os.lstat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        reason = explain(error) if isinstance(error, OSError) else str(error)
+        raise BadInput(
+            f"--name '{name:.40}…' cannot be a folder's name: {reason}", "such as --name first-try"
+        ) from error
 
 
 def _load(config: TrainConfig, fallback: bool, notify: Notify, world: World) -> ImageData:

@@ -44,6 +44,8 @@ EVALUATION = Evaluation(
 class NoTraining:
     """A training that is over at once."""
 
+    steps = 1
+
     def __init__(self, state: Any, data: Any, config: Any, run: Any, *_: Any, **__: Any) -> None:
         self.state, self.data, self.config, self.run = state, data, config, run
 
@@ -84,6 +86,7 @@ def _cut_drawing(patch: pytest.MonkeyPatch) -> None:
 
 def _cut_training(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(start, "new_state", lambda *_: SimpleNamespace(step=0, vectors={}))
+    patch.setattr(start, "restore_state", lambda *_: None)
     patch.setattr(start, "Training", NoTraining)
     patch.setattr(torch, "set_num_threads", lambda _: None)
 
@@ -124,7 +127,7 @@ def _cut_benchmarks(patch: pytest.MonkeyPatch, onnx: Path) -> None:
 
 
 def _bench_kills(times: int, *_: object) -> bench_kills.KillsResult:
-    return bench_kills.KillsResult(times, 0, 0, times, 0, True, 3, 1.0)
+    return bench_kills.KillsResult(times, 0, 0, times, 0, 0, 0, 1, True, 3, 1.0)
 
 
 def _bench_soak(data: str, epochs: int, *_: object) -> bench_soak.SoakResult:

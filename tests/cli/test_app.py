@@ -12,7 +12,7 @@ import typer
 
 from ganctl import __version__
 from ganctl.cli.app import COMMANDS
-from ganctl.inference import generator
+from ganctl.inference import describe, generator
 
 from ..conftest import Ganctl
 
@@ -138,17 +138,28 @@ def test_debug_shows_the_traceback() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: …")]
+    ("arguments", "hint"),
+    [
+        (["infer", "x.onnx"], "lower --batch-size, or -n"),
+        (["info", "x.onnx"], "end other programs, or use a machine with more of it"),
+    ],
 )
-def test_too_little_memory_exits_6(
-    error: Exception, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+def test_too_little_memory_exits_6_and_says_what_to_lower(
+    arguments: list[str],
+    hint: str,
+    ganctl: Ganctl,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> None:
-        raise error
+        raise MemoryError
 
+    (tmp_path / "x.onnx").touch()
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(generator, "load_onnx", fail)
-    outcome = ganctl("infer", "x.onnx")
-    assert outcome.code == 6 and outcome.err.startswith("error: there is not enough memory\nhint:")
+    monkeypatch.setattr(describe, "describe_onnx", fail)
+    outcome = ganctl(*arguments)
+    assert outcome == (6, "", f"error: there is not enough memory\nhint: {hint}\n")
 
 
 def test_a_bug_keeps_its_traceback(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch) -> None:

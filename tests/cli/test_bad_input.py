@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from ganctl.checkpoint_file import read_checkpoint, read_header
+from ganctl.inference.generator import load_onnx
 from ganctl.text import inert
 
 from ..conftest import Ganctl
@@ -75,6 +79,19 @@ class Place:
         old, new = self.files, self.look()
         return {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
 
+    def check_written(self, changes: set[str], output: str | None) -> None:
+        """See that all that has changed is what was asked for, and that this is complete."""
+        if output is None:
+            assert changes == set()
+            return
+        asked = os.path.normpath(self.here / output)
+        assert os.path.lexists(asked)
+        for path in changes:
+            assert os.path.commonpath([path, asked]) in (path, asked)  # above it, or in it
+            assert path not in self.files or path == asked
+            if os.path.isfile(path):
+                assert is_complete(Path(path)), path
+
     def mend(self, changes: set[str]) -> None:
         for path in map(Path, changes):
             if path.is_dir() and not path.is_symlink():
@@ -111,6 +128,25 @@ def digest(folder: Path) -> str:
     return hashlib.sha256(b"".join(map(Path.read_bytes, files))).hexdigest()
 
 
+def is_complete(path: Path) -> bool:
+    """Read a file to its end as what its name says."""
+    match path.suffix.lower():
+        case ".png" | ".gif":
+            with Image.open(path) as picture:
+                picture.load()
+        case ".npy" | ".npz":
+            assert len(np.load(path)) > 0
+        case ".onnx":
+            load_onnx(path)
+        case ".safetensors":
+            read_header(read_checkpoint(path), str(path))
+        case ".html":
+            return path.read_text(encoding="utf-8").endswith("</html>\n")
+        case _:
+            return False
+    return True
+
+
 def check(ganctl: Ganctl, place: Place, parameter: Parameter, word: str) -> None:
     """Type ``word`` and see that the command ends as it should."""
     with no_hang():
@@ -125,7 +161,7 @@ def check(ganctl: Ganctl, place: Place, parameter: Parameter, word: str) -> None
             assert changes == set()
         else:
             assert lines == []
-            assert changes & place.files.keys() <= {str(place.here / word)}  # as it was told to
+            place.check_written(changes, parameter.output(word))
     finally:
         place.mend(changes)
 

@@ -98,3 +98,30 @@ def test_what_the_file_says_itself_cannot_be_told_otherwise(
     assert outcome.code == 3 and "not NHWC" in outcome.err
     outcome = ganctl("infer", "small.onnx", "--value-range", "0,1")
     assert outcome.code == 3 and "draws values of -1,1, as its model card says" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("command", "stopped"),
+    [
+        (["infer", "small.onnx", "new.png"], "ganctl.drawing.draw_to"),
+        (["infer", "small.onnx", "new"], "ganctl.inference.generator.load_onnx"),
+        (["sample", "new.png"], "ganctl.drawing.draw_to"),
+        (["export", "new.onnx"], "ganctl.training.export.export_onnx"),
+    ],
+)
+def test_ctrl_c_says_that_nothing_was_written(
+    command: list[str],
+    stopped: str,
+    workplace: Path,
+    ganctl: Ganctl,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    before = sorted(workplace.rglob("*"))
+    monkeypatch.setattr(stopped, interrupt)
+    code, out, err = ganctl(*command)
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1] == "note: stopped; nothing was written"
+    assert sorted(workplace.rglob("*")) == before

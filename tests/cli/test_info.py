@@ -319,6 +319,30 @@ def test_what_is_nothing_that_can_be_described_is_refused(workplace: Path, ganct
         refused(ganctl, missing, 3, "there is no file, folder or run")
 
 
+def test_a_folder_of_runs_is_refused_by_naming_them(workplace: Path, ganctl: Ganctl) -> None:
+    shutil.copy(LAST.with_name("best.safetensors"), "checkpoints/alone.safetensors")
+    outcome = ganctl("info", "checkpoints")
+    assert outcome.code == 3 and "there is no checkpoint in checkpoints" in outcome.err
+    assert "checkpoints/alone.safetensors, checkpoints/small\n" in outcome.err
+    for number in range(9):
+        Path(f"checkpoints/{number}.onnx").touch()
+    assert "checkpoints/4.onnx or 6 more\n" in ganctl("info", "checkpoints").err
+
+
+def test_a_file_that_needs_others_is_described_without_them(tmp_path: Path, ganctl: Ganctl) -> None:
+    model, path = generators.linear(), tmp_path / "x.onnx"
+    weight = model.graph.initializer[0]
+    weight.ClearField("raw_data")
+    weight.data_location = 1
+    weight.external_data.add(key="location", value="x.bin")
+    path.write_bytes(model.SerializeToString())
+    found = told(ganctl, path)
+    assert found["kind"] == "ONNX file, its weights in other files" and found["numbers"] == 148
+    shown = sections(ganctl("info", path).out)["generator"]
+    assert shown["infer refuses it"] == "stores its weights in another file"
+    assert ganctl("infer", path).code == 3
+
+
 def test_damage_exits_5_and_shows_nothing(workplace: Path, ganctl: Ganctl) -> None:
     data = LAST.read_bytes()
     for damaged in (data[:-1], data + b"\0", data[:-1000] + b"\1" + data[-999:]):

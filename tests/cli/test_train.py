@@ -183,6 +183,8 @@ def test_other_data_is_not_taken_for_the_runs(
         (["--device", "gpu"], "there is no device 'gpu'", "--device auto"),
         (["--device", "cuda:99"], "no device 'cuda:99'", "--device cpu"),
         (["--name", "a/b"], "--name 'a/b'", "--name first-try"),
+        (["--data", "none", "--name", "é" * 128], "name too long", "--name first-try"),
+        (["--data", "/proc"], "0 readable PNG or JPEG images", "more images"),
         (["--resume"], "there is no run in checkpoints/", "ganctl train"),
     ],
 )

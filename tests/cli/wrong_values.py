@@ -61,6 +61,12 @@ BASE: dict[tuple[str, ...], tuple[list[str], dict[str, str]]] = {
 BESIDE = {"data_dir": ["--data=kmnist"]}
 """What makes an option matter."""
 
+INSTEAD = {"source": ["--resume"]}
+"""With what alone an argument is right."""
+
+OWN = {"source": ("asked", "checkpoints/asked/last.safetensors", *PATHS)}
+"""What is typed at a parameter beside its share of the words."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -77,19 +83,27 @@ class Parameter:
     def line(self, word: str) -> list[str]:
         """Return a command line that is right but perhaps for ``word``."""
         options, arguments = BASE[self.command]
-        options = [*options, *BESIDE.get(self.name, [])]
+        options = INSTEAD.get(self.name, [*options, *BESIDE.get(self.name, [])])
         if self.spelling:
             options.append(f"{self.spelling}={word}")
         else:
             arguments = {**arguments, self.name: word}
         return [*self.command, *options, "--", *arguments.values()]
 
+    def output(self, word: str) -> str | None:
+        """Return the path that the command writes to when it is given ``word``, if there is one."""
+        if self.command == ("train",) and self.name not in INSTEAD:
+            return os.path.join("checkpoints", word if self.name == "name" else "new")
+        if self.name in ("out", "report"):
+            return word
+        return BASE[self.command][1].get("out")
+
 
 def _words(parameter: Any) -> tuple[str, ...]:
     """Return `EACH` of the words of its kind, which ones by its name, and all that are its own."""
     common, own = _kind_of(parameter)
     chosen = random.Random(parameter.name).sample(common, min(EACH, len(common)))
-    return (*chosen, *own)
+    return (*chosen, *own, *OWN.get(parameter.name, ()))
 
 
 def _kind_of(parameter: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -174,3 +174,27 @@ def test_damaged_encrypted_and_exotic_entries_are_unreadable(tmp_path: Path) -> 
     notices: list[str] = []
     assert shades(load_zip(path, 4, 1, notices.append)) == [0, 1]
     assert "'damaged.png', 'encrypted.png', 'exotic.png'" in notices[0]
+
+
+def test_a_folder_with_hardly_a_picture_is_not_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "STRAYS", 20)
+    files = {f"{index}.txt": b"" for index in range(15)} | {".git/many": b""}
+    files |= {f"empty{index}/.keep": b"" for index in range(15)}
+    files |= {f"{index}.png": grey_png(1) for index in range(10)}  # each makes up for one
+    assert len(from_folder(tmp_path, files, ignore).images) == 10
+    files = {f"none/{index}/more.txt": b"" for index in range(99)}
+    with pytest.raises(BadInput, match="10 PNG or JPEG files among the first 41 entries"):
+        from_folder(tmp_path, files, ignore)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_what_the_system_keeps_is_not_looked_through(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for name in ("proc", "sys"):
+        (tmp_path / "pictures" / name).symlink_to(f"/{name}")
+    with pytest.raises(BadInput, match="0 readable"):
+        load_folder(tmp_path / "pictures", 4, 1, ignore)
+    with pytest.raises(BadInput, match="0 readable"):
+        load_folder(Path("/proc"), 4, 1, ignore)

@@ -19,7 +19,8 @@ import onnx
 
 from ganctl.drawing import draw
 from ganctl.errors import GanctlError
-from ganctl.inference.generator import Limits, parse_onnx
+from ganctl.inference.generator import parse_onnx
+from ganctl.inference.session import Limits
 from ganctl.inputs import seeded
 
 MORE_MEMORY = 2 * 10**9

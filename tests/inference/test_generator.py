@@ -14,8 +14,9 @@ from onnx import helper
 from ganctl.card import CARD_KEY, Card
 from ganctl.digest import BLANK
 from ganctl.errors import BadInput, CheckFailed
-from ganctl.inference.generator import Limits, load_onnx, parse_onnx, providers
+from ganctl.inference.generator import load_onnx, parse_onnx
 from ganctl.inference.seal import SEAL_KEY, seal
+from ganctl.inference.session import Limits, providers
 
 from . import generators
 

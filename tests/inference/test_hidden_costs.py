@@ -15,10 +15,11 @@ from onnx import ModelProto, TensorProto, helper
 from ganctl.digest import BLANK
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.images import encode_png
-from ganctl.inference.generator import Limits, load_onnx, parse_onnx
+from ganctl.inference.generator import load_onnx, parse_onnx
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.seal import SEAL_KEY, seal
 from ganctl.inference.self_test import SELF_TEST_KEY
+from ganctl.inference.session import Limits
 from ganctl.inference.signature import Told
 
 from . import generators

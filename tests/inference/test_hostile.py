@@ -16,12 +16,12 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
-from ganctl.errors import BadInput, GanctlError
-from ganctl.inference import generator as generator_module
-from ganctl.inference.generator import Limits, load_onnx, parse_onnx
+from ganctl.errors import BadInput, GanctlError, OutOfResources
+from ganctl.inference.generator import load_onnx, parse_onnx
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.reading import read_model
 from ganctl.inference.seal import SEAL_KEY
+from ganctl.inference.session import Limits, run
 from ganctl.inference.sizes import measure
 
 from ..conftest import Ganctl
@@ -244,8 +244,8 @@ def test_a_fixed_batch_is_run_no_oftener_than_it_must(
     path = tmp_path / "one.onnx"
     path.write_bytes(generators.linear(batch=1).SerializeToString())
     with monkeypatch.context() as patch:
-        draw = Mock(wraps=generator_module._run)
-        patch.setattr(generator_module, "_run", draw)
+        draw = Mock(wraps=run)
+        patch.setattr("ganctl.inference.generator.run", draw)
         assert ganctl("infer", path, "-n", 3, tmp_path / "out.png").code == 0
     assert draw.call_count == 3
 
@@ -260,6 +260,34 @@ def test_images_that_do_not_fit_are_refused_before_they_are_drawn(
     assert "--batch-size" in outcome.err and not (tmp_path / "out.png").exists()
     less = ("--max-image-mb", 3, "--batch-size", 2, "-n", 2)
     assert ganctl("infer", path, *less, tmp_path / "out.png").code == 0
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+def test_fewer_images_are_no_way_out_where_one_does_not_fit(batch: int | None) -> None:
+    data = generators.linear(batch=batch or "n").SerializeToString()
+    with pytest.raises(OutOfResources) as caught:
+        parse_onnx(data, "x", limits=Limits(image_mb=0))
+    assert caught.value.message.endswith("for a batch of 1")
+    assert caught.value.hint == "allow more with --max-image-mb"
+
+
+@pytest.mark.parametrize(
+    ("what", "batch", "hint"),
+    [("load", 64, "end other"), ("run", 64, "lower --batch-size"), ("run", 1, "end other")],
+)
+def test_the_way_out_of_too_little_memory_is_one(
+    what: str, batch: int, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = generators.linear().SerializeToString()
+    generator = parse_onnx(data, "x", batch_size=batch)
+    short = Mock(side_effect=RuntimeError("std::bad_alloc"))
+    with pytest.raises(OutOfResources, match="x needs more memory than there is") as caught:
+        if what == "load":
+            monkeypatch.setattr("onnxruntime.InferenceSession", short)
+            parse_onnx(data, "x")
+        monkeypatch.setattr(type(generator.session), "run", short)
+        generator(np.zeros((64, 5), np.float32))
+    assert caught.value.hint.startswith(hint)
 
 
 def endless() -> bytes:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from ganctl.digest import BLANK
 from ganctl.errors import CheckFailed
-from ganctl.inference.seal import SEAL_KEY, check_seal, seal
+from ganctl.inference.seal import SEAL_KEY, check_digest, check_seal, seal
 
 DATA = b"before " + BLANK.encode() + b" after"
 
@@ -31,6 +32,16 @@ def test_any_flipped_bit_is_noticed() -> None:
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(CheckFailed, match="x is damaged"):
             check_seal(bytes(flipped), "ganctl", metadata, "x")
+
+
+def test_a_flipped_bit_in_the_digests_entry_is_damage(trained: Path) -> None:
+    data = (trained / "small.onnx").read_bytes()
+    key = data.index(b"\n\x0dganctl.sha256\x12@")
+    for bit in range(8 * key, 8 * (key + 17 + 64)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(CheckFailed, match="x is damaged"):
+            check_digest(bytes(flipped), "x")
 
 
 @given(st.binary(min_size=1, max_size=20), st.text(max_size=70))

@@ -7,7 +7,7 @@ import pytest
 
 from ganctl.data.digits import load_digits
 from ganctl.images import Pixels
-from ganctl.training.health import monotony, saturation, variety
+from ganctl.training.health import LEARNT, monotony, saturation, variety
 
 REAL: Pixels = load_digits().images[::150, None]
 
@@ -23,22 +23,27 @@ def test_a_discriminator_that_is_always_right_has_won(
 
 
 def test_one_picture_from_all_latents_is_death() -> None:
-    assert "is dead" in monotony(np.repeat(REAL[:1], 64, axis=0), REAL)
+    assert "is dead" in monotony(np.repeat(REAL[:1], 64, axis=0), REAL, LEARNT)
 
 
 def test_three_pictures_with_a_little_noise_are_collapse() -> None:
     noise = np.random.default_rng(0).integers(0, 9, (64, 1, 28, 28), np.uint8)
     few = np.tile(REAL[:3], (22, 1, 1, 1))[:64] // 2 + noise
-    assert "mode collapse" in monotony(few, REAL)
+    assert "mode collapse" in monotony(few, REAL, LEARNT)
 
 
 def test_other_digits_are_neither() -> None:
-    assert monotony(load_digits().images[7::150, None][:64], REAL) == ""
+    assert monotony(load_digits().images[7::150, None][:64], REAL, LEARNT) == ""
 
 
-def test_data_that_is_one_picture_cannot_collapse() -> None:
+def test_a_generator_that_has_hardly_begun_is_not_sick() -> None:
+    assert monotony(np.repeat(REAL[:1], 64, axis=0), REAL, LEARNT - 1) == ""
+
+
+@pytest.mark.parametrize("drawn", [REAL[:64], np.repeat(REAL[:1], 64, axis=0)])
+def test_data_that_is_one_picture_cannot_collapse(drawn: Pixels) -> None:
     same = np.repeat(REAL[:1], 4, axis=0)
-    assert monotony(REAL[:64], same) == ""
+    assert monotony(drawn, same, LEARNT) == ""
 
 
 def test_variety_is_the_distance_to_the_nearest() -> None:

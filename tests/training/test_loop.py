@@ -17,7 +17,7 @@ from ganctl.errors import CheckFailed
 from ganctl.images import Pixels, grid
 from ganctl.inputs import seeded
 from ganctl.latents import Labels, class_labels
-from ganctl.training import loop
+from ganctl.training import health, loop
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.ema import recompute_statistics
 from ganctl.training.generate import as_function, load_generator
@@ -303,6 +303,48 @@ def test_measuring_changes_no_weight(small_data: Path) -> None:
     expected = load_checkpoint(other.checkpoint).tensors
     assert tensors.keys() == expected.keys()
     assert all(torch.equal(tensors[name], expected[name]) for name in tensors)
+
+
+@pytest.mark.parametrize(
+    ("sample_every", "eval_every"), [(1, 0), (0, 1)], ids=["in the grid", "in what is measured"]
+)
+@pytest.mark.parametrize(
+    ("kinds", "said"), [(1, "the generator is dead"), (3, "mode collapse"), (200, "")]
+)
+def test_few_pictures_are_said_once_where_they_are_seen(
+    kinds: int,
+    said: str,
+    sample_every: int,
+    eval_every: int,
+    small_data: Path,
+    data: ImageData,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "LEARNT", 5)  # the second of three epochs
+    told: list[tuple[int, str]] = []
+    chosen = config(small_data, sample_every=sample_every, eval_every=eval_every)
+    training = start_run(chosen, "sick", CPU, True, ignore)
+    training.notify = lambda line: told.append((training.state.step, line))
+    training.measure = lambda *_: {"frechet_distance": 1.0}
+
+    def draw(start: int, count: int) -> Iterator[Pixels]:
+        yield np.resize(data.images[:kinds], (count, 1, 28, 28))
+
+    monkeypatch.setattr(training, "_draw", draw)
+    assert training.train(ignore, never)
+    assert [(step, said in line) for step, line in told] == ([(8, True)] if said else [])
+
+
+def test_a_discriminator_that_has_won_is_said_once(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    training = start_run(config(small_data), "sick", CPU, True, ignore)
+    training.notify = told.append
+    won = torch.tensor([4.0, 0.01, 0.99, 0.01])  # g_loss, d_loss, D(x), D(G(z))
+    monkeypatch.setattr(training, "_gradients", lambda *_: won.clone())
+    assert training.train(ignore, never)
+    assert len(told) == 1 and "the discriminator tells all images apart" in told[0]
 
 
 def test_progress_is_reported_at_each_epochs_end(small_data: Path) -> None:
