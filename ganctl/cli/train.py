@@ -12,6 +12,7 @@ import typer
 
 from ganctl.cli import screen
 from ganctl.cli import train_options as options
+from ganctl.cli.from_file import fields_without_option
 from ganctl.cli.resume import typed_options
 from ganctl.cli.signals import EXIT_BASE, caught_signals
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
@@ -45,6 +46,7 @@ def train(
     latent_dim: options.LatentDim = 100,
     seed: options.Seed = 0,
     precision: options.Precision = PrecisionName.AUTO,
+    config_file: options.ConfigFile = None,
     name: options.Name = None,
     resume: options.Resume = False,
     sample_every: options.SampleEvery = 10,
@@ -69,6 +71,7 @@ def train(
             "img_size": img_size,
             "channels": channels,
         },
+        fields_without_option(ctx),
         data=data,
         data_dir=data_dir,
         epochs=epochs,

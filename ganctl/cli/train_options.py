@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ganctl.cli.from_file import take_file
 from ganctl.config import MAX_SEED
 
 
@@ -108,7 +109,7 @@ Arch = Annotated[
 Conditional = Annotated[
     bool,
     typer.Option(
-        "--conditional",
+        "--conditional/--no-conditional",
         help="Learn the classes, so that sample and infer can be asked for a digit.",
         rich_help_panel=TRAINING,
     ),
@@ -169,6 +170,19 @@ Precision = Annotated[
         help="Of a step's arithmetic; the weights stay fp32. auto: bf16 where its matrix "
         "products are at least twice as fast, else fp32.",
         rich_help_panel=TRAINING,
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        readable=False,
+        is_eager=True,
+        callback=take_file,
+        help="Take what is not typed from a TOML file, with the options' names as its keys, or "
+        "from a run's config.json.",
+        rich_help_panel=RUN,
     ),
 ]
 Name = Annotated[
