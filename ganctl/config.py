@@ -193,6 +193,7 @@ def train_config(
     recipe: str,
     model: Mapping[str, Any],
     others: Mapping[str, Any] = MappingProxyType({}),
+    /,
     **training: Any,
 ) -> TrainConfig:
     """Return the configuration of ``recipe`` with the given fields in place of the defaults.

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,7 @@ def _quoted(text: str) -> str:
 
 def _parsed(path: Path) -> dict[str, Any]:
     text = _text(path)
+    parse: Callable[[str], dict[str, Any]]
     if text.lstrip().startswith("{"):  # as no TOML does
         parse, kind = json.loads, "JSON"
     else:
@@ -126,13 +127,12 @@ def _parsed(path: Path) -> dict[str, Any]:
             import tomli as tomllib
         parse, kind = tomllib.loads, "TOML"
     try:
-        parsed: dict[str, Any] = parse(text)
+        return parse(text)
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
         raise BadInput(
             f"{path} is no {kind} that can be read: {reason[:200]}", "such as: epochs = 50"
         ) from error
-    return parsed
 
 
 def _text(path: Path) -> str:

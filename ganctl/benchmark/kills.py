@@ -19,8 +19,9 @@ from PIL import Image
 
 from ganctl.checkpoint_file import read_checkpoint, read_header
 from ganctl.data.digits import load_digits
+from ganctl.environment import DEFAULT_RUNS, neutral
 from ganctl.errors import CheckFailed, GanctlError
-from ganctl.training.run import LOCK, RUNS, Run
+from ganctl.training.run import LOCK, Run
 
 IMAGES = 320
 """Digits that are trained on: few steps an epoch, so that much of the time goes into saving."""
@@ -75,9 +76,9 @@ def bench_kills(
             place.mkdir()
         notify(f"training {epochs} epochs that nobody disturbs")
         _finish([*command, *options, "--name", "run"], whole)
-        longest = 1.5 * _epoch_seconds(Run(whole / RUNS / "run"), epochs)
+        longest = 1.5 * _epoch_seconds(Run(whole / DEFAULT_RUNS / "run"), epochs)
         counts = dict.fromkeys(("writing", "anew", "recovered", "lost"), 0)
-        run, newest = Run(killed / RUNS / "run"), -1
+        run, newest = Run(killed / DEFAULT_RUNS / "run"), -1
         for number in range(times):
             again = run.checkpoint.exists()
             if not again and run.folder.exists():
@@ -108,7 +109,7 @@ def bench_kills(
             from_the_beginning=counts["anew"],
             recovered=counts["recovered"],
             lost=counts["lost"],
-            same=left(run) == left(Run(whole / RUNS / "run")),
+            same=left(run) == left(Run(whole / DEFAULT_RUNS / "run")),
             epochs=epochs,
             seconds=time.monotonic() - began,
         )
@@ -150,7 +151,12 @@ def _epoch_seconds(run: Run, epochs: int) -> float:
 def _kill_one(command: list[str], folder: Path, run: Run, seconds: float) -> bool:
     """Start a process and kill it so many seconds after its training began; False if it ended."""
     with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=folder,
+        env=neutral(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         deadline = time.monotonic() + START_SECONDS
         while not _has_begun(run, process.pid) and process.poll() is None:
@@ -176,7 +182,9 @@ def _has_begun(run: Run, process: int) -> bool:
 
 
 def _finish(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=neutral(), capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise _failed(done.stderr)
 

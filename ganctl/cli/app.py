@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import signal
 import sys
 import traceback
@@ -90,6 +91,10 @@ def ganctl(
     The usual path: ganctl train, ganctl sample out.png, ganctl export gen.onnx, ganctl infer
     gen.onnx.
     """
+    if not ctx.resilient_parsing and any(name.startswith("GANCTL_") for name in os.environ):
+        from ganctl.environment import check_environment
+
+        check_environment()
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganctl.cli import screen
-from ganctl.cli.options import Seed
+from ganctl.cli.options import DataDir, Json, Seed, Threads
 from ganctl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -52,31 +52,19 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAME|PATH",
-            help="Real images to measure against, as for ganctl train.",
+            help="Real images to measure against, as for ganctl train; mnist needs no download.",
             show_default="what it was trained on, else mnist",
         ),
     ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            readable=False,
-            help="Where data sets lie. mnist needs no download here.",
-            show_default="$GANCTL_DATA, else the user's cache",
-        ),
-    ] = None,
+    data_dir: DataDir = None,
     report: Annotated[
         Path | None,
         typer.Option(
             metavar="OUT", readable=False, help="Write a page (.html) or a picture (.png) of it."
         ),
     ] = None,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Of the networks, on the CPU; 0 for all cores.")
-    ] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
+    threads: Threads = 0,
+    as_json: Json = False,
 ) -> None:
     """Say how good a generator is, beside real digits measured the same way.
 

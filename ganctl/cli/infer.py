@@ -21,6 +21,7 @@ from ganctl.cli.options import (
     MaxModel,
     Seed,
     Start,
+    Threads,
     Truncation,
     refuse_same,
     tell_kept,
@@ -77,9 +78,7 @@ def infer(
         int,
         typer.Option(metavar="N", min=1, max=65536, help="Images drawn at once; changes no image."),
     ] = 64,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=0, help="On the CPU; 0 for all cores.")
-    ] = 0,
+    threads: Threads = 0,
     provider: Annotated[
         str,
         typer.Option(
@@ -96,7 +95,7 @@ def infer(
     latent_dim: Annotated[
         int | None,
         typer.Option(
-            metavar="Z", min=1, max=65536, help="Values of a latent.", rich_help_panel=OTHERS
+            metavar="N", min=1, max=65536, help="Values of a latent.", rich_help_panel=OTHERS
         ),
     ] = None,
     value_range: Annotated[

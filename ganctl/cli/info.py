@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganctl.cli import screen
-from ganctl.cli.options import MaxModel
+from ganctl.cli.options import Json, MaxModel
 from ganctl.errors import BadInput, explain
 from ganctl.text import counted
 
@@ -30,9 +30,7 @@ def info(
             help="An ONNX file, a checkpoint (.safetensors), a run's folder or its name.",
         ),
     ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, the model card whole.")
-    ] = False,
+    as_json: Json = False,
     max_model_mb: MaxModel = 512,
 ) -> None:
     """Say what a generator is, where it came from and what is in its file.

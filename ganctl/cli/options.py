@@ -10,6 +10,7 @@ import typer
 
 from ganctl.cli import screen
 from ganctl.config import MAX_SEED
+from ganctl.environment import THREADS_VARIABLE
 
 UNTRUSTED = "Limits for files that are not trusted"
 
@@ -71,6 +72,23 @@ Checkpoint = Annotated[
         show_default="the newest run; else the one that comes with ganctl",
     ),
 ]
+
+Threads = Annotated[
+    int,
+    typer.Option(
+        metavar="N", min=0, max=1024, envvar=THREADS_VARIABLE, help="CPU threads; 0: all cores."
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        readable=False,
+        help="Where downloaded data sets lie.",
+        show_default="$GANCTL_DATA, else the user's cache",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 MaxModel = Annotated[
     int,

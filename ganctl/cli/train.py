@@ -128,10 +128,11 @@ def _prepared(
     world: World,
 ) -> Training:
     """Return a new run, or one that goes on: asked to, or started again by torchrun."""
+    from ganctl.environment import RUNS
     from ganctl.training.checkpoint import load_checkpoint
     from ganctl.training.distributed import is_restart, job, may_restart
     from ganctl.training.resume import resumed_config
-    from ganctl.training.run import RUNS, Run, find_resumable
+    from ganctl.training.run import Run, find_resumable
     from ganctl.training.start import resume_run, start_run
 
     if may_restart() and name is None:

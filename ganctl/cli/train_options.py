@@ -10,6 +10,7 @@ import typer
 
 from ganctl.cli.from_file import take_file
 from ganctl.config import MAX_SEED
+from ganctl.environment import DEVICE_VARIABLE, THREADS_VARIABLE
 
 
 class PrecisionName(str, Enum):
@@ -190,7 +191,7 @@ Name = Annotated[
     typer.Option(
         "--name",  # typer 0.27 would call it --NAME, after its metavar
         metavar="NAME",
-        help="The run's folder, checkpoints/NAME.",
+        help="The run's folder, checkpoints/NAME; or in $GANCTL_RUNS.",
         show_default="data, recipe and time",
         rich_help_panel=RUN,
     ),
@@ -248,11 +249,21 @@ MaxRollbacks = Annotated[
 ]
 Device = Annotated[
     str,
-    typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=RUN),
+    typer.Option(
+        metavar="NAME",
+        envvar=DEVICE_VARIABLE,
+        help="auto, cpu, cuda, cuda:N or mps.",
+        rich_help_panel=RUN,
+    ),
 ]
 Threads = Annotated[
     int,
     typer.Option(
-        metavar="N", min=0, max=1024, help="CPU threads; 0: all cores.", rich_help_panel=RUN
+        metavar="N",
+        min=0,
+        max=1024,
+        envvar=THREADS_VARIABLE,
+        help="CPU threads; 0: all cores.",
+        rich_help_panel=RUN,
     ),
 ]

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.card_rules import is_kept
+from ganctl.environment import DEFAULT_RUNS, RUNS
 from ganctl.errors import BadInput
 from ganctl.files import make_folder, sweep, write_atomic, write_error
 from ganctl.locks import claimed
 from ganctl.text import is_plain
-
-RUNS = Path("checkpoints")
-"""Where runs lie, under the folder that the command is started in."""
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
@@ -27,7 +25,7 @@ CONFIG = "config.json"
 JOB = ".torchrun"
 LOCK = ".lock"
 
-PRETRAINED = RUNS / "mnist-conv-conditional.safetensors"
+PRETRAINED = DEFAULT_RUNS / "mnist-conv-conditional.safetensors"
 """What is drawn from where there is no run: a generator that comes with the repository."""
 
 

@@ -12,12 +12,13 @@ import torch
 
 from ganctl.config import ModelConfig, TrainConfig
 from ganctl.data import ImageData, load_data
+from ganctl.environment import RUNS
 from ganctl.errors import BadInput
 from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.distributed import ALONE, World, job, may_restart
 from ganctl.training.loop import Training
 from ganctl.training.precision import DTYPES, resolve_precision
-from ganctl.training.run import RUNS, Run, new_run
+from ganctl.training.run import Run, new_run
 from ganctl.training.state import new_state, restore_state
 
 Notify = Callable[[str], None]
