@@ -18,9 +18,9 @@ def is_plain(text: str) -> bool:
     return not _CONTROLS.search(text)
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, plural: str = "") -> str:
     """Return so many of something in words, "1 image" or "1,000 images"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
 def inert(text: str) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from ganctl.cli import screen
 from ganctl.cli import train_options as options
+from ganctl.cli.dry_run import show_estimate
 from ganctl.cli.from_file import fields_without_option
 from ganctl.cli.resume import typed_options
 from ganctl.cli.signals import EXIT_BASE, caught_signals
@@ -47,6 +48,7 @@ def train(
     seed: options.Seed = 0,
     precision: options.Precision = PrecisionName.AUTO,
     config_file: options.ConfigFile = None,
+    dry_run: options.DryRun = False,
     name: options.Name = None,
     resume: options.Resume = False,
     sample_every: options.SampleEvery = 10,
@@ -94,10 +96,18 @@ def train(
             "it goes with --resume, and without --name", param_hint="[RUN|FILE]"
         )
 
+    if dry_run and resume:
+        raise typer.BadParameter("is for new runs: leave --resume out", param_hint="--dry-run")
+
     from ganctl.training.device import resolve_device, use_threads
     from ganctl.training.distributed import joined, local_rank, local_size
 
     torch_device = resolve_device(device, local_rank())
+    if dry_run:
+        for doubt in use_threads(threads, 1):
+            screen.note(doubt)
+        show_estimate(config, name, torch_device, fallback)
+        return
     with joined(torch_device) as world:
         note = screen.note if world.leads else _ignore
         for doubt in use_threads(threads, local_size()):

@@ -186,6 +186,15 @@ ConfigFile = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Make no run: print its configuration, as a file for --config, and what it would "
+        "take, by a few steps.",
+        rich_help_panel=RUN,
+    ),
+]
 Name = Annotated[
     str | None,
     typer.Option(

@@ -54,15 +54,11 @@ def start_run(
     run = None
     if name is not None:
         run = new_run(name) if world.leads and not again else Run(RUNS / name)
-    data = _load(config, fallback, notify, world)
+    data = load(config, fallback, notify, world)
     if run is None:
-        moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-        plain = re.sub(r"[^\w.-]+", "-", f"{data.name}-{config.recipe}-{moment}").strip("-.")
+        plain = name_of(data, config)
         run = new_run(plain) if world.leads else Run(RUNS / plain)
-    if data.note:  # the run is one on the digits from now on, whatever can be downloaded later
-        config = replace(config, data=data.name)
-    config = replace(config, model=with_classes(config, data))
-    config = replace(config, precision=_agreed_precision(config.precision, device, world))
+    config = settled(config, data, device, world)
     state = new_state(config, device)
     if world.leads:
         if not (again and run.folder.exists()):
@@ -95,7 +91,7 @@ def resume_run(
             f"go on from the last one: {run.resume_command}",
         )
     card = checkpoint.card
-    data = replace(_load(config, False, notify, world), note=card.data_note)
+    data = replace(load(config, False, notify, world), note=card.data_note)
     if data.fingerprint != card.data_fingerprint:
         raise BadInput(
             f"the data is not what {run.name} began with: {len(data.images):,} images of "
@@ -118,6 +114,26 @@ def resume_run(
     return training
 
 
+def name_of(data: ImageData, config: TrainConfig) -> str:
+    """Return the name of a run that was given none: data, recipe and time."""
+    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return re.sub(r"[^\w.-]+", "-", f"{data.name}-{config.recipe}-{moment}").strip("-.")
+
+
+def settled(
+    config: TrainConfig, data: ImageData, device: torch.device, world: World
+) -> TrainConfig:
+    """Return ``config`` with all that the data and the device decide.
+
+    Raises:
+        BadInput: the run is conditional, and the data has no labels.
+    """
+    if data.note:  # the run is one on the digits from now on, whatever can be downloaded later
+        config = replace(config, data=data.name)
+    precision = _agreed_precision(config.precision, device, world)
+    return replace(config, model=with_classes(config, data), precision=precision)
+
+
 def with_classes(config: TrainConfig, data: ImageData) -> ModelConfig:
     """Return the networks' shape with as many classes as ``data`` has, if the run is conditional.
 
@@ -134,7 +150,8 @@ def with_classes(config: TrainConfig, data: ImageData) -> ModelConfig:
     return replace(config.model, classes=len(data.class_names))
 
 
-def _load(config: TrainConfig, fallback: bool, notify: Notify, world: World) -> ImageData:
+def load(config: TrainConfig, fallback: bool, notify: Notify, world: World) -> ImageData:
+    """Return the data of a run, which all its processes must find alike; errors as `load_data`."""
     with world.leader_first():  # what has to be downloaded is downloaded once
         data = load_data(
             config.data,
