@@ -147,14 +147,16 @@ def infer(
     Example: [bold]ganctl infer gen.onnx -n 64 --seed 7 out.png[/]
     """
     from ganctl.cli.asked import Asked
+    from ganctl.cli.piped import STDOUT, check_place, file_for, place_for
     from ganctl.drawing import draw_to
-    from ganctl.images import check_output
     from ganctl.inference.generator import Limits, load_onnx
     from ganctl.inference.signature import Told
     from ganctl.inference.watched import Watched
     from ganctl.machine import usable_cores
 
-    asked = Asked(out, count, seed, start, cols, digit, digits, truncation, interpolate)
+    asked = Asked(
+        out and file_for(out), count, seed, start, cols, digit, digits, truncation, interpolate
+    )
     cores = usable_cores()
     if threads > cores:
         screen.note(f"{threads} threads would wait for each other on {cores} cores: using {cores}")
@@ -178,14 +180,14 @@ def infer(
         screen.result(f"{model}: {_verdict(generator.verify())}")
         return
     out = out or model.with_suffix(".png")
-    check_output(out)
-    refuse_same(out, model, "the images would take the model's place")
+    check_place(out)
+    refuse_same(file_for(out), model, "the images would take the model's place")
     drawing = asked.of(model, generator.latent_dim, generator.class_names, generator.class_shares)
     tell_kept(out)
     watched = Watched(generator)
-    with screen.DrawingScreen(drawing.count) as progress:
+    with place_for(out) as place, screen.DrawingScreen(drawing.count) as progress:
         draw_to(
-            out,
+            place,
             generator if generator.card else watched,
             drawing.inputs,
             generator.image_shape,
@@ -195,7 +197,8 @@ def infer(
             cols=drawing.cols,
             report=progress.show,
         )
-    screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
+    if out != STDOUT:
+        screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
     if watched.share_beyond:
         screen.note(
             f"{watched.share_beyond:.1%} of the values lay outside the range taken and were cut "

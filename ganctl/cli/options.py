@@ -103,7 +103,7 @@ MaxModel = Annotated[
 
 OUT_HELP = (
     "A grid (.png), an animation (.gif, with --interpolate), a uint8 array of N×C×H×W (.npy), or "
-    "a folder (one PNG an image)."
+    "a folder (one PNG an image); - for a grid to stdout."
 )
 
 

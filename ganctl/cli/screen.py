@@ -43,12 +43,26 @@ def _say(text: str, stream: TextIO) -> None:
     try:
         print(text, file=stream, flush=True)
     except OSError as error:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
-            from ganctl.files import write_error  # not at the start: --help needs none of it
+        _turn_away(stream, error)
 
-            raise write_error(Path("the result"), error) from error
+
+def send(data: bytes) -> None:
+    """Write a file's bytes to stdout, with the errors of a result that cannot be written."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        _turn_away(sys.stdout, error)
+
+
+def _turn_away(stream: TextIO, error: OSError) -> None:
+    """Write nothing more to ``stream``; of a result that is lost, raise the error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+        from ganctl.files import write_error  # not at the start: --help needs none of it
+
+        raise write_error(Path("the result"), error) from error
 
 
 def error(message: str, hint: str = "") -> None:

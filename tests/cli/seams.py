@@ -21,6 +21,7 @@ from ganctl.benchmark import start as bench_start
 from ganctl.benchmark import train as bench_train
 from ganctl.benchmark.machine import Machine
 from ganctl.benchmark.timing import Spread
+from ganctl.cli import screen
 from ganctl.cli.app import LazyCommands
 from ganctl.data import download
 from ganctl.data.image_data import DIGIT_NAMES
@@ -80,6 +81,7 @@ def _cut_drawing(patch: pytest.MonkeyPatch) -> None:
         return draw(*generator, start=start, count=min(count, 4), batch_size=4)
 
     patch.setattr(drawing, "draw", draw_few)
+    patch.setattr(screen, "send", lambda _: None)
 
 
 def _cut_training(patch: pytest.MonkeyPatch) -> None:
