@@ -13,6 +13,7 @@ from typing import Any
 
 from ganctl.config import RECIPES, ModelConfig, OutOfRange, TrainConfig
 from ganctl.errors import BadInput, explain
+from ganctl.files import near_file
 from ganctl.text import did_you_mean
 
 MAX_BYTES = 2**20
@@ -143,7 +144,7 @@ def _text(path: Path) -> str:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise BadInput(f"cannot read {path}: {explain(error)}", hint) from error
+        raise BadInput(f"cannot read {path}: {explain(error)}{near_file(path)}", hint) from error
     if len(data) > MAX_BYTES:
         raise BadInput(f"{path} has more than {MAX_BYTES:,} bytes", hint)
     try:

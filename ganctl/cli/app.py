@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from ganctl import __version__
 from ganctl.cli import screen
 from ganctl.cli.signals import EXIT_BASE, end_on_signals
+from ganctl.cli.usage import explain_usage
 from ganctl.errors import BadInput, GanctlError, OutOfResources, explain, missing_extra
 
 COMMANDS = {
@@ -122,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status if isinstance(status, int) else 0
     except UsageError as error:
         path = error.ctx.command_path if error.ctx else "ganctl"
-        screen.error(error.format_message(), f"{path} --help")
+        screen.error(explain_usage(error), f"{path} --help")
         return USAGE_EXIT
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPT_EXIT

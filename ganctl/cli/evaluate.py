@@ -146,14 +146,16 @@ def _checkpoint(target: Path | None) -> Path:
     if target is not None and os.path.isfile(target) and target.suffix != ".safetensors":
         raise BadInput(f"{target} is nothing that can be evaluated", TARGETS)
 
-    from ganctl.training.run import find_checkpoint, introduce
+    from ganctl.training.run import find_checkpoint, introduce, meant
 
     try:
         path = find_checkpoint(target)
     except BadInput as error:
         if target is None:
             raise
-        raise BadInput(f"there is no file, folder or run {target}", TARGETS) from error
+        raise BadInput(
+            f"there is no file, folder or run {target}{meant(target)}", TARGETS
+        ) from error
     if target is None:
         screen.note(f"evaluating {introduce(path)}")
     return path

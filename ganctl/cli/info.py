@@ -59,7 +59,7 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     Raises:
         BadInput: there is none.
     """
-    from ganctl.training.run import LAST, Run, find_checkpoint
+    from ganctl.training.run import LAST, Run, find_checkpoint, meant
 
     if os.path.isfile(path):
         return path, None
@@ -69,7 +69,7 @@ def _find(path: Path) -> tuple[Path, Run | None]:
         found = find_checkpoint(path)
     except BadInput as error:
         what = "checkpoint in" if os.path.isdir(path) else "file, folder or run"
-        raise BadInput(f"there is no {what} {path}", WAYS) from error
+        raise BadInput(f"there is no {what} {path}{meant(path)}", WAYS) from error
     return found, Run(found.parent) if found.name == LAST else None
 
 

@@ -15,9 +15,9 @@ from typing import Any
 from ganctl.card_rules import is_kept
 from ganctl.environment import DEFAULT_RUNS, RUNS
 from ganctl.errors import BadInput
-from ganctl.files import make_folder, sweep, write_atomic, write_error
+from ganctl.files import make_folder, near_file, sweep, write_atomic, write_error
 from ganctl.locks import claimed
-from ganctl.text import is_plain
+from ganctl.text import did_you_mean, is_plain
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
@@ -290,8 +290,20 @@ def find_checkpoint(given: Path | None) -> Path:
         if os.path.isfile(candidate):
             return candidate
     raise BadInput(
-        f"there is no checkpoint {given}", "name a .safetensors file, a run's folder or its name"
+        f"there is no checkpoint {given}{meant(given)}",
+        "name a .safetensors file, a run's folder or its name",
     )
+
+
+def names() -> list[str]:
+    """Return the names of all that `find_checkpoint` finds by name."""
+    runs = [path.parent.name for path in RUNS.glob(f"*/{LAST}")]
+    return sorted([*runs, *(path.stem for path in RUNS.glob("*.safetensors"))])
+
+
+def meant(given: Path) -> str:
+    """Return ": did you mean 'first-try'?" for a run or a file that is not there; else ""."""
+    return did_you_mean(str(given), names()) or near_file(given)
 
 
 def introduce(found: Path) -> str:
