@@ -22,7 +22,7 @@ ARROWS = {
     "inference": {"", "data", "inference"},
     "quality": {"", "data", "quality"},
     "training": {"", "data", "training"},
-    "benchmark": {"", "data", "inference", "training", "benchmark"},
+    "benchmark": {"", "data", "inference", "quality", "training", "benchmark"},
     "api": {"", "data", "inference", "quality", "training", "api"},
     "cli": {"", "data", "inference", "quality", "training", "benchmark", "api", "cli"},
 }

@@ -27,6 +27,7 @@ COMMANDS = {
     "infer": "Draw images from an ONNX generator: onnxruntime and NumPy, no torch.",
     "info": "Say what a generator is, where it came from and what is in its file.",
     "evaluate": "Say how good a generator is, beside real digits measured the same way.",
+    "doctor": "Say what is installed and found here, how fast it is, and what to change.",
     "bench": "Measure ganctl against what one would type without it.",
 }
 """Each is the function, or the group of commands, of its name in the module of its name.
@@ -83,7 +84,12 @@ def ganctl(
     ctx: typer.Context,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version; of all else: doctor.",
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:

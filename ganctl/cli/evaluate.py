@@ -6,9 +6,7 @@ import dataclasses
 import json
 import math
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,7 +81,7 @@ def evaluate(
     threads = min(threads, usable_cores())
     judge = load_judge(threads)
     samples, source = _samples(target, count, seed, data, threads)
-    with _phases() as say:
+    with screen.phases() as say:
         say("looking at real images")
         reference = find_reference(source, samples.images.shape[1:], judge, data_dir, screen.note)
         evaluation = evaluate_samples(samples, reference, judge, say)
@@ -206,18 +204,6 @@ def _draw(
     _, labels = inputs(0, count)
     asked = digits_of(labels, class_names)
     return Samples(name, np.concatenate(drawn), asked)
-
-
-@contextmanager
-def _phases() -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what is being done; a pipe is told nothing."""
-    if not sys.stderr.isatty():
-        yield lambda phase: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as status:
-        yield status.update
 
 
 def _show(evaluation: Evaluation) -> None:
