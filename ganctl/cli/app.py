@@ -73,8 +73,8 @@ class LazyCommands(TyperGroup):
 app = typer.Typer(cls=LazyCommands, rich_markup_mode=None, invoke_without_command=True)
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(ctx: typer.Context, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
         screen.result(f"ganctl {__version__}")
         raise typer.Exit
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.cli.endurance import kills, soak
 from ganctl.cli.options import DataDir, Json, Threads
 
@@ -34,13 +34,21 @@ bench = typer.Typer(
     "Example: [bold]ganctl bench train --data digits[/]",
 )
 
-Data = Annotated[str, typer.Option(metavar="NAME|PATH", help="As for ganctl train, at 28×28 grey.")]
+Data = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|PATH",
+        autocompletion=complete.data,
+        help="As for ganctl train, at 28×28 grey.",
+    ),
+]
 Rounds = Annotated[int, typer.Option(metavar="N", min=1, help="How often each side is measured.")]
 Model = Annotated[
     Path | None,
     typer.Argument(
         metavar="MODEL",
         readable=False,
+        autocompletion=complete.files(".onnx"),
         help="The ONNX file that ganctl export wrote.",
         show_default="a fresh, untrained one",
     ),
@@ -55,6 +63,7 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete.words("classic", "default", "bf16", "batch256"),
             help="classic, default, bf16 or batch256; repeatable.",
             show_default="all",
         ),

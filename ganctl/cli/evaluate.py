@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.cli.options import DataDir, Json, Seed, Threads
 from ganctl.errors import BadInput
 
@@ -37,6 +37,7 @@ def evaluate(
         typer.Argument(
             metavar="TARGET",
             readable=False,
+            autocompletion=complete.runs(".onnx", ".safetensors", ".npy", ".npz"),
             help="An ONNX file, a folder of pictures, an array (.npy, .npz), or a run: its name, "
             "folder or checkpoint.",
             show_default="the newest run",
@@ -50,6 +51,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAME|PATH",
+            autocompletion=complete.data,
             help="Real images to measure against, as for ganctl train; mnist needs no download.",
             show_default="what it was trained on, else mnist",
         ),
@@ -58,7 +60,10 @@ def evaluate(
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="OUT", readable=False, help="Write a page (.html) or a picture (.png) of it."
+            metavar="OUT",
+            readable=False,
+            autocompletion=complete.files(".html", ".png"),
+            help="Write a page (.html) or a picture (.png) of it.",
         ),
     ] = None,
     threads: Threads = 0,

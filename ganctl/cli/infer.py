@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.cli.options import (
     OUT_HELP,
+    PICTURES,
     UNTRUSTED,
     Cols,
     Count,
@@ -57,13 +58,18 @@ def infer(
         typer.Argument(
             metavar="MODEL",
             readable=False,
+            autocompletion=complete.files(".onnx"),
             help="An ONNX file: of ganctl export, or another generator.",
         ),
     ],
     out: Annotated[
         Path | None,
         typer.Argument(
-            metavar="OUT", readable=False, help=OUT_HELP, show_default="the model's name with .png"
+            metavar="OUT",
+            readable=False,
+            autocompletion=PICTURES,
+            help=OUT_HELP,
+            show_default="the model's name with .png",
         ),
     ] = None,
     count: Count = None,
@@ -82,7 +88,9 @@ def infer(
     provider: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="What runs it: cpu, or another that onnxruntime has (cuda, …)."
+            metavar="NAME",
+            autocompletion=complete.words("cpu", "cuda"),
+            help="What runs it: cpu, or another that onnxruntime has (cuda, …).",
         ),
     ] = "cpu",
     verify: Annotated[

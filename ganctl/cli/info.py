@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.cli.options import Json, MaxModel
 from ganctl.errors import BadInput, explain
 from ganctl.text import counted
@@ -27,6 +27,7 @@ def info(
         typer.Argument(
             metavar="PATH",
             readable=False,
+            autocompletion=complete.runs(".onnx", ".safetensors"),
             help="An ONNX file, a checkpoint (.safetensors), a run's folder or its name.",
         ),
     ],

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.config import MAX_SEED
 from ganctl.environment import THREADS_VARIABLE
 
@@ -68,6 +68,7 @@ Checkpoint = Annotated[
     typer.Option(
         metavar="RUN|FILE",
         readable=False,
+        autocompletion=complete.runs(".safetensors"),
         help="A .safetensors file, a run's folder or its name.",
         show_default="the newest run; else the one that comes with ganctl",
     ),
@@ -84,6 +85,7 @@ DataDir = Annotated[
     typer.Option(
         metavar="PATH",
         readable=False,
+        autocompletion=complete.files(),
         help="Where downloaded data sets lie.",
         show_default="$GANCTL_DATA, else the user's cache",
     ),
@@ -101,6 +103,7 @@ MaxModel = Annotated[
     ),
 ]
 
+PICTURES = complete.files(".png", ".gif", ".npy")
 OUT_HELP = (
     "A grid (.png), an animation (.gif, with --interpolate), a uint8 array of N×C×H×W (.npy), or "
     "a folder (one PNG an image); - for a grid to stdout."

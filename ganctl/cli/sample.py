@@ -11,6 +11,7 @@ import typer
 from ganctl.cli import screen
 from ganctl.cli.options import (
     OUT_HELP,
+    PICTURES,
     Checkpoint,
     Cols,
     Count,
@@ -34,9 +35,9 @@ class Weights(str, Enum):
 
 
 def sample(
-    out: Annotated[Path, typer.Argument(metavar="OUT", readable=False, help=OUT_HELP)] = Path(
-        "samples.png"
-    ),
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", readable=False, autocompletion=PICTURES, help=OUT_HELP)
+    ] = Path("samples.png"),
     count: Count = None,
     seed: Seed = 0,
     start: Start = 0,

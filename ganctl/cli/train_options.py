@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ganctl.cli import complete
 from ganctl.cli.from_file import take_file
 from ganctl.config import MAX_SEED
 from ganctl.environment import DEVICE_VARIABLE, THREADS_VARIABLE
@@ -53,6 +54,7 @@ Source = Annotated[
     typer.Argument(
         metavar="[RUN|FILE]",
         readable=False,
+        autocompletion=complete.runs(".safetensors"),
         show_default="the newest run",
         help="With --resume: a run's name or folder, or one of its checkpoints.",
     ),
@@ -61,6 +63,7 @@ Data = Annotated[
     str,
     typer.Option(
         metavar="NAME|PATH",
+        autocompletion=complete.data,
         help="mnist, fashion-mnist, kmnist, emnist-digits, usps; digits (10,000 of MNIST, "
         "embedded); or a path: a folder or .zip of images, a folder of idx files.",
         rich_help_panel=DATA,
@@ -70,6 +73,7 @@ DataDir = Annotated[
     str,
     typer.Option(
         metavar="PATH",
+        autocompletion=complete.files(),
         help="Where downloaded data sets lie.",
         show_default="$GANCTL_DATA, else the user's cache",
         rich_help_panel=DATA,
@@ -178,6 +182,7 @@ ConfigFile = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
+        autocompletion=complete.files(".toml", ".json"),
         readable=False,
         is_eager=True,
         callback=take_file,
@@ -261,6 +266,7 @@ Device = Annotated[
     typer.Option(
         metavar="NAME",
         envvar=DEVICE_VARIABLE,
+        autocompletion=complete.words("auto", "cpu", "cuda", "mps"),
         help="auto, cpu, cuda, cuda:N or mps.",
         rich_help_panel=RUN,
     ),
