@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganctl.cli import complete, screen
-from ganctl.cli.options import DataDir, Json, Seed, Threads
+from ganctl.cli.options import DataDir, Json, SeedOfAll, Threads
 from ganctl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def evaluate(
     count: Annotated[
         int, typer.Option("-n", "--count", metavar="N", min=1, help="How many images to measure.")
     ] = 10_000,
-    seed: Seed = 0,
+    seed: SeedOfAll = 0,
     data: Annotated[
         str | None,
         typer.Option(
