@@ -132,8 +132,8 @@ def look_at_torch() -> Torch:
     return Torch(
         cuda=torch.version.cuda,
         device=str(device),
-        gpu=gpu and gpu.name,
-        gpu_memory=gpu and gpu.total_memory,
+        gpu=gpu.name if gpu else None,
+        gpu_memory=gpu.total_memory if gpu else None,
         threads=torch.get_num_threads(),
     )
 
