@@ -42,6 +42,7 @@ OWNERS = {
     "torchvision": {"data", "benchmark"},
     "onnxruntime": {"inference", "quality"},
     "google": {"inference"},  # google.protobuf
+    "tomli": {""},  # before Python 3.11
 }
 EVERYWHERE = {"numpy", "PIL", "typing_extensions"}  # the last for type checkers alone
 

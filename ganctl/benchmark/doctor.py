@@ -73,10 +73,11 @@ class Checkup:
         return None if self.train_speed is None else images / self.train_speed / 60
 
 
-def check_up(say: Callable[[str], None]) -> Checkup:
+def check_up(threads: int, say: Callable[[str], None]) -> Checkup:
     """Look at everything, in some ten seconds. What is broken is told, and raises nothing.
 
     Args:
+        threads: that are measured, on the CPU; 0 for all cores.
         say: told what is being done.
     """
     machine = describe_machine([*NEEDED, *EXTRA])
@@ -87,7 +88,7 @@ def check_up(say: Callable[[str], None]) -> Checkup:
     if "torch" in machine.versions:
         say("loading torch")
         try:
-            torch = look_at_torch()
+            torch = look_at_torch(threads)
             say("training a few steps")
             train_speed = measure_training(torch.device)
         except Exception as error:  # whatever a broken installation does
@@ -98,7 +99,7 @@ def check_up(say: Callable[[str], None]) -> Checkup:
     say("measuring onnxruntime")
     try:
         offered = offered_providers()
-        judge_speed = measure_judge()
+        judge_speed = measure_judge(min(threads, machine.cores))
     except Exception as error:
         problems.append(f"onnxruntime does not work: {_reason(error)}")
     data_dir = default_data_dir()
@@ -121,12 +122,13 @@ def check_up(say: Callable[[str], None]) -> Checkup:
     return replace(found, advice=list(advice(found)))
 
 
-def look_at_torch() -> Torch:
-    """Return what torch finds here."""
+def look_at_torch(threads: int) -> Torch:
+    """Return what torch finds here, and let it use so many threads."""
     import torch
 
-    from ganctl.training.device import resolve_device
+    from ganctl.training.device import resolve_device, use_threads
 
+    use_threads(threads, 1)
     device = resolve_device(os.environ.get(DEVICE_VARIABLE) or "auto")
     gpu = torch.cuda.get_device_properties(device) if device.type == "cuda" else None
     return Torch(
@@ -155,11 +157,11 @@ def offered_providers() -> list[str]:
     return list(providers())
 
 
-def measure_judge() -> float:
-    """Return the images a second that onnxruntime looks at with the judge, on all cores."""
+def measure_judge(threads: int) -> float:
+    """Return the images a second that onnxruntime looks at with the judge."""
     from ganctl.quality.judge import load_judge
 
-    judge, images = load_judge(), load_digits().images[:500, None]
+    judge, images = load_judge(threads), load_digits().images[:500, None]
     judge(images)  # the first time is slower
     began, seen = time.perf_counter(), 0
     while not seen or time.perf_counter() - began < SECONDS:

@@ -88,7 +88,7 @@ def ganctl(
             "--version",
             callback=_show_version,
             is_eager=True,
-            help="Show the version; of all else: doctor.",
+            help="Show the version; ganctl doctor shows torch's and others'.",
         ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,

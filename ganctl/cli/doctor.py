@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ganctl.cli import screen
-from ganctl.cli.options import Json
+from ganctl.cli.options import Json, Threads
 from ganctl.errors import MissingDependency
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ganctl.cli.card_table import Sections
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(threads: Threads = 0, as_json: Json = False) -> None:
     """Say what is installed and found here, how fast it is, and what to change.
 
     It takes some ten seconds, most of them to measure. Exit code 4: something does not work.
@@ -26,14 +26,14 @@ def doctor(as_json: Json = False) -> None:
     from ganctl.cli.tables import show_sections
 
     with screen.phases() as say:
-        found = check_up(say)
+        found = check_up(threads, say)
     if as_json:
         plain = dataclasses.asdict(found) | {"minutes": found.minutes}
         screen.result(*json.dumps(plain, indent=2).splitlines())
     else:
         show_sections(_sections(found))
     if found.problems:
-        raise MissingDependency("; ".join(found.problems), f"install it anew: {INSTALL}")
+        raise MissingDependency("; ".join(found.problems), f"if it is the installation: {INSTALL}")
 
 
 def _sections(found: Checkup) -> Sections:

@@ -55,7 +55,7 @@ def test_the_doctor_looks_and_measures(
 
 
 def test_it_is_shown_in_sections(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "check_up", lambda _: HEALTHY)
+    monkeypatch.setattr(doctor, "check_up", lambda *_: HEALTHY)
     lines = ganctl("doctor").out.splitlines()
     sections = [line for line in lines if line and not line.startswith(" ")]
     assert sections == ["installed", "machine", "data and runs", "speed", "advice"]
@@ -66,7 +66,7 @@ def test_it_is_shown_in_sections(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 def test_without_torch_it_says_what_is_missing(
     ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def absent() -> None:
+    def absent(_: int) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
     monkeypatch.setattr(doctor, "look_at_torch", absent)
@@ -89,7 +89,7 @@ def test_what_is_broken_is_told_and_exits_4(
         "error: training does not work: libcudart.so: cannot open; "
         "onnxruntime does not work: libcudart.so: cannot open"
     )
-    assert hint.startswith("hint: install it anew: pip install")
+    assert hint.startswith("hint: if it is the installation: pip install")
 
 
 @pytest.mark.parametrize(
