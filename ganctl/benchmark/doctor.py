@@ -16,13 +16,11 @@ from ganctl.data.idx import find_idx
 from ganctl.data.known import KNOWN
 from ganctl.data.load import DIGITS, default_data_dir, ignore
 from ganctl.environment import DEVICE_VARIABLE, RUNS, THREADS_VARIABLE, VARIABLES
+from ganctl.errors import TRAIN_PACKAGES
 from ganctl.text import nearest
 
 NEEDED = ("numpy", "pillow", "onnxruntime", "protobuf", "typer", "rich")
 """What every command needs."""
-
-EXTRA = ("torch", "torchvision", "onnx", "onnxscript", "safetensors", "matplotlib")
-"""What ``ganctl[train]`` adds."""
 
 INSTALL = 'pip install "ganctl[train]"'
 
@@ -80,8 +78,8 @@ def check_up(threads: int, say: Callable[[str], None]) -> Checkup:
         threads: that are measured, on the CPU; 0 for all cores.
         say: told what is being done.
     """
-    machine = describe_machine([*NEEDED, *EXTRA])
-    missing = [name for name in (*NEEDED, *EXTRA) if name not in machine.versions]
+    machine = describe_machine([*NEEDED, *TRAIN_PACKAGES])
+    missing = [name for name in (*NEEDED, *TRAIN_PACKAGES) if name not in machine.versions]
     problems = [f"{name} is missing" for name in missing if name in NEEDED]
     torch = train_speed = judge_speed = None
     offered: list[str] = []
@@ -92,7 +90,7 @@ def check_up(threads: int, say: Callable[[str], None]) -> Checkup:
             say("training a few steps")
             train_speed = measure_training(torch.device)
         except Exception as error:  # whatever a broken installation does
-            if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
+            if isinstance(error, ModuleNotFoundError) and error.name in TRAIN_PACKAGES:
                 missing = sorted({*missing, error.name})
             else:
                 problems.append(f"training does not work: {_reason(error)}")
@@ -182,7 +180,7 @@ def is_there(name: str, data_dir: Path) -> bool:
 def advice(found: Checkup) -> Iterator[str]:
     """Yield what to change, in a line each."""
     torch, machine = found.torch, found.machine
-    if absent := [name for name in EXTRA if name in found.missing]:
+    if absent := [name for name in TRAIN_PACKAGES if name in found.missing]:
         yield f"to train, sample and export, {', '.join(absent)} are missing: {INSTALL}"
     if machine.busy and torch and torch.device == "cpu" and torch.threads > 1:
         yield (

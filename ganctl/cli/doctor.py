@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ganctl.cli import screen
 from ganctl.cli.options import Json, Threads
-from ganctl.errors import MissingDependency
+from ganctl.errors import TRAIN_PACKAGES, MissingDependency
 
 if TYPE_CHECKING:
     from ganctl.benchmark.doctor import Checkup
@@ -48,8 +48,6 @@ def _sections(found: Checkup) -> Sections:
 
 
 def _installed(found: Checkup) -> list[tuple[str, str]]:
-    from ganctl.benchmark.doctor import EXTRA
-
     versions = found.machine.versions
     rows = [("Python", found.machine.python), *versions.items()]
     if found.torch:
@@ -62,7 +60,9 @@ def _installed(found: Checkup) -> list[tuple[str, str]]:
         for name, text in rows
     ]
     for name in found.missing:
-        rows.append((name, "missing; ganctl[train] has it" if name in EXTRA else "missing"))
+        rows.append(
+            (name, "missing; ganctl[train] has it" if name in TRAIN_PACKAGES else "missing")
+        )
     return rows
 
 
