@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ganctl.errors import BadInput
@@ -37,6 +38,21 @@ ADDED_LATER = {
     "max_rollbacks": 0,
 }
 """Fields that older files lack, and what they would say."""
+
+
+class OutOfRange(BadInput):
+    """A field of a configuration whose value cannot be.
+
+    Args:
+        name: the field's.
+        value: what it was given.
+        allowed: what it may be, in words; of a choice, the choices.
+    """
+
+    def __init__(self, name: str, value: Any, allowed: str) -> None:
+        option = "--" + name.replace("_", "-")
+        super().__init__(f"{option} {value} cannot be used", f"{option}: {allowed}")
+        self.allowed = allowed
 
 
 @dataclass(frozen=True)
@@ -173,8 +189,20 @@ RECIPES = {
 """By name, then by architecture."""
 
 
-def train_config(recipe: str, model: Mapping[str, Any], **training: Any) -> TrainConfig:
+def train_config(
+    recipe: str,
+    model: Mapping[str, Any],
+    others: Mapping[str, Any] = MappingProxyType({}),
+    /,
+    **training: Any,
+) -> TrainConfig:
     """Return the configuration of ``recipe`` with the given fields in place of the defaults.
+
+    Args:
+        recipe: a key of `RECIPES`.
+        model: fields of the networks.
+        others: fields of either that the recipe settles, or that no option does.
+        training: fields of the run.
 
     Raises:
         BadInput: there is no such recipe, or a field is out of its range.
@@ -182,10 +210,10 @@ def train_config(recipe: str, model: Mapping[str, Any], **training: Any) -> Trai
     if recipe not in RECIPES:
         raise BadInput(f"there is no recipe '{recipe}'", f"recipes: {', '.join(RECIPES)}")
     shape = ModelConfig(**model)  # checks the architecture
-    settled = asdict(RECIPES[recipe][shape.arch])
-    norm = {"bn_eps": settled.pop("bn_eps"), "bn_momentum": settled.pop("bn_momentum")}
+    fields = {**asdict(RECIPES[recipe][shape.arch]), **others}
+    norm = {name: fields.pop(name) for name in ("bn_eps", "bn_momentum")}
     shape = ModelConfig(**{**norm, **model})
-    return TrainConfig(model=shape, recipe=recipe, **{**settled, **training})
+    return TrainConfig(model=shape, recipe=recipe, **{**fields, **training})
 
 
 def to_dict(config: ModelConfig | TrainConfig) -> dict[str, Any]:
@@ -221,5 +249,4 @@ def _typed(name: str, declared: str, value: Any) -> Any:
 
 def _check(config: ModelConfig | TrainConfig, name: str, valid: bool, allowed: str) -> None:
     if not valid:
-        option = "--" + name.replace("_", "-")
-        raise BadInput(f"{option} {getattr(config, name)} cannot be used", f"{option}: {allowed}")
+        raise OutOfRange(name, getattr(config, name), allowed)

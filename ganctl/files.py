@@ -11,11 +11,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from ganctl.errors import BadInput, GanctlError, OutOfResources, explain
 from ganctl.locks import hold, let_go, lock
+from ganctl.text import nearest
 
 LONGEST = 100
 """Characters of a file's name that its temporary one begins with."""
@@ -129,6 +131,20 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+LOOKED_AT = 1000
+"""Names in a folder among which one is looked for that was meant."""
+
+
+def near_file(path: Path) -> str:
+    """Return ": did you mean 'gen.onnx'?" for a path that is not there, by its folder; or ""."""
+    try:
+        with os.scandir(path.parent) as entries:
+            near = nearest(path.name, [entry.name for entry in islice(entries, LOOKED_AT)])
+    except (OSError, ValueError):
+        return ""
+    return f": did you mean '{path.with_name(near)}'?" if near else ""
 
 
 def check_writable(path: Path) -> None:

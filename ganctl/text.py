@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What moves the cursor, ends a line or begins an escape sequence."""
@@ -17,9 +18,9 @@ def is_plain(text: str) -> bool:
     return not _CONTROLS.search(text)
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, plural: str = "") -> str:
     """Return so many of something in words, "1 image" or "1,000 images"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
 def inert(text: str) -> str:
@@ -30,3 +31,25 @@ def inert(text: str) -> str:
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _UNSEEN else char
         for char in text
     )
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """Return the one of ``words`` that was probably meant by ``word``; None where none is like it.
+
+    Upper and lower case, - and _ count as the same.
+    """
+    from difflib import get_close_matches  # only where something went wrong
+
+    plain = {_folded(each): each for each in words}
+    near = get_close_matches(_folded(word), plain, n=1, cutoff=0.65)
+    return plain[near[0]] if near else None
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return ": did you mean 'train'?" for ``word`` "tain", to end an error; else ""."""
+    near = nearest(word, words)
+    return f": did you mean '{near}'?" if near else ""
+
+
+def _folded(word: str) -> str:
+    return word[:100].lower().replace("_", "-")

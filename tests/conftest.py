@@ -15,7 +15,10 @@ import pytest
 # One thread: the tests' networks are small, and two threads beside another busy process crawl.
 # Set before torch is imported, and passed on to subprocesses.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.pop("GANCTL_RUNS", None)
 os.environ.pop("GANCTL_DATA", None)
+os.environ.pop("GANCTL_DEVICE", None)
+os.environ.pop("GANCTL_THREADS", None)
 
 from ganctl.cli.app import main
 from ganctl.data.digits import load_digits

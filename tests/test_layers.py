@@ -22,7 +22,7 @@ ARROWS = {
     "inference": {"", "data", "inference"},
     "quality": {"", "data", "quality"},
     "training": {"", "data", "training"},
-    "benchmark": {"", "data", "inference", "training", "benchmark"},
+    "benchmark": {"", "data", "inference", "quality", "training", "benchmark"},
     "api": {"", "data", "inference", "quality", "training", "api"},
     "cli": {"", "data", "inference", "quality", "training", "benchmark", "api", "cli"},
 }
@@ -42,6 +42,7 @@ OWNERS = {
     "torchvision": {"data", "benchmark"},
     "onnxruntime": {"inference", "quality"},
     "google": {"inference"},  # google.protobuf
+    "tomli": {""},  # before Python 3.11
 }
 EVERYWHERE = {"numpy", "PIL", "typing_extensions"}  # the last for type checkers alone
 

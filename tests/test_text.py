@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganctl.text import inert, is_plain
+from ganctl.text import did_you_mean, inert, is_plain, nearest
 
 
 @pytest.mark.parametrize("text", ["", "a b", "Fréchet ×", "日本\u3000語", "[bold]x[/]", "\udc80"])
@@ -29,3 +29,24 @@ def test_text_is_inert_and_otherwise_as_it_was(text: str) -> None:
     shown.encode()
     if text.isprintable():
         assert shown == text
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("tain", "train"),
+        ("TRAIN", "train"),
+        ("batch_size", "batch-size"),
+        ("frist-try", "first-try"),
+        ("xyz", None),
+        ("", None),
+        ("t" * 10_000, None),
+    ],
+)
+def test_the_word_that_was_meant(word: str, near: str | None) -> None:
+    assert nearest(word, ("train", "batch-size", "first-try")) == near
+    assert did_you_mean(word, ()) == ""
+
+
+def test_an_error_may_end_in_what_was_meant() -> None:
+    assert did_you_mean("tain", ["train"]) == ": did you mean 'train'?"

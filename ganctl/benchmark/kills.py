@@ -19,8 +19,9 @@ from PIL import Image
 
 from ganctl.checkpoint_file import read_checkpoint, read_header
 from ganctl.data.digits import load_digits
+from ganctl.environment import DEFAULT_RUNS, neutral
 from ganctl.errors import CheckFailed, GanctlError
-from ganctl.training.run import LOCK, RUNS, Run
+from ganctl.training.run import LOCK, Run
 
 IMAGES = 320
 """Digits that are trained on: few steps an epoch, so that much of the time goes into saving."""
@@ -123,14 +124,14 @@ def bench_kills(
         begin, go_on = [*command, *options, "--name", "run"], [*command, "--resume", "run"]
         for place in (whole, killed):
             place.mkdir()
-        run = Run(whole / RUNS / "run")
+        run = Run(whole / DEFAULT_RUNS / "run")
         notify(f"training {epochs} epochs that nobody disturbs")
         with _process(begin, whole) as process:
             starting, begun = _begin(process, run), time.time()
             _finish(process)
         longest = 2 * (run.sample(1).stat().st_mtime - begun)  # half of the lives save something
         expected, tally = left(run), Tally(last=_step(run.checkpoint))
-        run, finished, same, ended = Run(killed / RUNS / "run"), 0, True, False
+        run, finished, same, ended = Run(killed / DEFAULT_RUNS / "run"), 0, True, False
         while not ended or tally.kills < times:
             if ended or tally.step == NONE:
                 shutil.rmtree(run.folder, ignore_errors=True)
@@ -199,7 +200,9 @@ def left(run: Run) -> dict[str, bytes]:
 
 def _process(command: list[str], folder: Path) -> subprocess.Popen[str]:
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    return subprocess.Popen(command, cwd=folder, stdout=nothing, stderr=pipe, text=True)
+    return subprocess.Popen(
+        command, cwd=folder, env=neutral(), stdout=nothing, stderr=pipe, text=True
+    )
 
 
 def _begin(process: subprocess.Popen[str], run: Run) -> float:

@@ -55,6 +55,30 @@ def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+FLAGS = (
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "amx_tile",
+    "amx_bf16",
+    "amx_int8",
+    "asimd",
+)
+"""What of a processor's instructions makes matrix products faster."""
+
+
+def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """Return which of `FLAGS` the processor has; [] where the system does not say."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    told = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))
+    there = next(told, "").split()
+    return [flag for flag in FLAGS if flag in there]
+
+
 def installed_version(package: str) -> str | None:
     """Return a package's version without importing it; None where it is not installed."""
     try:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from ganctl.environment import neutral
 from ganctl.errors import CheckFailed
 
 COMMAND = "import sys; from ganctl.cli.app import main; sys.exit(main())"
@@ -22,7 +23,7 @@ def process_seconds(program: str, arguments: Sequence[str], folder: Path) -> flo
     """
     command = [sys.executable, "-c", program, *arguments]
     began = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=neutral(), capture_output=True, text=True)
     seconds = time.perf_counter() - began
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["it says nothing"])[0]

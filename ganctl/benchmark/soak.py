@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganctl.environment import DEFAULT_RUNS, neutral
 from ganctl.errors import CheckFailed
-from ganctl.training.run import RUNS, Run
+from ganctl.training.run import Run
 
 SETTLED = 10
 """Epochs after which nothing may grow any more."""
@@ -84,9 +85,14 @@ def bench_soak(
         command = [sys.executable, "-m", "ganctl", "train", "--data", data, *EVERY_EPOCH]
         command += ["--epochs", str(epochs), "--threads", str(threads), "--name", "soak"]
         command += ["--conditional"] if conditional else []
-        run, looks = Run(Path(temporary) / RUNS / "soak"), list[Look]()
+        run, looks = Run(Path(temporary) / DEFAULT_RUNS / "soak"), list[Look]()
         with subprocess.Popen(
-            command, cwd=temporary, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=temporary,
+            env=neutral(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as process:
             assert process.stderr is not None
             for line in process.stderr:  # one an epoch, as in any pipe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import signal
 import sys
 import traceback
@@ -17,6 +18,7 @@ from ganctl import __version__
 from ganctl.cli import screen
 from ganctl.cli.lasting import lasting_stderr
 from ganctl.cli.signals import EXIT_BASE, end_on_signals
+from ganctl.cli.usage import explain_usage
 from ganctl.errors import (
     BadInput,
     GanctlError,
@@ -33,6 +35,7 @@ COMMANDS = {
     "infer": "Draw images from an ONNX generator: onnxruntime and NumPy, no torch.",
     "info": "Say what a generator is, where it came from and what is in its file.",
     "evaluate": "Say how good a generator is, beside real digits measured the same way.",
+    "doctor": "Say what is installed and found here, how fast it is, and what to change.",
     "bench": "Measure ganctl against what one would type without it.",
 }
 """Each is the function, or the group of commands, of its name in the module of its name.
@@ -88,8 +91,8 @@ class LazyCommands(TyperGroup):
 app = typer.Typer(cls=LazyCommands, rich_markup_mode=None, invoke_without_command=True)
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(ctx: typer.Context, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
         screen.result(f"ganctl {__version__}")
         raise typer.Exit
 
@@ -99,7 +102,12 @@ def ganctl(
     ctx: typer.Context,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version; ganctl doctor shows torch's and others'.",
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:
@@ -108,6 +116,10 @@ def ganctl(
     The usual path: ganctl train, ganctl sample out.png, ganctl export gen.onnx, ganctl infer
     gen.onnx.
     """
+    if not ctx.resilient_parsing and any(name.startswith("GANCTL_") for name in os.environ):
+        from ganctl.environment import check_environment
+
+        check_environment()
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
 
@@ -140,7 +152,7 @@ def _main(options: list[str], rest: list[str], debug: bool) -> int:
         return status if isinstance(status, int) else 0
     except UsageError as error:
         path = error.ctx.command_path if error.ctx else "ganctl"
-        screen.error(error.format_message(), f"{path} --help")
+        screen.error(explain_usage(error), f"{path} --help")
         return USAGE_EXIT
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPT_EXIT

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.cli.endurance import kills, soak
+from ganctl.cli.options import DataDir, Json, Threads
 
 if TYPE_CHECKING:
     from ganctl.benchmark.infer import InferResult
@@ -33,30 +34,25 @@ bench = typer.Typer(
     "Example: [bold]ganctl bench train --data digits[/]",
 )
 
-Data = Annotated[str, typer.Option(metavar="NAME|PATH", help="As for ganctl train, at 28×28 grey.")]
-DataDir = Annotated[
-    Path | None,
+Data = Annotated[
+    str,
     typer.Option(
-        metavar="PATH",
-        readable=False,
-        help="Where downloaded data sets lie.",
-        show_default="$GANCTL_DATA, else the user's cache",
+        metavar="NAME|PATH",
+        autocompletion=complete.data,
+        help="As for ganctl train, at 28×28 grey.",
     ),
 ]
 Rounds = Annotated[int, typer.Option(metavar="N", min=1, help="How often each side is measured.")]
-Threads = Annotated[
-    int, typer.Option(metavar="N", min=0, max=1024, help="Of both sides; 0: torch's own number.")
-]
 Model = Annotated[
     Path | None,
     typer.Argument(
         metavar="MODEL",
         readable=False,
+        autocompletion=complete.files(".onnx"),
         help="The ONNX file that ganctl export wrote.",
         show_default="a fresh, untrained one",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 
 @bench.command()
@@ -67,6 +63,7 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete.words("classic", "default", "bf16", "batch256"),
             help="classic, default, bf16 or batch256; repeatable.",
             show_default="all",
         ),

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from ganctl.cli import screen
+from ganctl.cli.options import Json, Threads
 from ganctl.cli.train_options import Architecture
+from ganctl.config import MAX_SEED
 from ganctl.errors import CheckFailed
 from ganctl.text import counted
 
@@ -20,8 +22,10 @@ def kills(
     conditional: Annotated[
         bool, typer.Option("--conditional", help="Let them learn the classes.")
     ] = False,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the moments.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, max=MAX_SEED, help="Of the moments.")
+    ] = 0,
+    as_json: Json = False,
 ) -> None:
     """Kill a training at random moments, saves included, and see whether anything is lost.
 
@@ -55,13 +59,11 @@ def soak(
     epochs: Annotated[
         int, typer.Option(metavar="N", min=12, help="Passes over the embedded digits.")
     ] = 300,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=0, max=1024, help="CPU threads; 0: all cores.")
-    ] = 0,
+    threads: Threads = 0,
     conditional: Annotated[
         bool, typer.Option("--conditional", help="Let the networks learn the classes.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train for long with everything on, and watch memory, open files and the time of a step.
 

@@ -6,16 +6,14 @@ import dataclasses
 import json
 import math
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganctl.cli import screen
-from ganctl.cli.options import Seed
+from ganctl.cli import complete, screen
+from ganctl.cli.options import DataDir, Json, SeedOfAll, Threads
 from ganctl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -39,6 +37,7 @@ def evaluate(
         typer.Argument(
             metavar="TARGET",
             readable=False,
+            autocompletion=complete.runs(".onnx", ".safetensors", ".npy", ".npz"),
             help="An ONNX file, a folder of pictures, an array (.npy, .npz), or a run: its name, "
             "folder or checkpoint.",
             show_default="the newest run",
@@ -47,36 +46,28 @@ def evaluate(
     count: Annotated[
         int, typer.Option("-n", "--count", metavar="N", min=1, help="How many images to measure.")
     ] = 10_000,
-    seed: Seed = 0,
+    seed: SeedOfAll = 0,
     data: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|PATH",
-            help="Real images to measure against, as for ganctl train.",
+            autocompletion=complete.data,
+            help="Real images to measure against, as for ganctl train; mnist needs no download.",
             show_default="what it was trained on, else mnist",
         ),
     ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            readable=False,
-            help="Where data sets lie. mnist needs no download here.",
-            show_default="$GANCTL_DATA, else the user's cache",
-        ),
-    ] = None,
+    data_dir: DataDir = None,
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="OUT", readable=False, help="Write a page (.html) or a picture (.png) of it."
+            metavar="OUT",
+            readable=False,
+            autocompletion=complete.files(".html", ".png"),
+            help="Write a page (.html) or a picture (.png) of it.",
         ),
     ] = None,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Of the networks, on the CPU; 0 for all cores.")
-    ] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
+    threads: Threads = 0,
+    as_json: Json = False,
 ) -> None:
     """Say how good a generator is, beside real digits measured the same way.
 
@@ -95,7 +86,7 @@ def evaluate(
     threads = min(threads, usable_cores())
     judge = load_judge(threads)
     samples, source = _samples(target, count, seed, data, threads)
-    with _phases() as say:
+    with screen.phases() as say:
         say("looking at real images")
         reference = find_reference(source, samples.images.shape[1:], judge, data_dir, screen.note)
         evaluation = evaluate_samples(samples, reference, judge, say)
@@ -158,14 +149,16 @@ def _checkpoint(target: Path | None) -> Path:
     if target is not None and os.path.isfile(target) and target.suffix != ".safetensors":
         raise BadInput(f"{target} is nothing that can be evaluated", TARGETS)
 
-    from ganctl.training.run import find_checkpoint, introduce
+    from ganctl.training.run import find_checkpoint, introduce, meant
 
     try:
         path = find_checkpoint(target)
     except BadInput as error:
         if target is None:
             raise
-        raise BadInput(f"there is no file, folder or run {target}", TARGETS) from error
+        raise BadInput(
+            f"there is no file, folder or run {target}{meant(target)}", TARGETS
+        ) from error
     if target is None:
         screen.note(f"evaluating {introduce(path)}")
     return path
@@ -216,18 +209,6 @@ def _draw(
     _, labels = inputs(0, count)
     asked = digits_of(labels, class_names)
     return Samples(name, np.concatenate(drawn), asked)
-
-
-@contextmanager
-def _phases() -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what is being done; a pipe is told nothing."""
-    if not sys.stderr.isatty():
-        yield lambda phase: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as status:
-        yield status.update
 
 
 def _show(evaluation: Evaluation) -> None:

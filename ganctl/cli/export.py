@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.cli.options import Checkpoint, nothing_written, refuse_same
 from ganctl.errors import BadInput
 from ganctl.text import counted
@@ -48,6 +48,7 @@ def export(
         typer.Argument(
             metavar="OUT",
             readable=False,
+            autocompletion=complete.files(".onnx", ".safetensors"),
             help="The ONNX file to write; or .safetensors, which sample and export read.",
         ),
     ] = Path("generator.onnx"),

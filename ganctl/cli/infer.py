@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.cli.options import (
     OUT_HELP,
+    PICTURES,
     UNTRUSTED,
     Cols,
     Count,
@@ -21,6 +22,7 @@ from ganctl.cli.options import (
     MaxModel,
     Seed,
     Start,
+    Threads,
     Truncation,
     nothing_written,
     refuse_same,
@@ -57,13 +59,18 @@ def infer(
         typer.Argument(
             metavar="MODEL",
             readable=False,
+            autocompletion=complete.files(".onnx"),
             help="An ONNX file: of ganctl export, or another generator.",
         ),
     ],
     out: Annotated[
         Path | None,
         typer.Argument(
-            metavar="OUT", readable=False, help=OUT_HELP, show_default="the model's name with .png"
+            metavar="OUT",
+            readable=False,
+            autocompletion=PICTURES,
+            help=OUT_HELP,
+            show_default="the model's name with .png",
         ),
     ] = None,
     count: Count = None,
@@ -78,13 +85,13 @@ def infer(
         int,
         typer.Option(metavar="N", min=1, max=65536, help="Images drawn at once; changes no image."),
     ] = 64,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=0, help="On the CPU; 0 for all cores.")
-    ] = 0,
+    threads: Threads = 0,
     provider: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="What runs it: cpu, or another that onnxruntime has (cuda, …)."
+            metavar="NAME",
+            autocompletion=complete.words("cpu", "cuda"),
+            help="What runs it: cpu, or another that onnxruntime has (cuda, …).",
         ),
     ] = "cpu",
     verify: Annotated[
@@ -97,7 +104,7 @@ def infer(
     latent_dim: Annotated[
         int | None,
         typer.Option(
-            metavar="Z", min=1, max=65536, help="Values of a latent.", rich_help_panel=OTHERS
+            metavar="N", min=1, max=65536, help="Values of a latent.", rich_help_panel=OTHERS
         ),
     ] = None,
     value_range: Annotated[
@@ -149,15 +156,17 @@ def infer(
     Example: [bold]ganctl infer gen.onnx -n 64 --seed 7 out.png[/]
     """
     from ganctl.cli.asked import Asked
+    from ganctl.cli.piped import STDOUT, check_place, file_for, place_for
     from ganctl.drawing import draw_to
-    from ganctl.images import check_output
     from ganctl.inference.generator import load_onnx
     from ganctl.inference.session import Limits
     from ganctl.inference.signature import Told
     from ganctl.inference.watched import Watched
     from ganctl.machine import usable_cores
 
-    asked = Asked(out, count, seed, start, cols, digit, digits, truncation, interpolate)
+    asked = Asked(
+        out and file_for(out), count, seed, start, cols, digit, digits, truncation, interpolate
+    )
     cores = usable_cores()
     if threads > cores:
         screen.note(f"{threads} threads would wait for each other on {cores} cores: using {cores}")
@@ -182,16 +191,16 @@ def infer(
             screen.result(f"{model}: {_verdict(generator.verify())}")
             return
         out = out or model.with_suffix(".png")
-        check_output(out)
-        refuse_same(out, model, "the images would take the model's place")
+        check_place(out)
+        refuse_same(file_for(out), model, "the images would take the model's place")
         drawing = asked.of(
             model, generator.latent_dim, generator.class_names, generator.class_shares
         )
         tell_kept(out)
         watched = Watched(generator)
-        with screen.DrawingScreen(drawing.count) as progress:
+        with place_for(out) as place, screen.DrawingScreen(drawing.count) as progress:
             draw_to(
-                out,
+                place,
                 generator if generator.card else watched,
                 drawing.inputs,
                 generator.image_shape,
@@ -201,7 +210,8 @@ def infer(
                 cols=drawing.cols,
                 report=progress.show,
             )
-    screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
+    if out != STDOUT:
+        screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
     if watched.share_beyond:
         screen.note(
             f"{watched.share_beyond:.1%} of the values lay outside the range taken and were cut "

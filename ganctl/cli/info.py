@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganctl.cli import screen
-from ganctl.cli.options import MaxModel
+from ganctl.cli import complete, screen
+from ganctl.cli.options import Json, MaxModel
 from ganctl.errors import BadInput, explain
 from ganctl.text import counted
 
@@ -30,12 +30,11 @@ def info(
         typer.Argument(
             metavar="PATH",
             readable=False,
+            autocompletion=complete.runs(".onnx", ".safetensors"),
             help="An ONNX file, a checkpoint (.safetensors), a run's folder or its name.",
         ),
     ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, the model card whole.")
-    ] = False,
+    as_json: Json = False,
     max_model_mb: MaxModel = 512,
 ) -> None:
     """Say what a generator is, where it came from and what is in its file.
@@ -64,7 +63,7 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     Raises:
         BadInput: there is none.
     """
-    from ganctl.training.run import LAST, Run, find_checkpoint
+    from ganctl.training.run import LAST, Run, find_checkpoint, meant
 
     if os.path.isfile(path):
         return path, None
@@ -74,7 +73,7 @@ def _find(path: Path) -> tuple[Path, Run | None]:
         found = find_checkpoint(path)
     except BadInput as error:
         if not os.path.isdir(path):
-            raise BadInput(f"there is no file, folder or run {path}", WAYS) from error
+            raise BadInput(f"there is no file, folder or run {path}{meant(path)}", WAYS) from error
         raise BadInput(f"there is no checkpoint in {path}", _what_lies_in(path)) from error
     return found, Run(found.parent) if found.name == LAST else None
 

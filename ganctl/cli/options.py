@@ -6,13 +6,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.config import MAX_SEED
+from ganctl.environment import THREADS_VARIABLE
 
+DRAWN = "What is drawn"
 UNTRUSTED = "Limits for files that are not trusted"
 
 Count = Annotated[
@@ -24,19 +26,42 @@ Count = Annotated[
         min=1,
         help="How many images: of each digit, where there are several; or how many numbers.",
         show_default="64; 10 of each digit; 1 number; to interpolate between, 8",
+        rich_help_panel=DRAWN,
     ),
 ]
-Seed = Annotated[
+
+
+def _seed(panel: str | None) -> Any:
+    return typer.Option(
+        metavar="N",
+        min=0,
+        max=MAX_SEED,
+        help="Image i of a seed is always the same image.",
+        rich_help_panel=panel,
+    )
+
+
+Seed = Annotated[int, _seed(DRAWN)]
+SeedOfAll = Annotated[int, _seed(None)]
+"""For a command with few options, which stand in one panel."""
+
+Start = Annotated[
     int,
     typer.Option(
-        metavar="N", min=0, max=MAX_SEED, help="Image i of a seed is always the same image."
+        metavar="N",
+        min=0,
+        help="Index of the first image under the seed.",
+        rich_help_panel=DRAWN,
     ),
 ]
-Start = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Index of the first image under the seed.")
-]
 Cols = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Images a row of the grid; 0 for a square.")
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Images a row of the grid; 0: a square.",
+        rich_help_panel=DRAWN,
+    ),
 ]
 Digit = Annotated[
     str | None,
@@ -44,15 +69,24 @@ Digit = Annotated[
         metavar="D",
         help="Which to draw: 7; or 0-9 or 1,3,5-7, a row each, in the same styles. For a "
         "generator trained with --conditional. Classes that are no digits go by number, from 0.",
+        rich_help_panel=DRAWN,
     ),
 ]
 Digits = Annotated[
     str | None,
-    typer.Option(metavar="NUMBER", help="Write a number, such as 20261123, an image a digit."),
+    typer.Option(
+        metavar="NUMBER",
+        help="Write a number, such as 20261123, an image a digit.",
+        rich_help_panel=DRAWN,
+    ),
 ]
 Truncation = Annotated[
     float,
-    typer.Option(metavar="PSI", help="Above 0, up to 1. Below 1: clearer images, less varied."),
+    typer.Option(
+        metavar="PSI",
+        help="Above 0, up to 1. Below 1: clearer images, less varied.",
+        rich_help_panel=DRAWN,
+    ),
 ]
 Interpolate = Annotated[
     int | None,
@@ -62,6 +96,7 @@ Interpolate = Annotated[
         max=100_000,
         help="Walk from image to image, K frames each: a .gif that comes back to the first, or "
         "a .png with a row from each to the next.",
+        rich_help_panel=DRAWN,
     ),
 ]
 Checkpoint = Annotated[
@@ -69,10 +104,29 @@ Checkpoint = Annotated[
     typer.Option(
         metavar="RUN|FILE",
         readable=False,
+        autocompletion=complete.runs(".safetensors"),
         help="A .safetensors file, a run's folder or its name.",
         show_default="the newest run; else the one that comes with ganctl",
     ),
 ]
+
+Threads = Annotated[
+    int,
+    typer.Option(
+        metavar="N", min=0, max=1024, envvar=THREADS_VARIABLE, help="CPU threads; 0: all cores."
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        readable=False,
+        autocompletion=complete.files(),
+        help="Where downloaded data sets lie.",
+        show_default="$GANCTL_DATA, else the user's cache",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 MaxModel = Annotated[
     int,
@@ -85,9 +139,10 @@ MaxModel = Annotated[
     ),
 ]
 
+PICTURES = complete.files(".png", ".gif", ".npy")
 OUT_HELP = (
     "A grid (.png), an animation (.gif, with --interpolate), a uint8 array of N×C×H×W (.npy), or "
-    "a folder (one PNG an image)."
+    "a folder (one PNG an image); - for a grid to stdout."
 )
 
 

@@ -11,6 +11,7 @@ import typer
 from ganctl.cli import screen
 from ganctl.cli.options import (
     OUT_HELP,
+    PICTURES,
     Checkpoint,
     Cols,
     Count,
@@ -35,9 +36,9 @@ class Weights(str, Enum):
 
 
 def sample(
-    out: Annotated[Path, typer.Argument(metavar="OUT", readable=False, help=OUT_HELP)] = Path(
-        "samples.png"
-    ),
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", readable=False, autocompletion=PICTURES, help=OUT_HELP)
+    ] = Path("samples.png"),
     count: Count = None,
     seed: Seed = 0,
     start: Start = 0,
@@ -57,11 +58,11 @@ def sample(
     """
     from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.cli.asked import Asked
-    from ganctl.images import check_output
+    from ganctl.cli.piped import STDOUT, check_place, file_for, place_for
     from ganctl.training.run import find_checkpoint, introduce
 
-    asked = Asked(out, count, seed, start, cols, digit, digits, truncation, interpolate)
-    check_output(out)
+    asked = Asked(file_for(out), count, seed, start, cols, digit, digits, truncation, interpolate)
+    check_place(out)
     path = find_checkpoint(checkpoint)
     read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
     tell_kept(out)
@@ -75,9 +76,13 @@ def sample(
     if card.weights != weights.value:
         screen.note("the run keeps no average of the weights: drawing from the live ones")
     drawing = asked.of(path, generator.latent_dim, card.class_names, card.class_shares)
-    with nothing_written(), screen.DrawingScreen(drawing.count) as progress:
+    with (
+        nothing_written(),
+        place_for(out) as place,
+        screen.DrawingScreen(drawing.count) as progress,
+    ):
         draw_to(
-            out,
+            place,
             as_function(generator),
             drawing.inputs,
             generator.image_shape,
@@ -87,4 +92,5 @@ def sample(
             cols=drawing.cols,
             report=progress.show,
         )
-    screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
+    if out != STDOUT:
+        screen.result(f"wrote {out}: {drawing.what}{progress.speed}")

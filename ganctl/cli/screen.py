@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -43,12 +45,26 @@ def _say(text: str, stream: TextIO) -> None:
     try:
         print(text, file=stream, flush=True)
     except OSError as error:
-        heard = not has_lost_its_reader(stream, error)
-        silence(stream)
-        if stream is sys.stdout and heard:
-            from ganctl.files import write_error  # not at the start: --help needs none of it
+        _turn_away(stream, error)
 
-            raise write_error(Path("the result"), error) from error
+
+def send(data: bytes) -> None:
+    """Write a file's bytes to stdout, with the errors of a result that cannot be written."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        _turn_away(sys.stdout, error)
+
+
+def _turn_away(stream: TextIO, error: OSError) -> None:
+    """Write nothing more to ``stream``; of a result that is lost, raise the error."""
+    heard = not has_lost_its_reader(stream, error)
+    silence(stream)
+    if stream is sys.stdout and heard:
+        from ganctl.files import write_error  # not at the start: --help needs none of it
+
+        raise write_error(Path("the result"), error) from error
 
 
 def error(message: str, hint: str = "") -> None:
@@ -67,6 +83,18 @@ def _short(text: str) -> str:
     shown = inert(text)
     half = LONGEST // 2
     return shown if len(shown) <= LONGEST else f"{shown[:half]} … {shown[-half:]}"
+
+
+@contextmanager
+def phases() -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is being done; a pipe is told nothing."""
+    if not sys.stderr.isatty():
+        yield lambda phase: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update
 
 
 class DrawingScreen:

@@ -12,6 +12,8 @@ import typer
 
 from ganctl.cli import screen
 from ganctl.cli import train_options as options
+from ganctl.cli.dry_run import show_estimate
+from ganctl.cli.from_file import fields_without_option
 from ganctl.cli.resume import typed_options
 from ganctl.cli.signals import EXIT_BASE, caught_signals
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
@@ -45,6 +47,8 @@ def train(
     latent_dim: options.LatentDim = 100,
     seed: options.Seed = 0,
     precision: options.Precision = PrecisionName.AUTO,
+    config_file: options.ConfigFile = None,
+    dry_run: options.DryRun = False,
     name: options.Name = None,
     resume: options.Resume = False,
     sample_every: options.SampleEvery = 10,
@@ -69,6 +73,7 @@ def train(
             "img_size": img_size,
             "channels": channels,
         },
+        fields_without_option(ctx),
         data=data,
         data_dir=data_dir,
         epochs=epochs,
@@ -91,10 +96,18 @@ def train(
             "it goes with --resume, and without --name", param_hint="[RUN|FILE]"
         )
 
+    if dry_run and resume:
+        raise typer.BadParameter("is for new runs: leave --resume out", param_hint="--dry-run")
+
     from ganctl.training.device import resolve_device, use_threads
     from ganctl.training.distributed import joined, local_rank, local_size
 
     torch_device = resolve_device(device, local_rank())
+    if dry_run:
+        for doubt in use_threads(threads, 1, torch_device):
+            screen.note(doubt)
+        show_estimate(config, name, torch_device, fallback)
+        return
     with joined(torch_device) as world:
         note = screen.note if world.leads else _ignore
         for doubt in use_threads(threads, local_size(), torch_device):
@@ -137,10 +150,11 @@ def _prepared(
     world: World,
 ) -> Training:
     """Return a new run, or one that goes on: asked to, or started again by torchrun."""
+    from ganctl.environment import RUNS
     from ganctl.training.checkpoint import load_checkpoint
     from ganctl.training.distributed import is_restart, job, may_restart
     from ganctl.training.resume import resumed_config
-    from ganctl.training.run import RUNS, Run, find_resumable
+    from ganctl.training.run import Run, find_resumable
     from ganctl.training.start import resume_run, start_run
 
     if may_restart() and name is None:

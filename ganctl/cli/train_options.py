@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from ganctl.cli import complete
+from ganctl.cli.from_file import take_file
 from ganctl.config import MAX_SEED
+from ganctl.environment import DEVICE_VARIABLE, THREADS_VARIABLE
 
 
 class PrecisionName(str, Enum):
@@ -51,6 +54,7 @@ Source = Annotated[
     typer.Argument(
         metavar="[RUN|FILE]",
         readable=False,
+        autocompletion=complete.runs(".safetensors"),
         show_default="the newest run",
         help="With --resume: a run's name or folder, or one of its checkpoints.",
     ),
@@ -59,6 +63,7 @@ Data = Annotated[
     str,
     typer.Option(
         metavar="NAME|PATH",
+        autocompletion=complete.data,
         help="mnist, fashion-mnist, kmnist, emnist-digits, usps; digits (10,000 of MNIST, "
         "embedded); or a path: a folder or .zip of images, a folder of idx files.",
         rich_help_panel=DATA,
@@ -68,6 +73,7 @@ DataDir = Annotated[
     str,
     typer.Option(
         metavar="PATH",
+        autocompletion=complete.files(),
         help="Where downloaded data sets lie.",
         show_default="$GANCTL_DATA, else the user's cache",
         rich_help_panel=DATA,
@@ -108,7 +114,7 @@ Arch = Annotated[
 Conditional = Annotated[
     bool,
     typer.Option(
-        "--conditional",
+        "--conditional/--no-conditional",
         help="Learn the classes, so that sample and infer can be asked for a digit.",
         rich_help_panel=TRAINING,
     ),
@@ -171,12 +177,35 @@ Precision = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        autocompletion=complete.files(".toml", ".json"),
+        readable=False,
+        is_eager=True,
+        callback=take_file,
+        help="Take what is not typed from a TOML file, with the options' names as its keys, or "
+        "from a run's config.json.",
+        rich_help_panel=RUN,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Make no run: print its configuration, as a file for --config, and what it would "
+        "take, by a few steps.",
+        rich_help_panel=RUN,
+    ),
+]
 Name = Annotated[
     str | None,
     typer.Option(
         "--name",  # typer 0.27 would call it --NAME, after its metavar
         metavar="NAME",
-        help="The run's folder, checkpoints/NAME.",
+        help="The run's folder, checkpoints/NAME; or in $GANCTL_RUNS.",
         show_default="data, recipe and time",
         rich_help_panel=RUN,
     ),
@@ -234,11 +263,22 @@ MaxRollbacks = Annotated[
 ]
 Device = Annotated[
     str,
-    typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=RUN),
+    typer.Option(
+        metavar="NAME",
+        envvar=DEVICE_VARIABLE,
+        autocompletion=complete.words("auto", "cpu", "cuda", "mps"),
+        help="auto, cpu, cuda, cuda:N or mps.",
+        rich_help_panel=RUN,
+    ),
 ]
 Threads = Annotated[
     int,
     typer.Option(
-        metavar="N", min=0, max=1024, help="CPU threads; 0: all cores.", rich_help_panel=RUN
+        metavar="N",
+        min=0,
+        max=1024,
+        envvar=THREADS_VARIABLE,
+        help="CPU threads; 0: all cores.",
+        rich_help_panel=RUN,
     ),
 ]

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from ganctl.errors import BadInput, OutOfResources, explain
+from ganctl.files import near_file
 from ganctl.inference.onnx_file import REMAKE
 
 
@@ -28,6 +29,10 @@ def read_model(path: Path, max_mb: int) -> bytes:
             data = file.read(min(status.st_size, max_mb * 10**6) + 1)
     except IsADirectoryError as error:
         raise BadInput(f"{path} is not a file", "name an ONNX file") from error
+    except FileNotFoundError as error:
+        raise BadInput(
+            f"cannot read model {path}: {explain(error)}{near_file(path)}", REMAKE
+        ) from error
     except OSError as error:
         raise BadInput(f"cannot read model {path}: {explain(error)}", REMAKE) from error
     except ValueError as error:  # a NUL in the name

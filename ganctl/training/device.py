@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 
 import torch
 
+from ganctl.environment import DEVICES, is_device
 from ganctl.errors import BadInput
 from ganctl.machine import usable_cores
 
@@ -29,8 +29,8 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
-    if not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?", name):
-        raise BadInput(f"there is no device '{name}'", "--device auto, cpu, cuda, cuda:N or mps")
+    if not is_device(name):
+        raise BadInput(f"there is no device '{name}'", f"--device {DEVICES}")
     device = torch.device(name)
     there = {
         "cpu": True,

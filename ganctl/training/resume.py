@@ -40,10 +40,10 @@ def resumed_config(saved: TrainConfig, asked: TrainConfig, given: Collection[str
     }
     for name, value in changes.items():
         if name not in CHANGEABLE:
-            option = "--" + name.replace("_", "-")
+            option = ("--no-" if value is False else "--") + name.replace("_", "-")
             raise BadInput(
-                f"{option} contradicts the run, which was begun without it"
-                if value is True
+                f"{option} contradicts the run, which was begun with{'out' * value} it"
+                if isinstance(value, bool)
                 else f"{option} {value} contradicts the run, which has {old[name]}",
                 f"leave {option} out to go on, or begin a new run without --resume",
             )

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.card_rules import is_kept
+from ganctl.environment import DEFAULT_RUNS, RUNS
 from ganctl.errors import BadInput
-from ganctl.files import make_folder, sweep, write_atomic, write_error
+from ganctl.files import make_folder, near_file, sweep, write_atomic, write_error
 from ganctl.locks import Claim, claimed
-from ganctl.text import is_plain
-
-RUNS = Path("checkpoints")
-"""Where runs lie, under the folder that the command is started in."""
+from ganctl.text import did_you_mean, is_plain
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
@@ -31,7 +29,7 @@ LOCK = ".lock"
 Stamp = tuple[int, int, int] | None
 """What tells a file from the one that takes its place."""
 
-PRETRAINED = RUNS / "mnist-conv-conditional.safetensors"
+PRETRAINED = DEFAULT_RUNS / "mnist-conv-conditional.safetensors"
 """What is drawn from where there is no run: a generator that comes with the repository."""
 
 
@@ -316,8 +314,20 @@ def find_checkpoint(given: Path | None) -> Path:
         if os.path.isfile(candidate):
             return candidate
     raise BadInput(
-        f"there is no checkpoint {given}", "name a .safetensors file, a run's folder or its name"
+        f"there is no checkpoint {given}{meant(given)}",
+        "name a .safetensors file, a run's folder or its name",
     )
+
+
+def names() -> list[str]:
+    """Return the names of all that `find_checkpoint` finds by name."""
+    runs = [path.parent.name for path in RUNS.glob(f"*/{LAST}")]
+    return sorted([*runs, *(path.stem for path in RUNS.glob("*.safetensors"))])
+
+
+def meant(given: Path) -> str:
+    """Return ": did you mean 'first-try'?" for a run or a file that is not there; else ""."""
+    return did_you_mean(str(given), names()) or near_file(given)
 
 
 def introduce(found: Path) -> str:

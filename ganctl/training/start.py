@@ -13,12 +13,13 @@ import torch
 
 from ganctl.config import ModelConfig, TrainConfig
 from ganctl.data import ImageData, load_data
+from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
 from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.distributed import ALONE, World, job, may_restart
 from ganctl.training.loop import Training
 from ganctl.training.precision import DTYPES, resolve_precision
-from ganctl.training.run import RUNS, Run, Stamp, new_run
+from ganctl.training.run import Run, Stamp, new_run
 from ganctl.training.state import new_state, restore_state
 
 Notify = Callable[[str], None]
@@ -58,16 +59,11 @@ def start_run(
     if name is not None:
         _check_length(name)
         run = new_run(name) if world.leads and not again else Run(RUNS / name)
-    data = _load(config, fallback, notify, world)
+    data = load(config, fallback, notify, world)
     if run is None:
-        moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-        known = f"{data.name[:NAMED]}-{config.recipe}-{moment}"
-        plain = re.sub(r"[^\w.-]+", "-", known).strip("-.")
+        plain = name_of(data, config)
         run = new_run(plain) if world.leads else Run(RUNS / plain)
-    if data.note:  # the run is one on the digits from now on, whatever can be downloaded later
-        config = replace(config, data=data.name)
-    config = replace(config, model=with_classes(config, data))
-    config = replace(config, precision=_agreed_precision(config.precision, device, world))
+    config = settled(config, data, device, world)
     state = new_state(config, device)
     if world.leads:
         if not (again and run.folder.exists()):
@@ -108,7 +104,7 @@ def resume_run(
             f"go on from the last one: {run.resume_command}",
         )
     card = checkpoint.card
-    data = replace(_load(config, False, notify, world), note=card.data_note)
+    data = replace(load(config, False, notify, world), note=card.data_note)
     if data.fingerprint != card.data_fingerprint:
         raise BadInput(
             f"the data is not what {run.name} began with: {len(data.images):,} images of "
@@ -124,6 +120,26 @@ def resume_run(
         )
     quality = dict(card.quality)
     return Training(state, data, config, run, world, found, notify=notify, quality=quality)
+
+
+def name_of(data: ImageData, config: TrainConfig) -> str:
+    """Return the name of a run that was given none: data, recipe and time."""
+    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return re.sub(r"[^\w.-]+", "-", f"{data.name[:NAMED]}-{config.recipe}-{moment}").strip("-.")
+
+
+def settled(
+    config: TrainConfig, data: ImageData, device: torch.device, world: World
+) -> TrainConfig:
+    """Return ``config`` with all that the data and the device decide.
+
+    Raises:
+        BadInput: the run is conditional, and the data has no labels.
+    """
+    if data.note:  # the run is one on the digits from now on, whatever can be downloaded later
+        config = replace(config, data=data.name)
+    precision = _agreed_precision(config.precision, device, world)
+    return replace(config, model=with_classes(config, data), precision=precision)
 
 
 def with_classes(config: TrainConfig, data: ImageData) -> ModelConfig:
@@ -159,7 +175,8 @@ def _check_length(name: str) -> None:
         ) from error
 
 
-def _load(config: TrainConfig, fallback: bool, notify: Notify, world: World) -> ImageData:
+def load(config: TrainConfig, fallback: bool, notify: Notify, world: World) -> ImageData:
+    """Return the data of a run, which all its processes must find alike; errors as `load_data`."""
     with world.leader_first():  # what has to be downloaded is downloaded once
         data = load_data(
             config.data,

@@ -47,7 +47,8 @@ def test_a_kill_is_recovered_from_once_a_step_is_taken(
 
 def test_a_run_that_ends_by_itself_is_not_killed(tmp_path: Path) -> None:
     """As one does that was killed after its last save, and is begun again."""
-    assert not kills._kill_one([sys.executable, "-c", ""], tmp_path, Run(tmp_path / "run"), 0)
+    with kills._process([sys.executable, "-c", ""], tmp_path) as process:
+        assert not kills._finish(process)
 
 
 def test_what_is_left_is_compared_without_times(tmp_path: Path) -> None:

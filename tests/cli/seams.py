@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from ganctl import drawing
+from ganctl.benchmark import doctor as bench_doctor
 from ganctl.benchmark import infer as bench_infer
 from ganctl.benchmark import kills as bench_kills
 from ganctl.benchmark import soak as bench_soak
@@ -21,6 +22,7 @@ from ganctl.benchmark import start as bench_start
 from ganctl.benchmark import train as bench_train
 from ganctl.benchmark.machine import Machine
 from ganctl.benchmark.timing import Spread
+from ganctl.cli import screen
 from ganctl.cli.app import LazyCommands
 from ganctl.data import download
 from ganctl.data.image_data import DIGIT_NAMES
@@ -82,6 +84,7 @@ def _cut_drawing(patch: pytest.MonkeyPatch) -> None:
         return draw(*generator, start=start, count=min(count, 4), batch_size=4)
 
     patch.setattr(drawing, "draw", draw_few)
+    patch.setattr(screen, "send", lambda _: None)
 
 
 def _cut_training(patch: pytest.MonkeyPatch) -> None:
@@ -122,6 +125,8 @@ def _cut_benchmarks(patch: pytest.MonkeyPatch, onnx: Path) -> None:
     patch.setattr(bench_infer, "bench_infer", partial(_one_round, bench_infer.bench_infer))
     patch.setattr(bench_infer, "write_fresh_model", lambda path: shutil.copy(onnx, path))
     patch.setattr(bench_start, "check_same_picture", lambda *_: None)
+    patch.setattr(bench_doctor, "measure_training", lambda *_: 1000.0)
+    patch.setattr(bench_doctor, "measure_judge", lambda *_: 1000.0)
     patch.setattr(bench_kills, "bench_kills", _bench_kills)
     patch.setattr(bench_soak, "bench_soak", _bench_soak)
 

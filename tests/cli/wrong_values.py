@@ -50,6 +50,7 @@ BASE: dict[tuple[str, ...], tuple[list[str], dict[str, str]]] = {
     ("infer",): (["-n2"], {"model": "asked.onnx", "out": "new.png"}),
     ("info",): ([], {"path": "asked.onnx"}),
     ("evaluate",): (["-n2"], {"target": "asked.onnx"}),
+    ("doctor",): ([], {}),
     ("bench", "train"): (["--data=small"], {}),
     ("bench", "infer"): ([], {"model": "asked.onnx"}),
     ("bench", "start"): (["--data=small"], {"model": "asked.onnx"}),

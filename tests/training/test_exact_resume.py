@@ -14,11 +14,12 @@ import torch
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.data import load_data
+from ganctl.environment import RUNS
 from ganctl.quality.monitor import Monitor
 from ganctl.training import loop
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.loop import Training
-from ganctl.training.run import RUNS, Run
+from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
 
 CPU = torch.device("cpu")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ganctl.environment import RUNS
 from ganctl.errors import BadInput
 from ganctl.training.run import (
     PRETRAINED,
-    RUNS,
     Run,
     find_checkpoint,
     find_run,

@@ -1,0 +1,86 @@
+"""What a shell offers at the Tab key. Quick, for it is asked at every one; it never fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from ganctl.environment import RUNS
+
+DATA_NAMES = ("mnist", "fashion-mnist", "kmnist", "emnist-digits", "usps", "digits")
+"""`ganctl.data.load.NAMES`, whose import would take longer than all else."""
+
+MOST = 1000
+"""Names that are looked at in a folder."""
+
+Completion = Callable[[str], list[str]]
+
+
+def words(*offered: str) -> Completion:
+    """Return what completes one of these words."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in offered if word.startswith(incomplete)]
+
+    return complete
+
+
+def files(*endings: str) -> Completion:
+    """Return what completes paths of files with these endings, through folders; () for folders."""
+
+    def complete(incomplete: str) -> list[str]:
+        return _paths(incomplete, endings)
+
+    return complete
+
+
+def runs(*endings: str) -> Completion:
+    """Return what completes the names of runs, and paths of files with these endings."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in _runs() if name.startswith(incomplete)] + _paths(
+            incomplete, endings
+        )
+
+    return complete
+
+
+def data(incomplete: str) -> list[str]:
+    """Complete a data set's name, or the path of a folder or a .zip."""
+    return words(*DATA_NAMES)(incomplete) + _paths(incomplete, (".zip",))
+
+
+def _runs() -> list[str]:
+    found = []
+    with suppress(OSError):
+        for entry in _entries(str(RUNS)):
+            if entry.name.endswith(".safetensors"):
+                found.append(entry.name.removesuffix(".safetensors"))
+            elif os.path.isfile(os.path.join(entry.path, "last.safetensors")):
+                found.append(entry.name)
+    return sorted(found)
+
+
+def _paths(incomplete: str, endings: tuple[str, ...]) -> list[str]:
+    folder, begun = os.path.split(incomplete)
+    found = []
+    with suppress(OSError, ValueError):
+        for entry in _entries(os.path.expanduser(folder) or "."):
+            name = entry.name
+            if not name.startswith(begun) or (name.startswith(".") and not begun):
+                continue
+            if entry.is_dir():
+                found.append(os.path.join(folder, name, ""))
+            elif name.lower().endswith(endings) and endings:
+                found.append(os.path.join(folder, name))
+    # A shell would end the word after its only completion: what lies in the folder is offered too.
+    if len(found) == 1 and found[0].endswith(os.sep):
+        return [*found, *_paths(found[0], endings)]
+    return sorted(found)
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for _, entry in zip(range(MOST), entries, strict=False):
+            yield entry

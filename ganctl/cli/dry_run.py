@@ -1,0 +1,57 @@
+"""``ganctl train --dry-run``: a run's configuration, and what it would take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ganctl.cli import screen
+from ganctl.config import TrainConfig, to_dict
+from ganctl.text import counted
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganctl.benchmark.estimate import Estimate
+
+
+def show_estimate(
+    config: TrainConfig, name: str | None, device: torch.device, fallback: bool
+) -> None:
+    """Print the configuration as TOML, and all else as its comments, so that it can be kept."""
+    from ganctl.benchmark.estimate import estimate
+    from ganctl.config_file import FROM_DATA, to_toml
+
+    found = estimate(config, name, device, fallback, screen.note)
+    values = to_dict(found.config)
+    values |= values.pop("model")
+    del values[FROM_DATA]
+    if name is not None:
+        values["name"] = name
+    screen.result(*to_toml(values).splitlines(), "", *(f"# {line}" for line in _lines(found)))
+
+
+def _lines(found: Estimate) -> list[str]:
+    config, data = found.config, found.data
+    channels, height, width = config.model.image_shape
+    classes = f", {counted(len(data.class_names), 'class', 'classes')}" if data.class_names else ""
+    threads = f", {counted(found.threads, 'thread')}" if found.device.type == "cpu" else ""
+    memory = f"{found.memory / 1e6:,.0f} MB"
+    if found.gpu_memory is not None:
+        memory += f", and {found.gpu_memory / 1e6:,.0f} MB on {found.device}"
+    return [
+        f"data: {data.name}, {counted(len(data.images), 'image')} of {channels}×{height}×{width}"
+        f"{classes}",
+        f"generator: {counted(found.generator, 'parameter')}",
+        f"discriminator: {counted(found.discriminator, 'parameter')}",
+        f"on: {found.device}{threads}, {config.precision}",
+        f"an epoch: {counted(found.steps, 'step')}, {_duration(found.epoch_seconds)}, "
+        f"{found.images_per_second:,.0f} images/s (by {counted(found.measured, 'step')})",
+        f"all {config.epochs:,}: {_duration(config.epochs * found.epoch_seconds)}, and what "
+        "samples, measurements and checkpoints take",
+        f"memory: {memory}",
+        f"folder: {found.folder}, which a run would make",
+    ]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 10 else screen.duration(seconds)

@@ -1,0 +1,50 @@
+"""``-`` in place of a file's name: the picture goes to stdout, and nothing else does."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ganctl.cli import screen
+from ganctl.errors import BadInput
+
+STDOUT = Path("-")
+PICTURE = "stdout.png"
+
+
+def file_for(out: Path) -> Path:
+    """Return ``out``, or the name of the PNG that stands for stdout."""
+    return Path(PICTURE) if out == STDOUT else out
+
+
+def check_place(out: Path) -> None:
+    """Fail before anything is loaded or drawn if ``out`` cannot be written.
+
+    Raises:
+        BadInput: stdout is a terminal; or as of `ganctl.images.check_output`.
+    """
+    from ganctl.images import check_output
+
+    if out != STDOUT:
+        check_output(out)
+    elif sys.stdout.isatty():
+        raise BadInput("a terminal shows no PNG", "send it to a file or a program: - > out.png")
+
+
+@contextmanager
+def place_for(out: Path) -> Iterator[Path]:
+    """Yield where to write: ``out``, or for stdout a file whose bytes go there at the end.
+
+    Raises:
+        BadInput, OutOfResources: stdout cannot be written.
+    """
+    if out != STDOUT:
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix="ganctl-") as folder:
+        place = Path(folder, PICTURE)
+        yield place
+        screen.send(place.read_bytes())

@@ -1,0 +1,30 @@
+"""A wrong command line in one line, with the word that was probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ganctl.text import did_you_mean
+
+
+def explain_usage(error: Any) -> str:
+    """Return what is wrong, of a usage error of typer's click."""
+    message: str = error.format_message()
+    context, parameter = error.ctx, getattr(error, "param", None)
+    if option := getattr(error, "option_name", ""):
+        return f"No such option: {option}{did_you_mean(option, _options(context))}"
+    if found := re.match(r"No such command '(.*?)'\.", message, re.DOTALL):
+        commands = context.command.list_commands(context)
+        return f"No such command '{found[1]}'{did_you_mean(found[1], commands)}"
+    if found := re.search(r": '(.*)' is not one of ", message, re.DOTALL):
+        choices = getattr(getattr(parameter, "type", None), "choices", ())
+        return message.removesuffix(".") + did_you_mean(found[1], map(str, choices))
+    return message
+
+
+def _options(context: Any) -> Iterable[str]:
+    for parameter in context.command.get_params(context) if context else ():
+        if parameter.param_type_name == "option":
+            yield from (*parameter.opts, *parameter.secondary_opts)

@@ -1,0 +1,184 @@
+"""A file that says how to train: TOML, or the ``config.json`` of a run, which is nested JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ganctl.config import RECIPES, ModelConfig, OutOfRange, TrainConfig
+from ganctl.errors import BadInput, explain
+from ganctl.files import near_file
+from ganctl.text import did_you_mean
+
+MAX_BYTES = 2**20
+"""A larger file is no configuration."""
+
+FROM_DATA = "classes"
+"""What a run learns from its data; a config.json has it, and it is not read back."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What a file may hold beside `TrainConfig`: how and where a run is made."""
+
+    name: str = "first-try"
+    device: str = "auto"
+    threads: int = 0  # 0: all cores
+    fallback: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threads <= 1024:
+            raise OutOfRange("threads", self.threads, "0 to 1024")
+
+
+KINDS: tuple[Any, ...] = (TrainConfig, ModelConfig, RunSettings)
+
+FIELDS = {
+    field.name: kind
+    for kind in KINDS
+    for field in dataclasses.fields(kind)
+    if field.name != "model"
+}
+"""What a file may say, and the class that checks it."""
+
+WORDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return what the file says, flat, by the names of `FIELDS`; each value is in its range.
+
+    A key may be spelt with - or _; those of the networks may stand in a table ``model``.
+
+    Raises:
+        BadInput: it cannot be read, or a key or a value is wrong; the file and the key are named.
+    """
+    values: dict[str, Any] = {}
+    for key, value in _flat(_parsed(path)):
+        name = key.replace("-", "_")
+        if name not in FIELDS:
+            words = [field.replace("_", "-") for field in FIELDS if field != FROM_DATA]
+            raise BadInput(
+                f"{path} has an unknown key {key[:60]!r}{did_you_mean(key, words)}",
+                f"keys: {', '.join(words)}",
+            )
+        if name in values:
+            raise BadInput(f"{path} says {key} twice", "say it once")
+        values[name] = _checked(path, key, name, value)
+    values.pop(FROM_DATA, None)
+    return values
+
+
+def without_recipe(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``values`` without those that their recipe brings anyway.
+
+    A saved config.json holds all of them; what remains is what somebody chose, so that another
+    recipe or architecture can bring its own.
+
+    Args:
+        values: as `read_config` returns them.
+    """
+    defaults = TrainConfig()
+    recipe = values.get("recipe", defaults.recipe)
+    brought = asdict(RECIPES[recipe][values.get("arch", defaults.model.arch)])
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in brought or value != brought[name]
+    }
+
+
+def to_toml(values: Mapping[str, str | int | float | bool]) -> str:
+    """Return ``values`` as the lines that `read_config` reads."""
+    return "".join(f"{name.replace('_', '-')} = {_toml(value)}\n" for name, value in values.items())
+
+
+def _toml(value: str | int | float | bool) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _quoted(text: str) -> str:
+    escaped = (
+        f"\\{char}"
+        if char in '\\"'
+        else char
+        if char.isprintable()
+        else f"\\U{ord(char):08x}"  # a terminal would obey it, and TOML refuses some
+        for char in text
+    )
+    return f'"{"".join(escaped)}"'
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    text = _text(path)
+    parse: Callable[[str], dict[str, Any]]
+    if text.lstrip().startswith("{"):  # as no TOML does
+        parse, kind = json.loads, "JSON"
+    else:
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
+        parse, kind = tomllib.loads, "TOML"
+    try:
+        return parse(text)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+        raise BadInput(
+            f"{path} is no {kind} that can be read: {reason[:200]}", "such as: epochs = 50"
+        ) from error
+
+
+def _text(path: Path) -> str:
+    hint = "name a .toml file, or the config.json of a run"
+    if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would be waited for
+        raise BadInput(f"cannot read {path}: it is not a file", hint)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {explain(error)}{near_file(path)}", hint) from error
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"{path} has more than {MAX_BYTES:,} bytes", hint)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is no text in UTF-8", hint) from error
+
+
+def _flat(parsed: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in parsed.items():
+        if key == "model" and isinstance(value, dict):
+            yield from value.items()
+        else:
+            yield key, value
+
+
+def _checked(path: Path, key: str, name: str, value: Any) -> Any:
+    """Return the value, which is of its field's type and in its range."""
+    kind = FIELDS[name]
+    default = getattr(kind(), name)
+    declared = type(default).__name__
+    if declared == "float" and type(value) is int and abs(value) < 2**53:
+        value = float(value)
+    if type(value).__name__ != declared:
+        raise BadInput(
+            f"{path}: {key} = {value!r:.60} is not {WORDS[declared]}",
+            f"such as: {key} = {_toml(default)}",
+        )
+    try:
+        kind(**{name: value})
+    except OutOfRange as error:
+        choices = error.allowed.replace(" or ", ", ").split(", ")
+        guess = did_you_mean(value, choices) if declared == "str" else ""
+        raise BadInput(
+            f"{path}: {key} = {value!r:.60} cannot be used{guess}", f"{key}: {error.allowed}"
+        ) from error
+    return value

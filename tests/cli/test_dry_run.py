@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from ganctl.benchmark import estimate
+
+from ..conftest import Ganctl
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate, "SECONDS", 0.0)
+
+
+def test_a_dry_run_makes_nothing_and_can_be_fed_back(
+    ganctl: Ganctl, small_data: Path, tmp_path: Path
+) -> None:
+    options = ["--data", small_data, "--epochs", 3, "--arch", "conv", "--conditional"]
+    asked = ["train", *options, "--batch-size", 50, "--name", "run"]
+    dry = ganctl(*asked, "--dry-run")
+    assert (dry.code, dry.err) == (0, "")
+    assert list(tmp_path.iterdir()) == []
+    file = tmp_path / "run.toml"
+    file.write_text(dry.out)
+    assert ganctl("train", "--config", file, "--epochs", 1).code == 0
+    assert ganctl(*asked[:-1], "same", "--epochs", 1).code == 0
+    first, second = (Path("checkpoints", name, "config.json") for name in ("run", "same"))
+    assert json.loads(first.read_text()) == json.loads(second.read_text())
+
+
+def test_what_a_run_would_take(ganctl: Ganctl, small_data: Path) -> None:
+    arguments = ["train", "--data", small_data, "--epochs", 30, "--threads", 1, "--dry-run"]
+    out = ganctl(*arguments, "--precision", "fp32").out
+    comments = [line for line in out.splitlines() if line.startswith("#")]
+    expected = (
+        "# data: small, 200 images of 1×28×28, 10 classes",
+        "# generator: 1,510,032 parameters",
+        "# discriminator: 533,505 parameters",
+        "# on: cpu, 1 thread, fp32",
+        r"# an epoch: 4 steps, [\d.:]+( s)?, [\d,]+ images/s \(by 16 steps\)",
+        r"# all 30: [\d.:]+( s)?, and what samples, measurements and checkpoints take",
+        r"# memory: [\d,]+ MB",
+        r"# folder: checkpoints/small-default-\d{8}-\d{6}, which a run would make",
+    )
+    for line, pattern in zip(comments, expected, strict=True):
+        assert re.fullmatch(pattern, line), line
+    assert not Path("checkpoints").exists()
+
+
+def test_what_a_run_would_refuse_is_refused(ganctl: Ganctl, small_data: Path) -> None:
+    Path("checkpoints/run").mkdir(parents=True)
+    taken = ganctl("train", "--data", small_data, "--name", "run", "--dry-run")
+    assert taken.code == 3 and "checkpoints/run exists already" in taken.err
+    resumed = ganctl("train", "--resume", "run", "--dry-run")
+    assert resumed.code == 2 and "leave --resume out" in resumed.err
+    assert taken.out == resumed.out == ""

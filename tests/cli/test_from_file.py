@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ganctl.training.checkpoint import load_checkpoint
+
+from ..conftest import Ganctl
+
+CHECKPOINTS = Path("checkpoints")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_data: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run.toml").write_text(
+        f'data = "{small_data}"\nepochs = 1\nbatch-size = 50\nema_decay = 0.9\n'
+        'name = "run"\ndevice = "cpu"\nconditional = true\neval_every = 0\n'
+    )
+
+
+def test_a_file_says_what_is_not_typed(ganctl: Ganctl) -> None:
+    assert ganctl("train", "--config", "run.toml", "--b1", 0.4, "--no-conditional").code == 0
+    config = load_checkpoint(CHECKPOINTS / "run/last.safetensors").config
+    assert (config.batch_size, config.ema_decay, config.epochs) == (50, 0.9, 1)
+    assert (config.b1, config.conditional, config.model.classes) == (0.4, False, 0)
+
+
+def test_a_saved_configuration_makes_the_same_run_or_another(ganctl: Ganctl) -> None:
+    assert ganctl("train", "--config", "run.toml").code == 0
+    saved = CHECKPOINTS / "run/config.json"
+    again = ["train", "--config", saved]
+    assert ganctl(*again, "--name", "same").code == 0
+    assert (CHECKPOINTS / "same/config.json").read_bytes() == saved.read_bytes()
+    assert ganctl(*again, "--name", "other", "--recipe", "classic").code == 0
+    other = json.loads((CHECKPOINTS / "other/config.json").read_text())
+    assert (other["lr"], other["model"]["bn_eps"]) == (2e-4, 0.8)  # classic's
+    assert (other["ema_decay"], other["batch_size"]) == (0.9, 50)  # the file's
+
+
+def test_a_run_goes_on_by_its_file_or_not_at_all(ganctl: Ganctl) -> None:
+    arguments = ["train", "--config", "run.toml"]
+    assert ganctl(*arguments).code == 0
+    assert ganctl(*arguments, "--resume", "--epochs", 2).code == 0
+    with open("run.toml", "a") as file:
+        file.write("r1_every = 5\n")
+    refused = ganctl(*arguments, "--resume", "--epochs", 3)
+    assert refused.code == 3
+    assert "--r1-every 5 contradicts the run, which has 16" in refused.err
+    refused = ganctl("train", "--resume", "run", "--no-conditional", "--epochs", 3)
+    assert refused.code == 3
+    assert "--no-conditional contradicts the run, which was begun with it" in refused.err
+
+
+def test_a_wrong_key_is_one_line(ganctl: Ganctl, tmp_path: Path) -> None:
+    Path("run.toml").write_text("epoch = 1\n")
+    outcome = ganctl("train", "--config", "run.toml")
+    assert outcome.code == 3 and outcome.out == ""
+    error, hint = outcome.err.splitlines()
+    assert error == "error: run.toml has an unknown key 'epoch': did you mean 'epochs'?"
+    assert hint.startswith("hint: keys: ") and not CHECKPOINTS.exists()
