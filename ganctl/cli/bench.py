@@ -15,6 +15,7 @@ import typer
 
 from ganctl.cli import screen
 from ganctl.cli.endurance import kills, soak
+from ganctl.cli.options import DataDir, Json
 
 if TYPE_CHECKING:
     from ganctl.benchmark.infer import InferResult
@@ -34,15 +35,6 @@ bench = typer.Typer(
 )
 
 Data = Annotated[str, typer.Option(metavar="NAME|PATH", help="As for ganctl train, at 28×28 grey.")]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="PATH",
-        readable=False,
-        help="Where downloaded data sets lie.",
-        show_default="$GANCTL_DATA, else the user's cache",
-    ),
-]
 Rounds = Annotated[int, typer.Option(metavar="N", min=1, help="How often each side is measured.")]
 Threads = Annotated[
     int, typer.Option(metavar="N", min=0, max=1024, help="Of both sides; 0: torch's own number.")
@@ -56,7 +48,6 @@ Model = Annotated[
         show_default="a fresh, untrained one",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 
 @bench.command()

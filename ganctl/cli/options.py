@@ -71,6 +71,16 @@ Checkpoint = Annotated[
         show_default="the newest run; else the one that comes with ganctl",
     ),
 ]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        readable=False,
+        help="Where downloaded data sets lie.",
+        show_default="$GANCTL_DATA, else the user's cache",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 MaxModel = Annotated[
     int,

@@ -45,6 +45,9 @@ EACH = 20
 
 BASE: dict[tuple[str, ...], tuple[list[str], dict[str, str]]] = {
     ("train",): (["--data=small", "--epochs=1", "--name=new", "--precision=fp32"], {}),
+    ("data", "list"): ([], {}),
+    ("data", "fetch"): ([], {"names": "kmnist"}),
+    ("data", "show"): ([], {"source": "small", "out": "new.png"}),
     ("sample",): (["-n2"], {"out": "new.png"}),
     ("export",): ([], {"out": "new.onnx"}),
     ("infer",): (["-n2"], {"model": "asked.onnx", "out": "new.png"}),
@@ -77,7 +80,8 @@ class Parameter:
     def line(self, word: str) -> list[str]:
         """Return a command line that is right but perhaps for ``word``."""
         options, arguments = BASE[self.command]
-        options = [*options, *BESIDE.get(self.name, [])]
+        if self.command[0] != "data":  # it has no --data
+            options = [*options, *BESIDE.get(self.name, [])]
         if self.spelling:
             options.append(f"{self.spelling}={word}")
         else:
