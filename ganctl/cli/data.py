@@ -126,7 +126,7 @@ def show(
             min=4,
             max=512,
             help="As for ganctl train: height and width in pixels.",
-            show_default="what fits, up to 64",
+            show_default="what fits, up to 32",
         ),
     ] = None,
     channels: Annotated[

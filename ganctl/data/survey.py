@@ -29,8 +29,9 @@ ROWS, COLS = 20, 10
 
 UNLABELLED = 100
 
-LARGEST = 64
-"""Pixels a side that are proposed for training at most: what one core still trains in an hour."""
+LARGEST = 32
+"""Pixels a side that are proposed for training at most: at 64 a step takes four times as long, and
+after as many minutes the pictures were far worse (see the README)."""
 
 Size = tuple[int, int]
 
@@ -225,7 +226,7 @@ def _decoded(files: Files, names: Sequence[PurePosixPath], size: int, channels: 
 
 
 def proposed_size(sizes: Counter[Size]) -> int:
-    """Return the size to train at: the median of the shorter sides, a multiple of 4, up to 64.
+    """Return the size to train at: the median shorter side, a multiple of 4, up to `LARGEST`.
 
     Such a size can be halved twice without a remainder, as conv does.
     """
