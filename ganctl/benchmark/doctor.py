@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ganctl.benchmark.machine import Machine, cpu_flags, describe_machine
 from ganctl.config import train_config
+from ganctl.data.catalog import is_there
 from ganctl.data.digits import load_digits
-from ganctl.data.idx import find_idx
 from ganctl.data.known import KNOWN
 from ganctl.data.load import DIGITS, default_data_dir, ignore
 from ganctl.environment import DEVICE_VARIABLE, RUNS, THREADS_VARIABLE, VARIABLES
@@ -109,7 +109,7 @@ def check_up(threads: int, say: Callable[[str], None]) -> Checkup:
         cpu_flags=cpu_flags(),
         variables={name: os.environ[name] for name in VARIABLES if os.environ.get(name)},
         data_dir=str(data_dir),
-        data={name: is_there(name, data_dir) for name in KNOWN},
+        data={name: is_there(known, data_dir) for name, known in KNOWN.items()},
         runs=str(RUNS),
         runs_free=shutil.disk_usage(_existing(RUNS)).free,
         train_speed=train_speed,
@@ -166,15 +166,6 @@ def measure_judge(threads: int) -> float:
         judge(images)
         seen += len(images)
     return seen / (time.perf_counter() - began)
-
-
-def is_there(name: str, data_dir: Path) -> bool:
-    """Tell whether a known data set's files lie in ``data_dir``; they are not opened."""
-    known = KNOWN[name]
-    folder = known.folder(data_dir)
-    if name == "usps":
-        return (folder / known.images).is_file()
-    return all(find_idx(folder, file) for file in (known.images, known.labels))
 
 
 def advice(found: Checkup) -> Iterator[str]:

@@ -30,6 +30,7 @@ from ganctl.errors import (
 
 COMMANDS = {
     "train": "Train a GAN on pictures: handwritten digits, or your own.",
+    "data": "Say what can be trained on, download it, and look through your own pictures.",
     "sample": "Draw images from a checkpoint.",
     "export": "Write the generator as one ONNX file that runs anywhere without torch.",
     "infer": "Draw images from an ONNX generator: onnxruntime and NumPy, no torch.",

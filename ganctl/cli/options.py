@@ -109,7 +109,6 @@ Checkpoint = Annotated[
         show_default="the newest run; else the one that comes with ganctl",
     ),
 ]
-
 Threads = Annotated[
     int,
     typer.Option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -19,11 +19,20 @@ MAX_WIDTH = 100_000
 """Of what another program may read line by line."""
 
 
-def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table on stdout, its first column to the left; in a pipe nothing is folded."""
+def show_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    left: Collection[str] = (),
+) -> None:
+    """Print a table on stdout; in a pipe nothing is folded.
+
+    The first column stands to the left, and any that ``left`` names; all others to the right.
+    """
     drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for number, column in enumerate(columns):
-        drawn.add_column(column, justify="right" if number else "left")
+        to_left = number == 0 or column in left
+        drawn.add_column(column, justify="left" if to_left else "right")
     for row in rows:
         drawn.add_row(*map(inert, row))
     _print(drawn, PIPE_WIDTH)

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from ganctl.data.download import LIMITS, Limits, fetch
+from ganctl.data.download import LIMITS, Limits, Report, fetch, ignore
 from ganctl.data.idx import REPLACE, find_idx, read_pair
 from ganctl.data.image_data import GreyImages
 from ganctl.data.known import KNOWN, Known
@@ -27,7 +27,7 @@ from ganctl.errors import BadInput, CheckFailed, explain
 from ganctl.files import atomic_file
 
 
-def load_known(name: str, data_dir: Path) -> GreyImages:
+def load_known(name: str, data_dir: Path, report: Report = ignore) -> GreyImages:
     """Return the training split of a known data set, downloading it if it is not there.
 
     A file whose SHA-256 is known is read rather than one that cannot be checked, and is checked
@@ -37,6 +37,7 @@ def load_known(name: str, data_dir: Path) -> GreyImages:
     Args:
         name: a key of `KNOWN`.
         data_dir: laid out as torchvision does, such as MNIST/raw/train-images-idx3-ubyte.
+        report: told of the download.
 
     Raises:
         DownloadError: no mirror gave the files.
@@ -48,10 +49,10 @@ def load_known(name: str, data_dir: Path) -> GreyImages:
     """
     known = KNOWN[name]
     if name == "usps":
-        return load_usps(known, data_dir)
+        return load_usps(known, data_dir, report)
     folder = known.folder(data_dir)
-    if not all(find_idx(folder, file) for file in (known.images, known.labels)):
-        download_idx(known, data_dir)
+    if not is_there(known, data_dir):
+        download_idx(known, data_dir, report)
     classes = len(known.class_names)
     images, labels = read_pair(folder, known.images, known.labels, known.sha256, classes)
     if name == "emnist-digits":  # stored column by column
@@ -59,25 +60,33 @@ def load_known(name: str, data_dir: Path) -> GreyImages:
     return GreyImages(images, labels, known.class_names)
 
 
-def load_usps(known: Known, data_dir: Path) -> GreyImages:
+def is_there(known: Known, data_dir: Path) -> bool:
+    """Tell whether the files of the training split are there, intact or not."""
+    folder = known.folder(data_dir)
+    if known.dataset == "USPS":
+        return os.path.exists(folder / known.images)
+    return all(find_idx(folder, file) for file in (known.images, known.labels))
+
+
+def load_usps(known: Known, data_dir: Path, report: Report) -> GreyImages:
     """Return USPS, (7291, 16, 16): one text file, which torchvision parses."""
     from torchvision import datasets
 
     path = data_dir / known.images
-    if not os.path.exists(path):
-        fetch_archives(known, datasets.USPS, data_dir)
+    if not is_there(known, data_dir):
+        fetch_archives(known, datasets.USPS, data_dir, report=report)
     if not is_intact(path, known.sha256[path.name]):
         raise CheckFailed(f"{path}: its SHA-256 is wrong", REPLACE)
     usps = datasets.USPS(data_dir, train=True)
     return GreyImages(usps.data, np.array(usps.targets, np.int64), known.class_names)
 
 
-def download_idx(known: Known, data_dir: Path) -> None:
+def download_idx(known: Known, data_dir: Path, report: Report) -> None:
     """Download a set's archives and unpack them where torchvision looks for the files."""
     from torchvision import datasets
 
     dataset = getattr(datasets, known.dataset)
-    fetch_archives(known, dataset, data_dir)
+    fetch_archives(known, dataset, data_dir, report=report)
     folder = known.folder(data_dir)
     for archive in archives(dataset):
         if archive.endswith(".zip"):
@@ -96,12 +105,18 @@ def unpack(packed: IO[bytes], path: Path) -> None:
         shutil.copyfileobj(content, file)
 
 
-def fetch_archives(known: Known, dataset: Any, data_dir: Path, limits: Limits = LIMITS) -> None:
+def fetch_archives(
+    known: Known,
+    dataset: Any,
+    data_dir: Path,
+    limits: Limits = LIMITS,
+    report: Report = ignore,
+) -> None:
     """Download each archive that is not there intact; all of them share one connect limit."""
     folder = known.folder(data_dir)
     for file, urls in archives(dataset).items():
         if not is_intact(folder / file, known.sha256[file]):
-            left = fetch(urls, folder / file, known.sha256[file], limits)
+            left = fetch(urls, folder / file, known.sha256[file], limits, report)
             limits = replace(limits, connect=left)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -37,8 +37,21 @@ class Limits:
 
 LIMITS = Limits()
 
+Report = Callable[[str, int, int | None], None]
+"""Called with a file's name, the bytes that are there, and all that will come, if that is known."""
 
-def fetch(urls: Sequence[str], path: Path, sha256: str, limits: Limits = LIMITS) -> float:
+
+def ignore(name: str, received: int, total: int | None) -> None:
+    """Report to nobody."""
+
+
+def fetch(
+    urls: Sequence[str],
+    path: Path,
+    sha256: str,
+    limits: Limits = LIMITS,
+    report: Report = ignore,
+) -> float:
     """Download one file to ``path`` from the first mirror that serves it intact.
 
     A failure leaves no file behind, nor a part of one. What is returned is the seconds that are
@@ -49,6 +62,7 @@ def fetch(urls: Sequence[str], path: Path, sha256: str, limits: Limits = LIMITS)
         path: where it goes; the folder is made if need be.
         sha256: what it must have, in hex.
         limits: how long and how much it may be.
+        report: called with each piece that has come.
 
     Raises:
         DownloadError: no mirror served it.
@@ -69,7 +83,11 @@ def fetch(urls: Sequence[str], path: Path, sha256: str, limits: Limits = LIMITS)
             with response:
                 make_folder(path.parent)
                 with atomic_file(path) as file:
-                    file.writelines(receive(response, sha256, limits))
+                    received = 0
+                    total = response.length
+                    for piece in receive(response, sha256, limits):
+                        received += file.write(piece)
+                        report(path.name, received, total)
             return budget
         except DownloadError as error:
             reasons.append(f"{urlsplit(url).hostname}: {error}")

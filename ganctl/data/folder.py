@@ -7,7 +7,10 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -47,41 +50,102 @@ class Pictures(NamedTuple):
     class_names: tuple[str, ...]
 
 
-def load_folder(folder: Path, size: int, channels: int, notify: Callable[[str], None]) -> Pictures:
-    """Read every PNG and JPEG under ``folder``; unreadable ones are skipped and reported.
+class Unread(NamedTuple):
+    """A file that is called like a picture and could not be read as one."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a folder or zip that has been opened."""
+
+    source: Path
+    pictures: tuple[PurePosixPath, ...]
+    """Those that are called like a PNG or JPEG, in the order of their names."""
+    others: Counter[str]
+    """The endings of all others but hidden ones, and how many there are."""
+    open: Callable[[PurePosixPath], BinaryIO]
+    """Gives a file to read from, or raises `Unreadable`."""
+
+
+def load_pictures(path: Path, size: int, channels: int, notify: Callable[[str], None]) -> Pictures:
+    """Read every PNG and JPEG in a folder or .zip; unreadable ones are skipped and reported.
+
+    Args:
+        path: of the folder or .zip.
+        size: height and width that they get.
+        channels: 1 or 3.
+        notify: called with a line that counts the unreadable ones, where there are any.
 
     Raises:
-        BadInput: fewer than two images can be read, or hardly anything in it is one.
+        BadInput: it is no zip, fewer than two images can be read, or hardly anything in it is one.
     """
-    names = (PurePosixPath(path.relative_to(folder).as_posix()) for path in images_under(folder))
+    kept: list[PurePosixPath] = []
+    skipped: list[Unread] = []
+    with open_pictures(path) as files:
+        images = np.empty((len(files.pictures), channels, size, size), np.uint8)
+        for name in files.pictures:
+            try:
+                with files.open(name) as file:
+                    images[len(kept)] = decode(file, size, channels)
+                kept.append(name)
+            except Unreadable as error:
+                skipped.append(Unread(str(name), str(error)))
+    if len(kept) < 2:
+        raise too_few(files, len(kept), skipped)
+    if skipped:
+        notify(skip_notice(path, skipped, len(files.pictures)))
+    labels, class_names = classes(kept)
+    return Pictures(images[: len(kept)], labels, class_names)
 
-    def open_file(name: PurePosixPath) -> BinaryIO:
-        try:
-            return open(folder / name, "rb")
-        except OSError as error:
-            raise Unreadable(explain(error)) from error
 
-    return collect(folder, names, open_file, size, channels, notify)
-
-
-def images_under(folder: Path) -> Iterator[Path]:
-    """Yield the files under ``folder`` that are images by their names, following symlinks.
+@contextmanager
+def open_pictures(path: Path) -> Iterator[Files]:
+    """Open a folder or .zip for as long as its files are read; nothing is unpacked to the disk.
 
     Raises:
-        BadInput: more than `STRAYS` of what it holds is none.
+        BadInput: it is a file and no zip, or cannot be read.
+    """
+    if os.path.isdir(path):
+        names = [PurePosixPath(each.relative_to(path).as_posix()) for each in files_under(path)]
+
+        def open_file(name: PurePosixPath) -> BinaryIO:
+            try:
+                return open(path / name, "rb")
+            except OSError as error:
+                raise Unreadable(explain(error)) from error
+
+        yield listed(path, names, open_file)
+        return
+    with open_zip(path) as archive:
+        entries = {
+            PurePosixPath(entry.filename): entry
+            for entry in archive.infolist()
+            if not entry.filename.endswith("/")
+        }
+        yield listed(path, entries, lambda name: open_entry(archive, entries[name]))
+
+
+def files_under(folder: Path) -> Iterator[Path]:
+    """Yield the files under ``folder``, following symlinks.
+
+    Raises:
+        BadInput: more than `STRAYS` of what it holds is no image by its name.
     """
     images = others = 0
     for entry in _entries(str(folder), ()):
         if _is_named_image(entry):
             images += 1
-            if os.path.isfile(entry):
-                yield Path(entry)
         elif (others := others + 1) > STRAYS + images:
             raise BadInput(
                 f"{folder} is no folder of images: {counted(images, 'PNG or JPEG file')} among the "
                 f"first {images + others:,} entries, and it was looked at no further",
                 "name the folder that holds the images",
             )
+        if os.path.isfile(entry):
+            yield Path(entry)
 
 
 def _entries(folder: str, above: tuple[os.stat_result, ...]) -> Iterator[os.DirEntry[str]]:
@@ -112,28 +176,18 @@ def _system() -> tuple[os.stat_result, ...]:
     return tuple(os.stat(folder) for folder in SYSTEM if os.path.isdir(folder))
 
 
-def load_zip(path: Path, size: int, channels: int, notify: Callable[[str], None]) -> Pictures:
-    """Read every PNG and JPEG in a zip as `load_folder` does; nothing is unpacked to the disk.
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """Return the open archive.
 
     Raises:
-        BadInput: it is not a zip, or fewer than two images in it can be read.
+        BadInput: it is not a zip, or cannot be read.
     """
     try:
-        archive = zipfile.ZipFile(path)
+        return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
         raise BadInput(f"{path} is not a zip file", "give a .zip or a folder of images") from error
     except OSError as error:
         raise BadInput(f"cannot read {path}: {explain(error)}", "name another file") from error
-
-    with archive:
-        entries = {
-            PurePosixPath(entry.filename): entry
-            for entry in archive.infolist()
-            if not entry.filename.endswith("/")
-        }
-        return collect(
-            path, entries, lambda name: open_entry(archive, entries[name]), size, channels, notify
-        )
 
 
 def open_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
@@ -160,40 +214,19 @@ def open_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
         raise Unreadable(str(error)) from error
 
 
-def collect(
-    source: Path,
-    names: Iterable[PurePosixPath],
-    open_image: Callable[[PurePosixPath], BinaryIO],
-    size: int,
-    channels: int,
-    notify: Callable[[str], None],
-) -> Pictures:
-    """Decode the images among ``names`` one after the other, in the order of their names."""
-    wanted = sorted((name for name in names if is_image(name)), key=lambda name: name.parts)
-    kept: list[PurePosixPath] = []
-    skipped: list[PurePosixPath] = []
-    images = np.empty((len(wanted), channels, size, size), np.uint8)
-    for name in wanted:
-        try:
-            with open_image(name) as file:
-                images[len(kept)] = decode(file, size, channels)
-            kept.append(name)
-        except Unreadable:
-            skipped.append(name)
-    if skipped:
-        notify(skip_notice(source, skipped, len(wanted)))
-    if len(kept) < 2:
-        raise BadInput(
-            f"{source}: {len(kept)} readable PNG or JPEG images, at least 2 are needed",
-            "give a folder or .zip with more images",
-        )
-    labels, class_names = classes(kept)
-    return Pictures(images[: len(kept)], labels, class_names)
+def listed(
+    source: Path, names: Iterable[PurePosixPath], open_file: Callable[[PurePosixPath], BinaryIO]
+) -> Files:
+    """Sort out which of the names are pictures'."""
+    seen = [name for name in names if not is_hidden(name)]
+    pictures = [name for name in seen if name.suffix.lower() in SUFFIXES]
+    others = Counter(name.suffix.lower() for name in seen if name.suffix.lower() not in SUFFIXES)
+    return Files(source, tuple(sorted(pictures, key=lambda name: name.parts)), others, open_file)
 
 
-def is_image(name: PurePosixPath) -> bool:
-    """Tell whether the name ends like an image's and no part of it is hidden or macOS's own."""
-    return name.suffix.lower() in SUFFIXES and all(map(is_visible, name.parts))
+def is_hidden(name: PurePosixPath) -> bool:
+    """Tell whether any part of the name is hidden or macOS's own."""
+    return not all(map(is_visible, name.parts))
 
 
 def is_visible(name: str) -> bool:
@@ -204,13 +237,9 @@ def is_visible(name: str) -> bool:
 def classes(
     names: Collection[PurePosixPath],
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    """Return labels (N,) and the sorted class names, or None and () unless all lie in folders.
-
-    A folder around all the class folders, such as a zip of one folder has, is not a class.
-    """
-    parts = [name.parts for name in names]
-    while len({first for first, *_ in parts}) == 1 and all(len(part) > 2 for part in parts):
-        parts = [part[1:] for part in parts]
+    """Return labels (N,) and the sorted class names, or None and () unless all lie in folders."""
+    depth = len(around(names).parts)
+    parts = [name.parts[depth:] for name in names]
     if any(len(part) == 1 for part in parts):
         return None, ()
     class_names = sorted({part[0] for part in parts})
@@ -218,8 +247,37 @@ def classes(
     return np.array([index[part[0]] for part in parts], np.int64), tuple(class_names)
 
 
-def skip_notice(source: Path, skipped: list[PurePosixPath], total: int) -> str:
+def around(names: Collection[PurePosixPath]) -> PurePosixPath:
+    """Return the folder around all the class folders, such as a zip of one folder has."""
+    parts = [name.parts for name in names]
+    depth = 0
+    while len({part[depth] for part in parts}) == 1 and all(
+        len(part) > depth + 2 for part in parts
+    ):
+        depth += 1
+    return PurePosixPath(*parts[0][:depth]) if parts else PurePosixPath()
+
+
+def too_few(files: Files, readable: int, skipped: Sequence[Unread]) -> BadInput:
+    """Return the error for fewer than two images, with what may be the reason."""
+    hint = "give a folder or .zip with more images"
+    if skipped:
+        name, reason = skipped[0]
+        hint = f"{counted(len(skipped), 'file')} could not be read, such as {name!r:.200}: {reason}"
+    elif files.others and not readable:
+        suffix, count = files.others.most_common(1)[0]
+        which = f"{suffix:.20} file" if suffix else "file without an ending"
+        hint = f"{counted(count, which)} there: only PNG and JPEG files are read"
+    return BadInput(
+        f"{files.source}: {readable} readable PNG or JPEG images, at least 2 are needed", hint
+    )
+
+
+def skip_notice(source: Path, skipped: Sequence[Unread], total: int) -> str:
     """Return one line that counts the unreadable files and names the first few."""
-    named = ", ".join(repr(str(name)) for name in skipped[:NAMED])
+    named = ", ".join(repr(name) for name, _ in skipped[:NAMED])
     more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
-    return f"{source}: skipped {len(skipped)} of {total} files as unreadable: {named}{more}"
+    return (
+        f"{source}: skipped {len(skipped)} of {total} files as unreadable: {named}{more} "
+        "(ganctl data show says why)"
+    )

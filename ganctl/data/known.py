@@ -22,6 +22,16 @@ class Known:
     """The file with the images."""
     labels: str = LABELS
     """The file with the labels."""
+    count: int = 60_000
+    """Images of the training split."""
+    side: int = 28
+    """Their height and width in pixels."""
+    what: str = ""
+    """What they show."""
+    source: str = ""
+    """Whose they are, and under which licence where one is stated."""
+    download: int = 0
+    """Bytes of its archives, roughly."""
 
     def folder(self, data_dir: Path) -> Path:
         """Return where torchvision keeps the files under ``data_dir``."""
@@ -44,6 +54,9 @@ KNOWN = {
         8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6  t10k-images-idx3-ubyte.gz
         f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6  t10k-labels-idx1-ubyte.gz
         """),
+        what="handwritten digits",
+        source="LeCun, Cortes and Burges; CC BY-SA 3.0",
+        download=11_600_000,
     ),
     "fashion-mnist": Known(
         "FashionMNIST",
@@ -55,6 +68,9 @@ KNOWN = {
         """),
         tuple("T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag".split())
         + ("Ankle boot",),
+        what="garments",
+        source="Zalando Research; MIT",
+        download=30_900_000,
     ),
     "kmnist": Known(
         "KMNIST",
@@ -65,17 +81,29 @@ KNOWN = {
         20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c  t10k-labels-idx1-ubyte.gz
         """),
         ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+        what="kuzushiji, cursive Japanese",
+        source="CODH, after NIJL's Kuzushiji data; CC BY-SA 4.0",
+        download=21_200_000,
     ),
     "emnist-digits": Known(
         "EMNIST",
         sums("fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e  gzip.zip"),
         images="emnist-digits-train-images-idx3-ubyte",
         labels="emnist-digits-train-labels-idx1-ubyte",
+        count=240_000,
+        what="handwritten digits",
+        source="Cohen et al. 2017, from NIST's Special Database 19",
+        download=562_000_000,
     ),
     "usps": Known(
         "USPS",
         sums("3771e9dd6ba685185f89867b6e249233dd74652389f263963b3b741e994b034f  usps.bz2"),
         images="usps.bz2",
         labels="usps.bz2",
+        count=7_291,
+        side=16,
+        what="digits from envelopes",
+        source="Hull 1994, by way of LIBSVM",
+        download=6_600_000,
     ),
 }

@@ -12,7 +12,7 @@ from ganctl.card_rules import MAX_SIZE, MAX_TEXT, is_text
 from ganctl.data.catalog import load_known
 from ganctl.data.digits import load_digits
 from ganctl.data.download import DownloadError
-from ganctl.data.folder import Pictures, load_folder, load_zip
+from ganctl.data.folder import Pictures, load_pictures
 from ganctl.data.idx import IMAGES, find_idx, read_pair
 from ganctl.data.image_data import GreyImages, ImageData, fingerprint
 from ganctl.data.known import KNOWN
@@ -73,9 +73,9 @@ def load_data(
         name = path.resolve().name
         if find_idx(path, IMAGES):
             return scaled(name, read_idx_folder(path))
-        return finish(name, load_folder(path, img_size, channels, notify))
+        return finish(name, load_pictures(path, img_size, channels, notify))
     if os.path.isfile(path):
-        return finish(path.stem, load_zip(path, img_size, channels, notify))
+        return finish(path.stem, load_pictures(path, img_size, channels, notify))
     raise unknown(source)
 
 
@@ -88,14 +88,19 @@ def load_named(
     try:
         return name, load_known(name, data_dir), ""
     except DownloadError as error:
-        failure = f"{name} could not be downloaded ({error})"
+        failure = not_downloaded(name, data_dir, error)
         if name != "mnist" or not fallback:
-            folder = KNOWN[name].folder(data_dir)
-            hint = f"use --data {DIGITS}, which needs no network, or put the files in {folder}"
-            raise BadInput(failure, hint) from error
-    note = f"{failure}: the 10,000 embedded digits instead"
+            raise failure from error
+    note = f"{failure.message}: the 10,000 embedded digits instead"
     notify(note)
     return DIGITS, load_digits(), note
+
+
+def not_downloaded(name: str, data_dir: Path, error: DownloadError) -> BadInput:
+    """Return the error for a known set that no mirror has given."""
+    folder = KNOWN[name].folder(data_dir)
+    hint = f"use --data {DIGITS}, which needs no network, or put the files in {folder}"
+    return BadInput(f"{name} could not be downloaded ({error})", hint)
 
 
 def default_data_dir() -> Path:
@@ -141,9 +146,22 @@ def finish(name: str, pictures: Pictures, note: str = "") -> ImageData:
 
 def unknown(source: str) -> BadInput:
     """Return the error for a source that is neither a name nor a path."""
-    near = get_close_matches(source.lower(), NAMES, n=1)
-    guess = f"did you mean {near[0]!r}? " if near else ""
+    path = Path(source)
+    like = {name: name for name in NAMES} | beside(path)
+    near = get_close_matches(path.name.lower(), like, n=1)
+    guess = f"did you mean {like[near[0]]!r}? " if near else ""
     return BadInput(
         f"no data set or path named {source!r}",
         f"{guess}known: {', '.join(NAMES)}; or give a folder, a .zip or a directory of idx files",
     )
+
+
+def beside(path: Path) -> dict[str, str]:
+    """Return the folders and .zip files that lie where ``path`` would: lower case → path."""
+    try:
+        with os.scandir(path.parent) as entries:
+            seen = [each for each in entries if not each.name.startswith(".")]
+            names = [each.name for each in seen if each.is_dir() or each.name.endswith(".zip")]
+    except (OSError, ValueError):
+        return {}
+    return {name.lower(): str(path.parent / name) for name in sorted(names)}

@@ -7,7 +7,7 @@ import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganctl.data.decode import Unreadable, decode
-from ganctl.data.folder import classes, images_under, is_image, skip_notice
+from ganctl.data.folder import Unread, classes, open_pictures, skip_notice
 from ganctl.data.image_data import DIGIT_NAMES
 from ganctl.errors import BadInput, explain
 from ganctl.images import Pixels, to_uint8
@@ -59,21 +59,21 @@ def read_folder(folder: Path, count: int) -> Samples:
     Raises:
         BadInput: no picture can be read.
     """
-    found = (PurePosixPath(path.relative_to(folder).as_posix()) for path in images_under(folder))
-    names = sorted(filter(is_image, found), key=lambda name: name.parts)
-    chosen = spread(len(names), count)
     kept: list[int] = []
-    skipped: list[PurePosixPath] = []
+    skipped: list[Unread] = []
     images: list[Pixels] = []
-    for index in chosen:
-        try:
-            with open(folder / names[index], "rb") as file:
-                if not images:
-                    side, channels = _side_and_channels(file)
-                images.append(decode(file, side, channels))
-            kept.append(index)
-        except (OSError, Unreadable):
-            skipped.append(names[index])
+    with open_pictures(folder) as files:
+        chosen = spread(len(files.pictures), count)
+        for index in chosen:
+            name = files.pictures[index]
+            try:
+                with files.open(name) as file:
+                    if not images:
+                        side, channels = _side_and_channels(file)
+                    images.append(decode(file, side, channels))
+                kept.append(index)
+            except Unreadable as error:
+                skipped.append(Unread(str(name), str(error)))
     if not images:
         raise BadInput(
             f"{folder}: no readable PNG or JPEG picture",
@@ -82,7 +82,7 @@ def read_folder(folder: Path, count: int) -> Samples:
     notes = _fewer(len(kept), count)
     if skipped:
         notes += (skip_notice(folder, skipped, len(chosen)),)
-    asked = digits_of(*classes(names))
+    asked = digits_of(*classes(files.pictures))
     return Samples(
         folder.resolve().name, np.stack(images), None if asked is None else asked[kept], notes
     )

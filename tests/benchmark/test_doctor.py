@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganctl.benchmark import doctor, estimate
-from ganctl.benchmark.doctor import Checkup, Torch, advice, is_there
+from ganctl.benchmark.doctor import Checkup, Torch, advice
 from ganctl.benchmark.machine import Machine, cpu_flags
 from ganctl.quality import judge
 
@@ -123,15 +123,6 @@ def test_a_gpu_that_torch_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_variable_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANCTL_DEVCE", "cpu")
     assert list(advice(HEALTHY)) == ["GANCTL_DEVCE is not read: did you mean GANCTL_DEVICE?"]
-
-
-def test_data_that_is_there(tmp_path: Path) -> None:
-    assert not is_there("mnist", tmp_path) and not is_there("usps", tmp_path)
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte.gz"):
-        (raw / name).touch()
-    assert is_there("mnist", tmp_path) and not is_there("kmnist", tmp_path)
 
 
 def test_the_processors_instructions(tmp_path: Path) -> None:

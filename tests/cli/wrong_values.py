@@ -45,6 +45,9 @@ EACH = 20
 
 BASE: dict[tuple[str, ...], tuple[list[str], dict[str, str]]] = {
     ("train",): (["--data=small", "--epochs=1", "--name=new", "--precision=fp32"], {}),
+    ("data", "list"): ([], {}),
+    ("data", "fetch"): ([], {"names": "kmnist"}),
+    ("data", "show"): ([], {"source": "small", "out": "new.png"}),
     ("sample",): (["-n2"], {"out": "new.png"}),
     ("export",): ([], {"out": "new.onnx"}),
     ("infer",): (["-n2"], {"model": "asked.onnx", "out": "new.png"}),
@@ -84,7 +87,8 @@ class Parameter:
     def line(self, word: str) -> list[str]:
         """Return a command line that is right but perhaps for ``word``."""
         options, arguments = BASE[self.command]
-        options = INSTEAD.get(self.name, [*options, *BESIDE.get(self.name, [])])
+        beside = BESIDE.get(self.name, []) if self.command[0] != "data" else []  # it has no --data
+        options = INSTEAD.get(self.name, [*options, *beside])
         if self.spelling:
             options.append(f"{self.spelling}={word}")
         else:

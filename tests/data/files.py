@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,16 @@ def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 def grey_png(value: int, side: int = 4) -> bytes:
     """Return a PNG of one shade."""
     return encode(Image.new("L", (side, side), value))
+
+
+def png_of_16_bits(row: list[list[int]], see_through: int | None = None) -> bytes:
+    """Return a PNG of two such rows of 16-bit pixels, grey or RGB, which Pillow cannot write."""
+    pixels = b"".join(struct.pack(">H", value) for pixel in row for value in pixel)
+    header = struct.pack(">IIBBBBB", len(row), 2, 16, 0 if len(row[0]) == 1 else 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(2 * (b"\0" + pixels))), (b"IEND", b"")]
+    if see_through is not None:
+        chunks.insert(1, (b"tRNS", struct.pack(">H", see_through)))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data.decode import Unreadable, decode
+from ganctl.data.decode import Unreadable, decode, look
 
-from .files import encode, grey_png
+from .files import encode, grey_png, png_of_16_bits
 
 
 def test_transparency_lies_over_white() -> None:
@@ -40,6 +41,79 @@ def test_exif_orientation_is_honoured() -> None:
     assert decode(io.BytesIO(encode(picture, exif=exif)), 2, 1).tolist() == [[[0, 255], [0, 0]]]
 
 
+RED, BLACK, WHITE = [255, 0, 0], [0, 0, 0], [255, 255, 255]
+
+
+def two(mode: str, left: Any, right: Any) -> Image.Image:
+    """Return a picture of 2×2 whose columns have these colours."""
+    picture = Image.new(mode, (2, 2), left)
+    picture.paste(right, (1, 0, 2, 2))
+    return picture
+
+
+GLASS = two("RGBA", (255, 0, 0, 255), (9, 9, 9, 0))
+KINDS = {
+    "RGBA": (encode(GLASS), RED, WHITE, ["with transparency"]),
+    "RGBA, half": (encode(Image.new("RGBA", (2, 2), (0, 0, 0, 128))), [127] * 3, [127] * 3, None),
+    "RGBA, opaque": (encode(Image.new("RGBA", (2, 2), "red")), RED, RED, []),
+    "LA": (encode(two("LA", (0, 255), (9, 0))), BLACK, WHITE, ["with transparency"]),
+    "palette": (encode(two("RGB", "red", "white").quantize(4)), RED, WHITE, ["with a palette"]),
+    "a colour to see through": (
+        encode(two("RGB", "red", "blue"), transparency=(0, 0, 255)),
+        *(RED, WHITE, ["with transparency"]),
+    ),
+    "a grey level to see through": (
+        encode(two("L", 0, 7), transparency=7),
+        *(BLACK, WHITE, ["with transparency"]),
+    ),
+    "1 bit": (encode(two("1", 0, 1)), BLACK, WHITE, []),
+    "1 bit to see through": (
+        encode(two("1", 0, 1), transparency=0),
+        *(WHITE, WHITE, ["with transparency"]),
+    ),
+    "grey": (encode(two("L", 0, 255)), BLACK, WHITE, []),
+    "grey stored as colour": (
+        encode(two("RGB", "black", "white")),
+        *(BLACK, WHITE, ["grey stored as colour"]),
+    ),
+    "CMYK": (
+        encode(Image.new("CMYK", (2, 2), (0, 255, 255, 0)), "JPEG", quality=100),
+        *(RED, RED, ["CMYK"]),
+    ),
+    "16-bit grey": (png_of_16_bits([[128], [65535]]), BLACK, WHITE, ["16 bits"]),
+    "16-bit grey to see through": (
+        png_of_16_bits([[0], [257 * 9]], see_through=257 * 9),
+        *(BLACK, WHITE, ["with transparency", "16 bits"]),
+    ),
+    "16-bit colour": (png_of_16_bits([[65535, 0, 0], [0] * 3]), RED, BLACK, ["16 bits"]),
+    "animated": (
+        encode(two("L", 0, 255), save_all=True, append_images=[Image.new("L", (2, 2), 99)]),
+        *(BLACK, WHITE, ["animated"]),
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "left", "right", "traits"), KINDS.values(), ids=KINDS)
+def test_each_kind_of_picture_is_as_viewers_show_it(
+    content: bytes, left: list[int], right: list[int], traits: list[str] | None
+) -> None:
+    pixels = decode(io.BytesIO(content), 2, 3).astype(int)
+    assert (
+        np.abs(pixels[:, :, 0].T - left).max() <= 3 and np.abs(pixels[:, :, 1].T - right).max() <= 3
+    )
+    seen = look(io.BytesIO(content))
+    assert (seen.width, seen.height) == (2, 2)
+    assert seen.coloured is (left == RED)
+    assert traits is None or list(seen.traits) == traits
+
+
+def test_a_picture_is_measured_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    seen = look(io.BytesIO(encode(Image.new("L", (5, 3)), "JPEG", exif=exif)))
+    assert seen[:2] == (3, 5) and seen.traits == ("turned by EXIF",)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "LA", "RGBA"])
 def test_every_mode_of_a_white_picture_stays_white(mode: str) -> None:
     picture = Image.new("RGB", (4, 4), "white").convert(mode)
@@ -59,8 +133,10 @@ def test_every_mode_of_a_white_picture_stays_white(mode: str) -> None:
     ids=["empty", "text", "cut PNG", "cut JPEG", "another format"],
 )
 def test_what_cannot_be_read(content: bytes) -> None:
-    with pytest.raises(Unreadable):
-        decode(io.BytesIO(content), 4, 1)
+    for read in (lambda file: decode(file, 4, 1), look):
+        with pytest.raises(Unreadable) as caught:
+            read(io.BytesIO(content))
+        assert "BytesIO" not in str(caught.value)
 
 
 @pytest.mark.parametrize("times", [1.5, 3])  # Pillow warns of the first and refuses the second
@@ -78,8 +154,13 @@ def test_bytes_changed_at_random_are_read_or_unreadable() -> None:
     for _ in range(300):
         content = whole.copy()
         content[rng.integers(0, len(content), 2)] = rng.integers(0, 256, 2)
-        try:
-            outcomes.add(decode(io.BytesIO(content.tobytes()), 4, 1).shape)
-        except Unreadable:
-            outcomes.add(())
+        readable = []
+        for read in (look, lambda file: outcomes.add(decode(file, 4, 1).shape)):
+            try:
+                read(io.BytesIO(content.tobytes()))
+                readable.append(True)
+            except Unreadable:
+                outcomes.add(())
+                readable.append(False)
+        assert readable[0] is readable[1]
     assert outcomes == {(), (1, 4, 4)}

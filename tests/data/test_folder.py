@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganctl.data import folder
-from ganctl.data.folder import Pictures, load_folder, load_zip
+from ganctl.data.folder import Pictures, load_pictures
 from ganctl.data.load import ignore
 from ganctl.errors import BadInput
 
@@ -22,14 +22,14 @@ def from_folder(tmp_path: Path, files: dict[str, bytes], notify: Callable[[str],
         path = tmp_path / "pictures" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    return load_folder(tmp_path / "pictures", 4, 1, notify)
+    return load_pictures(tmp_path / "pictures", 4, 1, notify)
 
 
 def from_zip(tmp_path: Path, files: dict[str, bytes], notify: Callable[[str], None]) -> Pictures:
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    return load_zip(tmp_path / "pictures.zip", 4, 1, notify)
+    return load_pictures(tmp_path / "pictures.zip", 4, 1, notify)
 
 
 either = pytest.mark.parametrize("load", [from_folder, from_zip])
@@ -119,7 +119,7 @@ def test_symlinked_class_folders_are_followed_but_not_in_circles(tmp_path: Path)
     (pictures / "c").symlink_to(".hidden")
     (pictures / "a" / "up").symlink_to("..")
     (tmp_path / "elsewhere" / "across").symlink_to(pictures / "a")
-    found = load_folder(pictures, 4, 1, ignore)
+    found = load_pictures(pictures, 4, 1, ignore)
     assert found.class_names == ("a", "b", "c")
     assert found.labels is not None
     assert found.labels.tolist() == [0, 1, 1, 2]
@@ -146,7 +146,7 @@ def test_what_is_not_a_zip(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(grey_png(1))
     with pytest.raises(BadInput, match="picture.png is not a zip file"):
-        load_zip(path, 4, 1, ignore)
+        load_pictures(path, 4, 1, ignore)
 
 
 def test_a_huge_entry_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ def test_damaged_encrypted_and_exotic_entries_are_unreadable(tmp_path: Path) -> 
     path = tmp_path / "pictures.zip"
     path.write_bytes(content)
     notices: list[str] = []
-    assert shades(load_zip(path, 4, 1, notices.append)) == [0, 1]
+    assert shades(load_pictures(path, 4, 1, notices.append)) == [0, 1]
     assert "'damaged.png', 'encrypted.png', 'exotic.png'" in notices[0]
 
 
@@ -195,6 +195,6 @@ def test_what_the_system_keeps_is_not_looked_through(tmp_path: Path) -> None:
     for name in ("proc", "sys"):
         (tmp_path / "pictures" / name).symlink_to(f"/{name}")
     with pytest.raises(BadInput, match="0 readable"):
-        load_folder(tmp_path / "pictures", 4, 1, ignore)
+        load_pictures(tmp_path / "pictures", 4, 1, ignore)
     with pytest.raises(BadInput, match="0 readable"):
-        load_folder(Path("/proc"), 4, 1, ignore)
+        load_pictures(Path("/proc"), 4, 1, ignore)

@@ -52,7 +52,9 @@ def test_any_image_shape_works(channels: int, size: int, latent_dim: int) -> Non
 
 
 @pytest.mark.parametrize("arch", ["mlp", "conv"])
-@pytest.mark.parametrize(("size", "channels"), [(16, 1), (28, 3), (33, 1), (64, 3), (128, 1)])
+@pytest.mark.parametrize(
+    ("size", "channels"), [(16, 1), (28, 3), (30, 3), (33, 1), (50, 3), (64, 3), (128, 1)]
+)
 def test_every_architecture_draws_and_judges_classes(arch: str, size: int, channels: int) -> None:
     config = ModelConfig(arch=arch, img_size=size, channels=channels, classes=4)
     generator, discriminator = Generator(config).eval(), Discriminator(config)

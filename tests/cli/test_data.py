@@ -1,0 +1,191 @@
+"""``ganctl data``: list, fetch and show."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganctl.data import download
+from ganctl.data.known import KNOWN
+from ganctl.data.make_shapes import make_shapes
+from ganctl.training import ema, export
+
+from ..conftest import Ganctl
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def shapes(here: Path) -> Path:
+    """A folder of 15 coloured pictures in 5 classes, and one that is broken."""
+    make_shapes(here / "shapes", 3, 32)
+    (here / "shapes" / "star" / "broken.png").write_bytes(b"broken")
+    return here / "shapes"
+
+
+def test_list(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCTL_DATA", "cache")
+    outcome = ganctl("data", "list")
+    assert outcome.code == 0 and outcome.err == ""
+    for name in (*KNOWN, "digits"):
+        assert f"  {name} " in outcome.out
+    assert outcome.out.count("not here  ") == len(KNOWN) and "562.0 MB" in outcome.out
+    assert "they lie in cache\nwhat is not here: ganctl data fetch NAME\n" in outcome.out
+    found = json.loads(ganctl("data", "list", "--data-dir", "elsewhere", "--json").out)
+    assert [each["name"] for each in found] == [*KNOWN, "digits"]
+    assert [each["here"] for each in found] == [False] * len(KNOWN) + [True]
+    assert found[0]["path"] == "elsewhere/MNIST/raw"
+    assert not Path("cache").exists() and not Path("elsewhere").exists()
+
+
+def test_fetch_without_a_network_is_one_error(
+    ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(*_: object) -> None:
+        raise download.DownloadError("no network")
+
+    monkeypatch.setattr(download, "connect", connect)
+    outcome = ganctl("data", "fetch", "kmnist", "--data-dir", "cache")
+    assert outcome.code == 3 and outcome.out == ""
+    error, hint = outcome.err.splitlines()
+    assert error.startswith("error: kmnist could not be downloaded (")
+    assert hint.endswith("put the files in cache/KMNIST/raw")
+
+
+def test_fetch_refuses_a_wrong_name_before_anything_is_downloaded(ganctl: Ganctl) -> None:
+    outcome = ganctl("data", "fetch", "kmnist", "mnits", "--data-dir", "cache")
+    assert outcome.code == 3 and "hint: did you mean 'mnist'?" in outcome.err
+    assert not Path("cache").exists()
+
+
+def test_fetch_says_what_is_there(ganctl: Ganctl, small_data: Path) -> None:
+    raw = Path("cache", "FashionMNIST", "raw")
+    raw.mkdir(parents=True)
+    for path in small_data.iterdir():
+        (raw / path.name).write_bytes(path.read_bytes())
+    outcome = ganctl("data", "fetch", "fashion-mnist", "fashion-mnist", "--data-dir", "cache")
+    assert outcome.code == 0 and outcome.err == ""
+    assert outcome.out == f"fashion-mnist: already here: garments, verified, in {raw}\n"
+
+
+def test_show_writes_a_contact_sheet_and_a_summary(ganctl: Ganctl, shapes: Path) -> None:
+    outcome = ganctl("data", "show", "shapes")
+    assert outcome.code == 0 and outcome.err == ""
+    rows = dict(re.findall(r"^  (\w[\w ]*?)  +(.*)$", outcome.out, re.M))
+    assert rows["images"] == "15"
+    assert rows["classes"] == "5: circle (3), heart (3), square (3), star (3), triangle (3)"
+    assert rows["sizes"] == "all 32×32" and rows["kinds"] == "colour (15)"
+    assert rows["unreadable"] == "1: star/broken.png (no PNG or JPEG)"
+    command = "ganctl train --data shapes --img-size 32 --channels 3 --arch conv --conditional"
+    assert rows["command"] == command
+    assert outcome.out.endswith("\nwrote shapes.png: 15 of 15 images, a row a class\n")
+    with Image.open("shapes.png") as sheet:
+        assert sheet.mode == "RGB" and sheet.size == (10 * 34 + 2, 5 * 34 + 2)
+        assert sheet.getpixel((4, 4)) == (255, 255, 255)
+
+
+def test_show_as_json(ganctl: Ganctl, shapes: Path) -> None:
+    outcome = ganctl("data", "show", "shapes", "s.png", "--json", "--img-size", 8, "--channels", 1)
+    assert outcome.code == 0 and outcome.err.startswith("note: wrote s.png: 15 of 15 images")
+    found = json.loads(outcome.out)
+    assert found["classes"] == dict.fromkeys(["circle", "heart", "square", "star", "triangle"], 3)
+    assert found["unreadable"] == [{"name": "star/broken.png", "reason": "no PNG or JPEG"}]
+    assert found["sizes"]["smallest"] == {"width": 32, "height": 32}
+    assert found["training"] == {"img_size": 8, "channels": 1, "cropped": 0, "enlarged": 0}
+    with Image.open("s.png") as sheet:
+        assert sheet.mode == "L"
+
+
+def test_the_command_that_show_proposes_is_one(
+    ganctl: Ganctl, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposed = json.loads(ganctl("data", "show", "shapes", "--json").out)["command"]
+    assert proposed[:2] == ["ganctl", "train"]
+    options = ["--epochs", 1, "--name", "run", "--sample-every", 0, "--eval-every", 0]
+    outcome = ganctl(*proposed[1:], *options)
+    assert outcome.code == 0, outcome.err
+    assert "skipped 1 of 16 files as unreadable: 'star/broken.png'" in outcome.err
+
+
+def test_show_a_known_set_and_one_that_is_not_here(ganctl: Ganctl) -> None:
+    outcome = ganctl("data", "show", "digits", "--json")
+    found = json.loads(outcome.out)
+    assert found["images"] == 10_000 and found["command"][2:] == ["--data", "digits"]
+    assert Path("digits.png").is_file()
+    outcome = ganctl("data", "show", "kmnist", "--data-dir", "cache")
+    assert outcome.code == 3 and outcome.err.splitlines()[1] == "hint: ganctl data fetch kmnist"
+    assert not Path("cache").exists() and not Path("kmnist.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["empty"], 3, "empty: 0 readable PNG or JPEG images, at least 2 are needed"),
+        (["picture.png"], 3, "picture.png is not a zip file"),
+        (["digit"], 3, "no data set or path named 'digit'"),
+        (["shapes", "out.jpg"], 2, "'out.jpg' does not end in .png"),
+        (["shapes", "none/out.png"], 3, "cannot write none/out.png: the folder none does not"),
+        (["shapes", "way.png"], 3, "cannot write way.png: it is in the way"),
+        (["zipped.png", "zipped.png"], 2, "the contact sheet would take the place"),
+        (["zipped.png"], 2, "the contact sheet would take the place"),
+        (["shapes", "--channels", 2], 2, "2 is not 1 or 3"),
+        (["shapes", "--img-size", 3], 2, "3 is not in the range"),
+    ],
+)
+def test_what_show_refuses(
+    arguments: list[object], code: int, error: str, ganctl: Ganctl, shapes: Path
+) -> None:
+    Path("empty").mkdir()
+    Path("way.png").mkdir()
+    Image.new("L", (2, 2)).save("picture.png")
+    with zipfile.ZipFile("zipped.png", "w") as archive:
+        for name in "ab":
+            archive.write("picture.png", f"{name}.png")
+    before = sorted(Path().iterdir())
+    outcome = ganctl("data", "show", *arguments)
+    assert outcome.code == code and error in outcome.err.splitlines()[0] and outcome.out == ""
+    assert sorted(Path().iterdir()) == before and zipfile.is_zipfile("zipped.png")
+
+
+def test_names_in_a_summary_cannot_carry_terminal_codes(ganctl: Ganctl, shapes: Path) -> None:
+    (shapes / "\x1b[2Jstar").mkdir()
+    (shapes / "star" / "\x1b[31m.png").write_bytes(b"broken")
+    outcome = ganctl("data", "show", "shapes")
+    assert outcome.code == 0 and "\x1b" not in outcome.out
+    assert r"\x1b[2Jstar" in outcome.out and r"\x1b[31m.png" in outcome.out
+
+
+def test_pictures_of_your_own_from_end_to_end(
+    ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Colour at 64×64, drawn by torch and by the ONNX file; what repeats itself is cut short."""
+    monkeypatch.setattr(ema, "STATISTICS_BATCHES", 1)
+    monkeypatch.setattr(export, "PARITY_BATCHES", (1, 2))
+    make_shapes(Path("shapes"), 12, 64)
+    shape = ["--img-size", 64, "--channels", 3, "--arch", "conv", "--conditional"]
+    shape += ["--epochs", 2, "--batch-size", 30]
+    quick = ["--sample-every", 0, "--eval-every", 0, "--name", "run"]
+    assert ganctl("train", "--data", "shapes", *shape, *quick).code == 0
+    assert ganctl("sample", "-n", 4, "sample.npy").code == 0
+    assert ganctl("export", "gen.onnx").code == 0
+    assert ganctl("infer", "gen.onnx", "-n", 4, "infer.npy").code == 0
+    assert ganctl("infer", "gen.onnx", "-n", 4, "infer.png").code == 0
+    drawn, again = np.load("infer.npy"), np.load("sample.npy")
+    assert drawn.shape == (4, 3, 64, 64)
+    assert np.abs(drawn.astype(int) - again).max() <= 1
+    with Image.open("infer.png") as grid:
+        assert grid.mode == "RGB" and grid.size == (2 * 66 + 2, 2 * 66 + 2)
+        pixels = np.asarray(grid).astype(int)
+    assert np.ptp(pixels, axis=2).max() > 10  # it has colour
+    outcome = ganctl("evaluate", "gen.onnx", "-n", 50, "--data", "shapes", "--json")
+    assert outcome.code == 0 and json.loads(outcome.out)["figures"]["samples"] == 50
