@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import time
 from collections.abc import Callable, Collection
@@ -21,8 +22,10 @@ from ganctl.errors import BadInput
 if TYPE_CHECKING:
     import torch
 
+    from ganctl.data import ImageData
     from ganctl.training.distributed import World
     from ganctl.training.loop import Training
+    from ganctl.training.run import Run
 
 
 def train(
@@ -54,6 +57,8 @@ def train(
     max_rollbacks: options.MaxRollbacks = 0,
     device: options.Device = "auto",
     threads: options.Threads = 0,
+    plain: options.Plain = False,
+    quiet: options.Quiet = False,
 ) -> None:
     r"""Train a GAN on pictures: handwritten digits, or your own.
 
@@ -91,12 +96,16 @@ def train(
             "it goes with --resume, and without --name", param_hint="[RUN|FILE]"
         )
 
+    if plain and quiet:
+        raise typer.BadParameter("choose one of --plain and --quiet", param_hint="--quiet")
+
     from ganctl.training.device import resolve_device, use_threads
     from ganctl.training.distributed import joined, local_rank, local_size
 
     torch_device = resolve_device(device, local_rank())
     with joined(torch_device) as world:
-        note = screen.note if world.leads else _ignore
+        quiet = quiet or not world.leads
+        note = _ignore if quiet else screen.note
         for doubt in use_threads(threads, local_size()):
             note(doubt)
         training = _prepared(
@@ -106,7 +115,7 @@ def train(
             batch_size = training.config.batch_size
             each = batch_size // world.size
             note(f"{world.size} processes, {each} images of each batch of {batch_size}")
-        _run(training, quiet=not world.leads)
+        _run(training, plain, quiet)
 
 
 def _ignore(_: object) -> None:
@@ -154,11 +163,20 @@ def _prepared(
     return training
 
 
-def _run(training: Training, quiet: bool) -> None:
+def _real_distance(data: ImageData) -> float | None:
+    from ganctl.quality.monitor import real_distance
+    from ganctl.training.loop import MEASURED
+
+    return real_distance(data, MEASURED)
+
+
+def _run(training: Training, plain: bool, quiet: bool) -> None:
     from ganctl.api.train import monitor
+    from ganctl.cli.training_screen import TrainingScreen
 
     began, run = time.monotonic(), training.run
     training.measure = monitor(training.data)
+    shown = TrainingScreen(lambda: _real_distance(training.data), plain)
     with caught_signals() as caught:
 
         def stop() -> bool:
@@ -167,7 +185,8 @@ def _run(training: Training, quiet: bool) -> None:
         if quiet:
             finished = training.train(_ignore, stop)
         else:
-            with screen.TrainingScreen() as shown:
+            training.on_samples = shown.show_samples
+            with shown:
                 finished = training.train(shown.show, stop)
     if not finished:
         if not quiet:
@@ -179,5 +198,16 @@ def _run(training: Training, quiet: bool) -> None:
         screen.result(
             f"trained {training.config.epochs} epochs in {seconds}",
             f"wrote {run.checkpoint}",
-            "next: ganctl sample out.png",
+            *shown.quality,
+            f"next: ganctl sample{_checkpoint_option(run)} out.png",
         )
+
+
+def _checkpoint_option(run: Run) -> str:
+    """Return what ``sample`` must be told to draw from ``run``: nothing, if it is the newest."""
+    from ganctl.training.run import RUNS, newest_run
+
+    if newest_run() == run:
+        return ""
+    named = run.name if run.folder.parent == RUNS else str(run.folder)
+    return f" --checkpoint {shlex.quote(named)}"
