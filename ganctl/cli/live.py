@@ -99,7 +99,3 @@ class _Above(io.TextIOBase):
 
     def fileno(self) -> int:
         return self._terminal.fileno()
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return self._terminal.encoding

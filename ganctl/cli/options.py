@@ -21,7 +21,8 @@ Count = Annotated[
         metavar="N",
         min=1,
         help="How many images: of each digit, where there are several; or how many numbers.",
-        show_default="64; 10 of each digit; 1 number; to interpolate between, 8",
+        show_default="64, with --show alone a screenful; 10 of each digit; 1 number; to "
+        "interpolate between, 8",
     ),
 ]
 Seed = Annotated[
@@ -60,6 +61,13 @@ Interpolate = Annotated[
         max=100_000,
         help="Walk from image to image, K frames each: a .gif that comes back to the first, or "
         "a .png with a row from each to the next.",
+    ),
+]
+Show = Annotated[
+    bool,
+    typer.Option(
+        "--show",
+        help="Draw in the terminal; a file is written only where OUT is named.",
     ),
 ]
 Checkpoint = Annotated[

@@ -33,7 +33,7 @@ FIGURES = {
 MEANS = [key for key in FIGURES if key != DISTANCE]
 """What a report gives the means of, over the epoch so far."""
 
-NAME, VALUE, RANGE = 18, 7, 15
+NAME, VALUE, RANGE = 18, 7, 16
 """Columns of a curve's name, of its last value and of its range."""
 
 MOST_ROWS = 3
@@ -130,7 +130,7 @@ class Panel:
             low, high = min(values), max(values)
             least = _number(low)
             if key == DISTANCE and self._real is not None:
-                low, least = min(self._real, low), f"real {_number(self._real)}"
+                low, least = min(self._real, low), f"real {self._real:.1f}"
             courses = sparkline(values, low, high, rows)
             ranges = [_number(high), *[""] * (rows - 2), least]
             if rows == 1:

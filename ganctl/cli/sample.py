@@ -18,6 +18,7 @@ from ganctl.cli.options import (
     Digits,
     Interpolate,
     Seed,
+    Show,
     Start,
     Truncation,
     tell_kept,
@@ -34,9 +35,10 @@ class Weights(str, Enum):
 
 
 def sample(
-    out: Annotated[Path, typer.Argument(metavar="OUT", readable=False, help=OUT_HELP)] = Path(
-        "samples.png"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Argument(metavar="OUT", readable=False, help=OUT_HELP, show_default="samples.png"),
+    ] = None,
     count: Count = None,
     seed: Seed = 0,
     start: Start = 0,
@@ -45,6 +47,7 @@ def sample(
     digits: Digits = None,
     truncation: Truncation = 1.0,
     interpolate: Interpolate = None,
+    show: Show = False,
     checkpoint: Checkpoint = None,
     weights: Annotated[
         Weights, typer.Option(help="The generator's running average, or the weights that train.")
@@ -52,38 +55,31 @@ def sample(
 ) -> None:
     """Draw images from a checkpoint.
 
-    Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]
+    Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]; in the terminal:
+    [bold]ganctl sample --show[/]
     """
     from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.cli.asked import Asked
     from ganctl.images import check_output
     from ganctl.training.run import find_checkpoint, introduce
 
-    asked = Asked(out, count, seed, start, cols, digit, digits, truncation, interpolate)
-    check_output(out)
+    asked = Asked(out, count, seed, start, cols, digit, digits, truncation, interpolate, show)
+    if out is None and not show:
+        out = Path("samples.png")
+    if out is not None:
+        check_output(out)
     path = find_checkpoint(checkpoint)
     read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
-    tell_kept(out)
+    if out is not None:
+        tell_kept(out)
     if checkpoint is None:
         screen.note(f"drawing from {introduce(path)}")
 
-    from ganctl.drawing import draw_to
+    from ganctl.cli.deliver import deliver
     from ganctl.training.generate import as_function, load_generator
 
     generator, card = load_generator(path, weights.value)
     if card.weights != weights.value:
         screen.note("the run keeps no average of the weights: drawing from the live ones")
-    drawing = asked.of(path, generator.latent_dim, card.class_names, card.class_shares)
-    with screen.DrawingScreen(drawing.count) as progress:
-        draw_to(
-            out,
-            as_function(generator),
-            drawing.inputs,
-            generator.image_shape,
-            start=drawing.start,
-            count=drawing.count,
-            batch_size=BATCH_SIZE,
-            cols=drawing.cols,
-            report=progress.show,
-        )
-    screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
+    drawn = asked.of(path, generator.latent_dim, card.class_names, card.class_shares)
+    deliver(as_function(generator), drawn, generator.image_shape, BATCH_SIZE, out, show)
