@@ -58,7 +58,6 @@ class Panel:
         self._real: float | None = None
         self._curves = {key: Curve() for key in FIGURES}
         self._last: Progress | None = None
-        self._measured = 0  # steps of the run that the last distance was measured after
         self._images: Pixels | None = None
         self._strip: tuple[tuple[int, int], list[Text]] | None = None  # for (width, height)
 
@@ -79,9 +78,7 @@ class Panel:
             self._curves[key].add(progress.step - known, total / (progress.step - known))
         distance = progress.frechet_distance
         if distance is not None and (last is None or distance != last.frechet_distance):
-            done = (progress.epoch - 1) * progress.steps + progress.step
-            self._curves[DISTANCE].add(max(done - self._measured, 1), distance)
-            self._measured = done
+            self._curves[DISTANCE].add(1, distance)
 
     def add_images(self, images: Pixels) -> None:
         """Take in images (N, C, H, W) as they are drawn by now."""
@@ -103,7 +100,7 @@ class Panel:
         strip = self._pictures(width, height - len(FIGURES) - 2)
         above = height - len(strip)
         rows = min(max((above - 1) // len(FIGURES), 1), MOST_ROWS)
-        room = width - NAME - VALUE - RANGE - 4
+        room = width - NAME - VALUE - RANGE - 5
         curves = [line for key in FIGURES for line in self._curve(key, room, rows)]
         shown = [self._head(self._last, width, left), *curves][:above] + strip
         for line in shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -138,7 +139,13 @@ def _character(top: float, bottom: float) -> str:
 
 
 def rendered(lines: Sequence[Text], console: Console) -> str:
-    """Return lines as what ``console`` would write, without the last line's end."""
-    with console.capture() as written:
-        console.print(Text("\n").join(lines), end="", soft_wrap=True)
+    """Return lines as ``console`` would write them, without the last line's end."""
+    paper = Console(
+        file=io.StringIO(),
+        force_terminal=console.is_terminal,
+        color_system=console.color_system,  # type: ignore[arg-type]
+        no_color=console.no_color,
+    )
+    with paper.capture() as written:
+        paper.print(Text("\n").join(lines), end="", soft_wrap=True)
     return written.get()
