@@ -80,7 +80,7 @@ class TrainingScreen:
         """How good the generator is beside real images, as a result's lines; [] if unmeasured."""
         if self._distance is None:
             return []
-        text, real = f"Fréchet distance {self._distance:.1f}", self._real_distance
+        text, real = f"Fréchet distance {self._distance:,.1f}", self._real_distance
         return [text if real is None else f"{text}; real test digits: {real:.1f}"]
 
     @cached_property
