@@ -15,12 +15,13 @@ from ganctl.cli.live import LiveLines
 from ganctl.cli.panel import Panel
 from ganctl.cli.terminal_pictures import shows_colours
 from ganctl.images import Pixels
+from ganctl.training.pace import Pace
 
 if TYPE_CHECKING:
     from ganctl.training.loop import Progress
 
-REDRAW_SECONDS = 0.4
-"""Between two frames at least: short epochs report more often."""
+REDRAW_SHARE, REDRAW_SECONDS = 0.005, 0.4
+"""Of the training time, that frames may take, new pictures aside; and the time between two."""
 
 KEPT_FREE = 2
 """Lines of a terminal that the panel leaves: the cursor's, and one for what stands above."""
@@ -103,8 +104,8 @@ class _LivePanel:
         self._console = console
         self._panel = Panel(shows_colours(console))
         self._lines = LiveLines(console)
+        self._pace = Pace(REDRAW_SHARE, REDRAW_SECONDS)
         self._left = 0.0
-        self._drawn_at = 0.0
 
     def open(self) -> None:
         self._lines.__enter__()
@@ -117,8 +118,9 @@ class _LivePanel:
     def show(self, progress: Progress, left: float, real: float | None) -> None:
         self._panel.add(progress, real)
         self._left = left
-        if time.perf_counter() - self._drawn_at > REDRAW_SECONDS:
-            self._draw()
+        if self._pace.is_due():
+            with self._pace.taken():
+                self._draw()
 
     def show_samples(self, images: Pixels) -> None:
         self._panel.add_images(images)
@@ -127,7 +129,6 @@ class _LivePanel:
     def _draw(self) -> None:
         width, height = self._console.size
         self._lines.show(self._panel.lines(width, max(height - KEPT_FREE, 1), self._left))
-        self._drawn_at = time.perf_counter()
 
 
 def _figures(progress: Progress) -> str:

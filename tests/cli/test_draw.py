@@ -331,7 +331,7 @@ def test_show_alone_draws_in_the_terminal_and_writes_nothing(
     outcome = ganctl(*command, "--show")
     *pictures, what = outcome.out.splitlines()
     assert outcome.code == 0 and what == "10 images of seed 0"
-    assert [len(line) for line in pictures] == [5 * 14 + 4] * 15
+    assert [len(line) for line in pictures] == [5 * 15 + 4] * 16
     assert set("".join(pictures)) <= set(" ░▒▓█▀▄") and "\x1b" not in outcome.out
     assert sorted(Path().rglob("*")) == before
     one = ganctl(*command, "--show", "-n", 1).out.splitlines()

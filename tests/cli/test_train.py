@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from ganctl.training import loop, start
+from ganctl.cli.training_screen import TrainingScreen
+from ganctl.training import start
 from ganctl.training.checkpoint import load_checkpoint
+from ganctl.training.loop import Progress
 
 from ..conftest import Ganctl
 
@@ -322,14 +323,15 @@ def test_quiet_prints_errors_alone(ganctl: Ganctl, small_data: Path) -> None:
     assert both.code == 2 and "choose one of --plain and --quiet" in both.err
 
 
-def test_the_end_says_how_good_it_is_beside_real_digits_and_what_to_type(
-    ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loop, "epoch_batches", lambda *_: [torch.arange(64)] * 157)
-    outcome = ganctl("train", "--data", "digits", "--epochs", 1, "--name", "run")
-    assert outcome.code == 0
-    quality = outcome.out.splitlines()[2]
-    assert re.fullmatch(r"Fréchet distance [\d,]+\.\d; real test digits: 6\.0", quality)
+@pytest.mark.parametrize(("real", "scale"), [(5.975, "; real test digits: 6.0"), (None, "")])
+def test_the_end_says_how_good_it_is_beside_real_digits(real: float | None, scale: str) -> None:
+    shown = TrainingScreen(lambda: real, plain=True)
+    with shown:
+        at = Progress(1, 1, 4, 4, 1.0, 1.0, 0.5, 0.5, images_per_second=1.0)
+        shown.show(at)
+        assert shown.quality == []
+        shown.show(dataclasses.replace(at, frechet_distance=1234.56))
+    assert shown.quality == [f"Fréchet distance 1,234.6{scale}"]
 
 
 def test_the_next_command_names_the_run_only_where_it_must(
