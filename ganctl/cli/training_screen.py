@@ -20,7 +20,7 @@ from ganctl.training.pace import Pace
 if TYPE_CHECKING:
     from ganctl.training.loop import Progress
 
-REDRAW_SHARE, REDRAW_SECONDS = 0.005, 0.4
+REDRAW_SHARE, REDRAW_SECONDS = 0.01, 0.4
 """Of the training time, that frames may take, new pictures aside; and the time between two."""
 
 KEPT_FREE = 2
