@@ -123,7 +123,7 @@ class Panel:
         titles = [f"{name:<{NAME}} {value:>{VALUE}}", *[""] * (rows - 1)]
         courses, ranges = [""] * rows, [""] * rows
         if curve.points and room >= SMALLEST:
-            values = curve.values(room)
+            values = [*curve.values(room)[:-1], curve.points[-1][1]]  # the newest as it is
             low, high = min(values), max(values)
             least = _number(low)
             if key == DISTANCE and self._real is not None:

@@ -112,8 +112,10 @@ class _LivePanel:
         self._draw()
 
     def close(self) -> None:
-        self._draw()
-        self._lines.__exit__(None, None, None)
+        try:
+            self._draw()
+        finally:
+            self._lines.__exit__(None, None, None)
 
     def show(self, progress: Progress, left: float, real: float | None) -> None:
         self._panel.add(progress, real)
