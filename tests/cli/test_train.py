@@ -337,7 +337,8 @@ def test_the_end_says_how_good_it_is_beside_real_digits(real: float | None, scal
 def test_the_next_command_names_the_run_only_where_it_must(
     ganctl: Ganctl, small_data: Path
 ) -> None:
-    arguments = ["train", "--data", small_data, "--epochs", 1, "--eval-every", 0, "--name"]
+    arguments = ["train", "--data", small_data, "--epochs", 1, "--eval-every", 0]
+    arguments += ["--precision", "fp32", "--threads", 1, "--name"]
     assert ganctl(*arguments, "run").out.endswith("next: ganctl sample out.png\n")
     assert ganctl(*arguments, "other").code == 0
     newest = Path("checkpoints/other/last.safetensors")
