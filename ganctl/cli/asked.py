@@ -45,6 +45,7 @@ class Asked:
     digits: str | None
     truncation: float
     interpolate: int | None
+    show: bool = False
 
     def __post_init__(self) -> None:
         if self.digit is not None and self.digits is not None:
@@ -84,6 +85,10 @@ class Asked:
             return 1
         if self.interpolate:
             return 8
+        if self.show and self.out is None and not several:
+            from ganctl.cli.show import screenful  # and with it rich, which takes a while
+
+            return screenful()
         return 10 if several else 64
 
     @property

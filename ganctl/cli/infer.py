@@ -21,6 +21,7 @@ from ganctl.cli.options import (
     Interpolate,
     MaxModel,
     Seed,
+    Show,
     Start,
     Threads,
     Truncation,
@@ -81,6 +82,7 @@ def infer(
     digits: Digits = None,
     truncation: Truncation = 1.0,
     interpolate: Interpolate = None,
+    show: Show = False,
     batch_size: Annotated[
         int,
         typer.Option(metavar="N", min=1, max=65536, help="Images drawn at once; changes no image."),
@@ -156,24 +158,23 @@ def infer(
     Example: [bold]ganctl infer gen.onnx -n 64 --seed 7 out.png[/]
     """
     from ganctl.cli.asked import Asked
-    from ganctl.cli.piped import STDOUT, check_place, file_for, place_for
-    from ganctl.drawing import draw_to
+    from ganctl.cli.deliver import deliver
+    from ganctl.cli.piped import check_place, file_for
     from ganctl.inference.generator import load_onnx
     from ganctl.inference.session import Limits
     from ganctl.inference.signature import Told
     from ganctl.inference.watched import Watched
     from ganctl.machine import usable_cores
 
-    asked = Asked(
-        out and file_for(out), count, seed, start, cols, digit, digits, truncation, interpolate
-    )
+    place = out and file_for(out)
+    asked = Asked(place, count, seed, start, cols, digit, digits, truncation, interpolate, show)
     cores = usable_cores()
     if threads > cores:
         screen.note(f"{threads} threads would wait for each other on {cores} cores: using {cores}")
-    drawn = {"out", *Asked.__dataclass_fields__} & set(typed_options(ctx))
-    if verify and drawn:
+    beside = {"out", *Asked.__dataclass_fields__} & set(typed_options(ctx))
+    if verify and beside:
         raise typer.BadParameter(
-            f"draws the file's own self-test and writes nothing: leave {_spelt(drawn)} out",
+            f"draws the file's own self-test and writes nothing: leave {_spelt(beside)} out",
             param_hint="--verify",
         )
     with nothing_written():
@@ -190,28 +191,23 @@ def infer(
         if verify:
             screen.result(f"{model}: {_verdict(generator.verify())}")
             return
-        out = out or model.with_suffix(".png")
-        check_place(out)
-        refuse_same(file_for(out), model, "the images would take the model's place")
-        drawing = asked.of(
-            model, generator.latent_dim, generator.class_names, generator.class_shares
-        )
-        tell_kept(out)
+        if out is None and not show:
+            out = model.with_suffix(".png")
+        if out is not None:
+            check_place(out, show)
+            refuse_same(file_for(out), model, "the images would take the model's place")
+        drawn = asked.of(model, generator.latent_dim, generator.class_names, generator.class_shares)
+        if out is not None:
+            tell_kept(out)
         watched = Watched(generator)
-        with place_for(out) as place, screen.DrawingScreen(drawing.count) as progress:
-            draw_to(
-                place,
-                generator if generator.card else watched,
-                drawing.inputs,
-                generator.image_shape,
-                start=drawing.start,
-                count=drawing.count,
-                batch_size=generator.fixed_batch or batch_size,
-                cols=drawing.cols,
-                report=progress.show,
-            )
-    if out != STDOUT:
-        screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
+        deliver(
+            generator if generator.card else watched,
+            drawn,
+            generator.image_shape,
+            generator.fixed_batch or batch_size,
+            out,
+            show,
+        )
     if watched.share_beyond:
         screen.note(
             f"{watched.share_beyond:.1%} of the values lay outside the range taken and were cut "

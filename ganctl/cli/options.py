@@ -25,7 +25,8 @@ Count = Annotated[
         metavar="N",
         min=1,
         help="How many images: of each digit, where there are several; or how many numbers.",
-        show_default="64; 10 of each digit; 1 number; to interpolate between, 8",
+        show_default="64, with --show alone a screenful; 10 of each digit; 1 number; to "
+        "interpolate between, 8",
         rich_help_panel=DRAWN,
     ),
 ]
@@ -97,6 +98,13 @@ Interpolate = Annotated[
         help="Walk from image to image, K frames each: a .gif that comes back to the first, or "
         "a .png with a row from each to the next.",
         rich_help_panel=DRAWN,
+    ),
+]
+Show = Annotated[
+    bool,
+    typer.Option(
+        "--show",
+        help="Draw in the terminal; a file is written only where OUT is named.",
     ),
 ]
 Checkpoint = Annotated[

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
+
 from ganctl.cli import screen
 from ganctl.errors import BadInput
 
@@ -20,16 +22,23 @@ def file_for(out: Path) -> Path:
     return Path(PICTURE) if out == STDOUT else out
 
 
-def check_place(out: Path) -> None:
+def check_place(out: Path, show: bool) -> None:
     """Fail before anything is loaded or drawn if ``out`` cannot be written.
 
+    Args:
+        out: where the pictures go.
+        show: whether they are drawn in the terminal, on stdout, as well.
+
     Raises:
+        typer.BadParameter: both would go to stdout.
         BadInput: stdout is a terminal; or as of `ganctl.images.check_output`.
     """
     from ganctl.images import check_output
 
     if out != STDOUT:
         check_output(out)
+    elif show:
+        raise typer.BadParameter("stdout takes the PNG: name a file", param_hint="--show")
     elif sys.stdout.isatty():
         raise BadInput("a terminal shows no PNG", "send it to a file or a program: - > out.png")
 

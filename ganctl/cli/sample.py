@@ -19,6 +19,7 @@ from ganctl.cli.options import (
     Digits,
     Interpolate,
     Seed,
+    Show,
     Start,
     Truncation,
     nothing_written,
@@ -37,8 +38,15 @@ class Weights(str, Enum):
 
 def sample(
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", readable=False, autocompletion=PICTURES, help=OUT_HELP)
-    ] = Path("samples.png"),
+        Path | None,
+        typer.Argument(
+            metavar="OUT",
+            readable=False,
+            autocompletion=PICTURES,
+            help=OUT_HELP,
+            show_default="samples.png",
+        ),
+    ] = None,
     count: Count = None,
     seed: Seed = 0,
     start: Start = 0,
@@ -47,6 +55,7 @@ def sample(
     digits: Digits = None,
     truncation: Truncation = 1.0,
     interpolate: Interpolate = None,
+    show: Show = False,
     checkpoint: Checkpoint = None,
     weights: Annotated[
         Weights, typer.Option(help="The generator's running average, or the weights that train.")
@@ -54,43 +63,33 @@ def sample(
 ) -> None:
     """Draw images from a checkpoint.
 
-    Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]
+    Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]; in the terminal:
+    [bold]ganctl sample --show[/]
     """
     from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.cli.asked import Asked
-    from ganctl.cli.piped import STDOUT, check_place, file_for, place_for
+    from ganctl.cli.piped import check_place, file_for
     from ganctl.training.run import find_checkpoint, introduce
 
-    asked = Asked(file_for(out), count, seed, start, cols, digit, digits, truncation, interpolate)
-    check_place(out)
+    place = out and file_for(out)
+    asked = Asked(place, count, seed, start, cols, digit, digits, truncation, interpolate, show)
+    if out is None and not show:
+        out = Path("samples.png")
+    if out is not None:
+        check_place(out, show)
     path = find_checkpoint(checkpoint)
     read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
-    tell_kept(out)
+    if out is not None:
+        tell_kept(out)
     if checkpoint is None:
         screen.note(f"drawing from {introduce(path)}")
 
-    from ganctl.drawing import draw_to
+    from ganctl.cli.deliver import deliver
     from ganctl.training.generate import as_function, load_generator
 
     generator, card = load_generator(path, weights.value)
     if card.weights != weights.value:
         screen.note("the run keeps no average of the weights: drawing from the live ones")
-    drawing = asked.of(path, generator.latent_dim, card.class_names, card.class_shares)
-    with (
-        nothing_written(),
-        place_for(out) as place,
-        screen.DrawingScreen(drawing.count) as progress,
-    ):
-        draw_to(
-            place,
-            as_function(generator),
-            drawing.inputs,
-            generator.image_shape,
-            start=drawing.start,
-            count=drawing.count,
-            batch_size=BATCH_SIZE,
-            cols=drawing.cols,
-            report=progress.show,
-        )
-    if out != STDOUT:
-        screen.result(f"wrote {out}: {drawing.what}{progress.speed}")
+    drawn = asked.of(path, generator.latent_dim, card.class_names, card.class_shares)
+    with nothing_written():
+        deliver(as_function(generator), drawn, generator.image_shape, BATCH_SIZE, out, show)

@@ -8,14 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from ganctl.cli.lasting import has_lost_its_reader, silence
 from ganctl.text import inert
-
-if TYPE_CHECKING:
-    from ganctl.training.loop import Progress
-
 
 LONGEST = 2000
 """Characters of an error's line."""
@@ -34,6 +30,11 @@ def styled(text: str) -> None:
 def note(text: str) -> None:
     """Print a line that the user should know, on stderr."""
     _say(f"note: {inert(text)}", sys.stderr)
+
+
+def line(text: str) -> None:
+    """Print a line of progress, on stderr."""
+    _say(text, sys.stderr)
 
 
 def _say(text: str, stream: TextIO) -> None:
@@ -153,97 +154,6 @@ class DrawingScreen:
         if self._seconds < self.PATIENCE:
             return ""
         return f", {self._count / self._seconds:,.0f} images/s"
-
-
-class TrainingScreen:
-    """Shows a run's progress: live bars on a terminal, otherwise one plain line an epoch."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        self._bars = _Bars(console) if console.is_terminal else None
-        self._start = time.perf_counter()
-        self._first: int | None = None
-
-    def __enter__(self) -> TrainingScreen:
-        if self._bars:
-            self._bars.progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bars:
-            self._bars.progress.stop()
-
-    def show(self, progress: Progress) -> None:
-        """Show where the run stands."""
-        left = self._seconds_left(progress)
-        if self._bars:
-            self._bars.show(progress, left)
-        elif progress.step == progress.steps:
-            _say(
-                f"epoch {progress.epoch}/{progress.epochs}  {_figures(progress)}  "
-                f"{_rate(progress)}  {duration(left)} left",
-                sys.stderr,
-            )
-
-    def _seconds_left(self, progress: Progress) -> float:
-        """Return the time left at the mean speed since the start, samples and saves included."""
-        done = (progress.epoch - 1) * progress.steps + progress.step
-        if self._first is None:  # a report covers steps that were taken before it
-            self._first = done - max(progress.step, 1)
-        seconds_a_step = (time.perf_counter() - self._start) / (done - self._first)
-        return seconds_a_step * (progress.epochs * progress.steps - done)
-
-
-class _Bars:
-    """An epoch bar with the time left, a step bar with the speed, and the figures."""
-
-    def __init__(self, console: object) -> None:
-        from rich import progress
-
-        self.progress = progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(bar_width=20),
-            progress.TextColumn("{task.fields[text]}"),
-            console=console,  # type: ignore[arg-type]
-            auto_refresh=False,  # its thread would take 4 % of the training
-        )
-        self._epochs = self.progress.add_task("epoch", total=None, text="starting")
-        self._steps = self.progress.add_task("step", total=None, text="")
-
-    def show(self, progress: Progress, left: float) -> None:
-        done = (progress.epoch - 1) * progress.steps + progress.step
-        self.progress.update(
-            self._epochs,
-            completed=done,
-            total=progress.epochs * progress.steps,
-            text=f"{progress.epoch}/{progress.epochs}  {duration(left)} left  {_rate(progress)}",
-        )
-        self.progress.update(
-            self._steps,
-            completed=progress.step,
-            total=progress.steps,
-            text=f"{progress.step}/{progress.steps}  {_figures(progress)}",
-        )
-        self.progress.refresh()
-
-
-def _figures(progress: Progress) -> str:
-    distance = progress.frechet_distance
-    return (
-        f"G {progress.g_loss:.3f}  D {progress.d_loss:.3f}  "
-        f"D(x) {progress.d_real:.2f}  D(G(z)) {progress.d_fake:.2f}"
-    ) + (f"  FD {distance:.1f}" if distance is not None else "")
-
-
-def _rate(progress: Progress) -> str:
-    return f"{progress.images_per_second:,.0f} images/s"
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import time
 from collections.abc import Callable, Collection
@@ -23,8 +24,10 @@ from ganctl.errors import BadInput
 if TYPE_CHECKING:
     import torch
 
+    from ganctl.data import ImageData
     from ganctl.training.distributed import World
     from ganctl.training.loop import Training
+    from ganctl.training.run import Run
 
 
 def train(
@@ -58,6 +61,8 @@ def train(
     max_rollbacks: options.MaxRollbacks = 0,
     device: options.Device = "auto",
     threads: options.Threads = 0,
+    plain: options.Plain = False,
+    quiet: options.Quiet = False,
 ) -> None:
     r"""Train a GAN on pictures: handwritten digits, or your own.
 
@@ -96,6 +101,8 @@ def train(
             "it goes with --resume, and without --name", param_hint="[RUN|FILE]"
         )
 
+    if plain and quiet:
+        raise typer.BadParameter("choose one of --plain and --quiet", param_hint="--quiet")
     if dry_run and resume:
         raise typer.BadParameter("is for new runs: leave --resume out", param_hint="--dry-run")
 
@@ -109,7 +116,8 @@ def train(
         show_estimate(config, name, torch_device, fallback)
         return
     with joined(torch_device) as world:
-        note = screen.note if world.leads else _ignore
+        quiet = quiet or not world.leads
+        note = _ignore if quiet else screen.note
         for doubt in use_threads(threads, local_size(), torch_device):
             note(doubt)
         training = _prepared(
@@ -120,10 +128,10 @@ def train(
             each = batch_size // world.size
             note(f"{world.size} processes, {each} images of each batch of {batch_size}")
         if training.is_finished:  # killed after its last save, perhaps: it has lost nothing
-            if world.leads:
+            if not quiet:
                 _say_finished(training)
             return
-        _run(training, quiet=not world.leads)
+        _run(training, plain, quiet)
 
 
 def _say_finished(training: Training) -> None:
@@ -183,10 +191,19 @@ def _prepared(
     return training
 
 
-def _run(training: Training, quiet: bool) -> None:
+def _real_distance(data: ImageData) -> float | None:
+    from ganctl.quality.monitor import real_distance
+    from ganctl.training.loop import MEASURED
+
+    return real_distance(data, MEASURED)
+
+
+def _run(training: Training, plain: bool, quiet: bool) -> None:
     from ganctl.api.train import monitor
+    from ganctl.cli.training_screen import TrainingScreen
 
     began, run = time.monotonic(), training.run
+    shown = TrainingScreen(lambda: _real_distance(training.data), plain)
     with caught_signals() as caught:
 
         def stop() -> bool:
@@ -196,7 +213,8 @@ def _run(training: Training, quiet: bool) -> None:
         if quiet:
             finished = training.train(_ignore, stop)
         else:
-            with screen.TrainingScreen() as shown:
+            training.on_samples = shown.show_samples
+            with shown:
                 finished = training.train(shown.show, stop)
     if not finished:
         if not quiet:
@@ -208,5 +226,16 @@ def _run(training: Training, quiet: bool) -> None:
         screen.result(
             f"trained {training.config.epochs} epochs in {seconds}",
             f"wrote {run.checkpoint}",
-            "next: ganctl sample out.png",
+            *shown.quality,
+            f"next: ganctl sample{_checkpoint_option(run)} out.png",
         )
+
+
+def _checkpoint_option(run: Run) -> str:
+    """Return what ``sample`` must be told to draw from ``run``: nothing, if it is the newest."""
+    from ganctl.training.run import RUNS, newest_run
+
+    if newest_run() == run:
+        return ""
+    named = run.name if run.folder.parent == RUNS else str(run.folder)
+    return f" --checkpoint {shlex.quote(named)}"

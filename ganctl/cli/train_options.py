@@ -282,3 +282,19 @@ Threads = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+Plain = Annotated[
+    bool,
+    typer.Option(
+        "--plain",
+        help="A line an epoch, as in a pipe, in place of the live panel.",
+        rich_help_panel=RUN,
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        help="Print errors alone: the exit code says how it went.",
+        rich_help_panel=RUN,
+    ),
+]

@@ -16,6 +16,24 @@ from ganctl.quality.reference import FINGERPRINTS, MOST, load_shipped
 from ganctl.quality.samples import spread
 
 
+def real_distance(data: ImageData, count: int) -> float | None:
+    """Return the Fréchet distance of ``count`` real test digits: the scale of a `Monitor`'s.
+
+    It is known of MNIST and of the embedded digits at 28×28; of other data it is None.
+
+    Raises:
+        CheckFailed: a file that ships is damaged.
+    """
+    if data.fingerprint not in FINGERPRINTS:
+        return None
+    shipped = load_shipped()
+    features = shipped.looks.features
+    chosen = features[spread(len(features), count)]
+    return frechet_distance(
+        *moments(chosen), shipped.mean.astype(np.float64), shipped.covariance.astype(np.float64)
+    )
+
+
 class Monitor:
     """Measures images by their Fréchet distance from the training data, in the judge's features.
 

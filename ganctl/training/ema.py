@@ -25,12 +25,12 @@ def update_average(average: Tensor, live: Tensor, decay: float, updates: int) ->
     average.lerp_(live, 1 - decay)
 
 
-def recompute_statistics(generator: Generator) -> None:
+def recompute_statistics(generator: Generator, batches: int = STATISTICS_BATCHES) -> None:
     """Replace BatchNorm's running mean and variance by those of these very weights.
 
     The live network's statistics belong to other weights, and an average of statistics is not the
-    statistics of an average. 4,096 fixed latents, each class in its turn, are passed through: the
-    result is a pure function of the weights.
+    statistics of an average. 4,096 fixed latents (256 a batch), each class in its turn, are passed
+    through: the result is a pure function of the weights.
     """
     device = next(generator.parameters()).device
     labels = None
@@ -42,4 +42,4 @@ def recompute_statistics(generator: Generator) -> None:
         z = latents(0, first, STATISTICS_BATCH, generator.latent_dim, Stream.STATISTICS)
         return generator.with_classes(torch.from_numpy(z).to(device), labels)
 
-    update_bn((batch(index) for index in range(STATISTICS_BATCHES)), generator.layers)
+    update_bn((batch(index) for index in range(batches)), generator.layers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,6 +28,7 @@ from ganctl.training.distributed import ALONE, World
 from ganctl.training.generate import as_function
 from ganctl.training.health import monotony, saturation
 from ganctl.training.losses import OBJECTIVES
+from ganctl.training.pace import Pace
 from ganctl.training.precision import DTYPES, LowPrecision
 from ganctl.training.record import Notify, Record, class_shares
 from ganctl.training.run import Run, Stamp
@@ -63,6 +64,9 @@ LIPSCHITZ_WEIGHT = 10.0
 
 LIPSCHITZ_EVERY = 4
 """Steps between its penalties, each weighted so many times as much."""
+
+PREVIEW_SHARE, PREVIEW_SECONDS = 0.01, 2.0
+"""Of the training time, that previews may take; and the time between two at least."""
 
 STOP_EVERY = 10
 """Steps between the questions whether to stop, where several processes must agree on it."""
@@ -108,6 +112,8 @@ class Training:
         measure: says how good the images are, every ``config.eval_every`` epochs.
         notify: told, in a line each, what the user should know on the way.
         quality: what was measured of the generator as it stands.
+        on_samples: shown the sample grid's images (N, C, H, W) with each grid and, as a preview,
+            between them; None: nobody looks, and none is drawn for it.
     """
 
     state: TrainState
@@ -119,6 +125,7 @@ class Training:
     measure: Measure | None = None
     notify: Notify = ignore
     quality: dict[str, float] = dataclasses.field(default_factory=dict)
+    on_samples: Callable[[Pixels], None] | None = None
 
     def __post_init__(self) -> None:
         state, dtype = self.state, DTYPES[self.config.precision]
@@ -132,6 +139,7 @@ class Training:
         self._distance: float | None = None
         self._record = Record(self.run, self.data, self.config, self.notify)
         self._signs: dict[str, str] = {}  # of sickness, that were found last
+        self._pace = Pace(PREVIEW_SHARE, PREVIEW_SECONDS)
 
     def train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
         """Train to the configured number of epochs, saving on the way and at the end.
@@ -191,6 +199,7 @@ class Training:
                 if self._agree(should_stop):
                     return self._stop()
                 if clock.images and clock.is_due():
+                    self._preview()
                     report(self._progress(epoch, clock))
                 mine = self.world.share(indices).to(images.device)
                 real = scale(images.index_select(0, mine).to(device))
@@ -323,6 +332,8 @@ class Training:
             self._watch("saturation", saturation(progress.d_real, progress.d_fake))
         if config.sample_every and (last or _is_due(epoch, config.sample_every)):
             self._draw_samples(epoch)
+        else:
+            self._preview()
         if last or _is_due(epoch, config.checkpoint_every):
             self._save()
         return True
@@ -355,7 +366,19 @@ class Training:
         """Draw the same latents each time: the pictures show them through the training."""
         images = np.concatenate(list(self._draw(0, SAMPLES)))
         self._record.draw_samples(epoch, images)
+        if self.on_samples is not None:
+            with self._pace.taken():
+                self.on_samples(images)
         self._watch_variety(images)
+
+    def _preview(self) -> None:
+        """Show what the next samples would look like by now; the training does not notice."""
+        if self.on_samples is None or not self._pace.is_due():
+            return
+        with self._pace.taken(), suppress(CheckFailed):  # not finite: the next step says so
+            generator = as_function(self.state.preview_generator())
+            images = draw(generator, self._inputs, start=0, count=SAMPLES, batch_size=SAMPLES)
+            self.on_samples(np.concatenate(list(images)))
 
     def _draw(self, start: int, count: int) -> Iterator[Pixels]:
         generator = as_function(self.state.drawing_generator())

@@ -49,6 +49,16 @@ class TrainState:
             self.statistics_step = self.step
         return self.generator_ema
 
+    def preview_generator(self) -> Generator:
+        """Return a copy of what `drawing_generator` would, and leave everything as it is.
+
+        Its statistics are those of one batch of latents: as good to look at, and cheap.
+        """
+        copied = copy.deepcopy(self.generator_ema or self.generator).eval()
+        if self.generator_ema is not None:
+            recompute_statistics(copied, batches=1)
+        return copied
+
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:
     """Return the state before the first step: a pure function of the configuration."""

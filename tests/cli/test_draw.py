@@ -319,3 +319,50 @@ def test_what_the_disk_has_no_room_for_is_not_begun(
     outcome = ganctl(*command, "-n", 10**9, out)
     assert outcome.code == 6 and f"would take {needed}, and the disk has 100.0 GB" in outcome.err
     assert not Path(out).exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_show_alone_draws_in_the_terminal_and_writes_nothing(
+    command: list[str], workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    before = sorted(Path().rglob("*"))
+    outcome = ganctl(*command, "--show")
+    *pictures, what = outcome.out.splitlines()
+    assert outcome.code == 0 and what == "10 images of seed 0"
+    assert [len(line) for line in pictures] == [5 * 15 + 4] * 16
+    assert set("".join(pictures)) <= set(" ░▒▓█▀▄") and "\x1b" not in outcome.out
+    assert sorted(Path().rglob("*")) == before
+    one = ganctl(*command, "--show", "-n", 1).out.splitlines()
+    assert [len(line) for line in one[:-1]] == [28] * 14
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_show_beside_out_does_both(command: list[str], workplace: Path, ganctl: Ganctl) -> None:
+    outcome = ganctl(*command, "--show", "-n", 150, "x.npy")
+    assert outcome.out.endswith("wrote x.npy: 150 images of seed 0\n") and "▓" in outcome.out
+    assert "note: 50 more images not shown" in outcome.err
+    assert np.load("x.npy").shape == (150, 1, 28, 28)
+
+
+def test_a_terminal_shows_the_colours_of_the_pictures(
+    workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[38;2;" in ganctl("infer", "small.onnx", "--show").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in ganctl("infer", "small.onnx", "--show").out
+
+
+def test_a_table_keeps_its_rows(
+    conditional: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(conditional)
+    for columns, width in ((120, 11 * 10 + 9), (80, 7 * 10 + 9), (40, 2 * 14 + 1)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = ganctl("infer", "asked.onnx", "--digit", "0-9", "--show").out.splitlines()[:-1]
+        assert {len(line) for line in lines} == {width}

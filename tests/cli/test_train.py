@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganctl.cli.training_screen import TrainingScreen
 from ganctl.training import start
 from ganctl.training.checkpoint import load_checkpoint
+from ganctl.training.loop import Progress
 
 from ..conftest import Ganctl
 
@@ -38,9 +40,10 @@ def test_a_pipe_gets_one_line_an_epoch_and_stdout_the_results(
         distance = r"  FD \d+\.\d" if number == 2 else ""  # measured at the end
         speed = r"[\d,]+ images/s  \d+:\d\d left"
         assert re.fullmatch(rf"epoch {number}/2  {figures}{distance}  {speed}", line)
-    trained, wrote, following = outcome.out.splitlines()
+    trained, wrote, quality, following = outcome.out.splitlines()
     assert trained.startswith("trained 2 epochs in ")
     assert wrote == f"wrote {LAST}"
+    assert re.fullmatch(r"Fréchet distance [\d,]+\.\d", quality)
     assert following == "next: ganctl sample out.png"
 
 
@@ -300,11 +303,12 @@ def test_a_terminal_that_goes_away_does_not_stop_the_run(small_data: Path) -> No
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
-def test_a_terminal_gets_bars(small_data: Path) -> None:
+def test_a_terminal_gets_a_panel_of_curves_and_pictures(small_data: Path) -> None:
     main_end, other_end = os.openpty()
+    options = ["--data", str(small_data), "--epochs", "30", "--sample-every", "0"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "ganctl", "train", "--data", str(small_data), "--epochs", "30"],
-        stdout=subprocess.DEVNULL,
+        [sys.executable, "-m", "ganctl", "train", *options],
+        stdout=subprocess.PIPE,
         stderr=other_end,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},
     )
@@ -316,9 +320,64 @@ def test_a_terminal_gets_bars(small_data: Path) -> None:
         except OSError:  # the other end is closed
             break
     os.close(main_end)
-    assert process.wait(60) == 0
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and out.startswith(b"trained 30 epochs in ")
     text = shown.decode()
-    assert "━" in text and "30/30" in text and "images/s" in text and "D(G(z))" in text
+    last = text[text.rindex("epoch ") :]
+    assert last.startswith("epoch 30/30  step 4/4  \x1b[32m━━━") and "0:00 left" in last
+    assert "D(G(z))" in text and "Fréchet distance" in text and "█" in text
+    assert re.search("\x1b\\[38;5;[0-9]+;48;5;[0-9]+m▀", text)  # and a picture, without any grid
+    assert text.count("\x1b[J") < text.count("epoch ")  # most frames write what has changed
+
+
+@pytest.mark.parametrize("terminal", ["dumb", "xterm"])
+def test_plain_is_one_line_an_epoch_on_a_terminal_too(
+    terminal: str, ganctl: Ganctl, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", terminal)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    plain = [] if terminal == "dumb" else ["--plain"]
+    outcome = ganctl("train", "--data", small_data, "--epochs", 2, "--name", "run", *plain)
+    assert outcome.code == 0 and "\x1b" not in outcome.err
+    assert [line[:9] for line in outcome.err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+
+
+def test_quiet_prints_errors_alone(ganctl: Ganctl, small_data: Path) -> None:
+    arguments = ["train", "--data", small_data, "--epochs", 1, "--quiet", "--name", "run"]
+    threads = ["--threads", 1024]  # more than there are, of which a note would tell
+    assert ganctl(*arguments, *threads) == (0, "", "")
+    assert load_checkpoint(LAST).step == 4
+    again = ganctl(*arguments)
+    assert again.code == 3 and again.out == "" and again.err.startswith("error: ")
+    both = ganctl(*arguments, "--plain")
+    assert both.code == 2 and "choose one of --plain and --quiet" in both.err
+
+
+@pytest.mark.parametrize(("real", "scale"), [(5.975, "; real test digits: 6.0"), (None, "")])
+def test_the_end_says_how_good_it_is_beside_real_digits(real: float | None, scale: str) -> None:
+    shown = TrainingScreen(lambda: real, plain=True)
+    with shown:
+        at = Progress(1, 1, 4, 4, 1.0, 1.0, 0.5, 0.5, images_per_second=1.0)
+        shown.show(at)
+        assert shown.quality == []
+        shown.show(dataclasses.replace(at, frechet_distance=1234.56))
+    assert shown.quality == [f"Fréchet distance 1,234.6{scale}"]
+
+
+def test_the_next_command_names_the_run_only_where_it_must(
+    ganctl: Ganctl, small_data: Path
+) -> None:
+    arguments = ["train", "--data", small_data, "--epochs", 1, "--eval-every", 0]
+    arguments += ["--precision", "fp32", "--threads", 1, "--name"]
+    assert ganctl(*arguments, "run").out.endswith("next: ganctl sample out.png\n")
+    assert ganctl(*arguments, "other").code == 0
+    newest = Path("checkpoints/other/last.safetensors")
+    os.utime(newest, (2e9, 2e9))  # another training that saves meanwhile
+    more = ganctl("train", "--resume", "run", "--epochs", 2)
+    assert more.out.endswith("next: ganctl sample --checkpoint run out.png\n")
+    Path("checkpoints/run").rename("a run elsewhere")
+    more = ganctl("train", "--resume", "a run elsewhere", "--epochs", 3)
+    assert more.out.endswith("next: ganctl sample --checkpoint 'a run elsewhere' out.png\n")
 
 
 def test_a_run_that_torchrun_may_restart_needs_a_name(

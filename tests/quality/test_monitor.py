@@ -10,7 +10,7 @@ from ganctl.data import ImageData, load_data
 from ganctl.errors import BadInput
 from ganctl.quality.judge import Judge, load_judge
 from ganctl.quality.metrics import frechet_distance, moments
-from ganctl.quality.monitor import Monitor
+from ganctl.quality.monitor import Monitor, real_distance
 from ganctl.quality.reference import load_shipped
 
 
@@ -28,6 +28,12 @@ def test_real_digits_are_near_and_noise_is_far(digits: ImageData) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 1, 28, 28), dtype=np.uint8)
     assert monitor(noise)["frechet_distance"] > 200
     assert monitor(digits.images[:500:500].repeat(50, axis=0))["smallest_share"] == 0
+
+
+def test_real_test_digits_are_the_scale(digits: ImageData) -> None:
+    few, many = (real_distance(digits, count) for count in (2_000, 10_000))
+    assert few == pytest.approx(5.98, abs=0.1) and many == pytest.approx(2.0, abs=0.1)
+    assert real_distance(dataclasses.replace(digits, fingerprint="other"), 2_000) is None
 
 
 def test_digits_that_were_asked_for_are_counted(digits: ImageData) -> None:

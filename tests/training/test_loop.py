@@ -28,6 +28,7 @@ from ganctl.training.loop import (
     Progress,
 )
 from ganctl.training.networks import Generator
+from ganctl.training.pace import Pace
 from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
 from ganctl.training.state import under
@@ -132,6 +133,50 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     for ours, theirs in zip(*figures, strict=True):
         for name in ("epoch", "step", "g_loss", "d_loss", "d_real", "d_fake"):
             assert ours[name] == theirs[name], name
+
+
+@pytest.mark.parametrize("recipe", ["default", "classic"])
+def test_a_run_that_is_looked_at_trains_the_same(
+    recipe: str, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = config(small_data, recipe, sample_every=2)
+    unseen = run(chosen, "unseen")
+    training = start_run(chosen, "seen", CPU, True, ignore)
+    shown: list[Pixels] = []
+    training.on_samples = shown.append
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(training, "_pace", Pace(share=1e9, seconds=0))  # at every report
+    assert training.train(ignore, never)
+    assert len(shown) == 3 * 4 and {images.shape for images in shown} == {(SAMPLES, 1, 28, 28)}
+    one, other = load_checkpoint(unseen.checkpoint), load_checkpoint(training.run.checkpoint)
+    assert one.tensors.keys() == other.tensors.keys()
+    for name, tensor in one.tensors.items():
+        assert torch.equal(tensor, other.tensors[name]), name
+    assert unseen.sample(2).read_bytes() == training.run.sample(2).read_bytes()
+    with Image.open(training.run.sample(3)) as picture:
+        assert np.array_equal(np.asarray(picture), grid(shown[-1]))
+
+
+def test_a_preview_is_nearly_what_would_be_drawn(small_data: Path) -> None:
+    training = start_run(config(small_data), "run", CPU, True, ignore)
+    assert not training.train(ignore, after(9))
+    state = training.state
+    latents, _ = seeded(0, 100, ())(0, 64)
+    preview, drawn = (
+        as_function(generator)(latents, None)
+        for generator in (state.preview_generator(), state.drawing_generator())
+    )
+    assert 0 < np.abs(preview - drawn).mean() < 0.1
+
+
+def test_a_preview_that_cannot_be_drawn_stops_nothing(small_data: Path) -> None:
+    training = start_run(config(small_data, epochs=1, sample_every=0), "run", CPU, True, ignore)
+
+    def refuse(_: object) -> None:
+        raise CheckFailed("the generator draws values that are not finite", "")
+
+    training.on_samples = refuse
+    assert training.train(ignore, never)
 
 
 def test_what_is_saved_has_batchnorm_statistics_of_its_own(small_data: Path) -> None:

@@ -1,0 +1,73 @@
+"""A figure's course over a run, as a small curve of block characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+EIGHTHS = len(BLOCKS) - 1
+
+MOST_POINTS = 512
+"""That a curve keeps: of a longer one, two become one."""
+
+
+@dataclass
+class Curve:
+    """A figure's means over stretches of steps, which may be of any lengths."""
+
+    points: list[tuple[float, float]] = field(default_factory=list)  # (steps, mean over them)
+
+    def add(self, steps: float, mean: float) -> None:
+        """Add the mean over so many more steps, above 0; a much shorter stretch joins the last."""
+        if self.points and steps < self.points[-1][0] / 2:
+            self.points[-1] = _joined([self.points[-1], (steps, mean)])
+        else:
+            self.points.append((steps, mean))
+        if len(self.points) > MOST_POINTS:
+            pairs = range(0, len(self.points), 2)
+            self.points = [_joined(self.points[first : first + 2]) for first in pairs]
+
+    @property
+    def last(self) -> float:
+        """The newest mean."""
+        return self.points[-1][1]
+
+    def values(self, width: int) -> list[float]:
+        """Return at most ``width`` values, each the mean over as many steps as the others."""
+        points, count = self.points, min(width, len(self.points))
+        total = sum(steps for steps, _ in points)
+        values, index, left = [], 0, points[0][0] if points else 0.0
+        for _ in range(count):
+            wanted, taken = total / count, 0.0
+            while wanted > left and index + 1 < len(points):
+                taken += left * points[index][1]
+                wanted -= left
+                index += 1
+                left = points[index][0]
+            taken += wanted * points[index][1]
+            left -= wanted
+            values.append(taken / (total / count))
+        return values
+
+
+def _joined(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    total = sum(steps for steps, _ in points)
+    return total, sum(steps * mean for steps, mean in points) / total
+
+
+def sparkline(values: Sequence[float], low: float, high: float, rows: int) -> list[str]:
+    """Return ``rows`` lines, the upper one first, of a character a value.
+
+    ``low`` is an eighth of a row high, so that it is seen, and ``high`` fills all rows.
+    """
+    heights = [_height(value, low, high, rows) for value in values]
+    return [
+        "".join(BLOCKS[min(max(height - row * EIGHTHS, 0), EIGHTHS)] for height in heights)
+        for row in reversed(range(rows))
+    ]
+
+
+def _height(value: float, low: float, high: float, rows: int) -> int:
+    share = (value - low) / (high - low) if high > low else 0.5
+    return 1 + round(min(max(share, 0.0), 1.0) * (rows * EIGHTHS - 1))

@@ -1,0 +1,141 @@
+"""How far a run is: a live panel on a terminal, otherwise one plain line an epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from ganctl.cli import screen
+from ganctl.cli.live import LiveLines
+from ganctl.cli.panel import Panel
+from ganctl.cli.terminal_pictures import shows_colours
+from ganctl.images import Pixels
+from ganctl.training.pace import Pace
+
+if TYPE_CHECKING:
+    from ganctl.training.loop import Progress
+
+REDRAW_SHARE, REDRAW_SECONDS = 0.01, 0.4
+"""Of the training time, that frames may take, new pictures aside; and the time between two."""
+
+KEPT_FREE = 2
+"""Lines of a terminal that the panel leaves: the cursor's, and one for what stands above."""
+
+
+class TrainingScreen:
+    """Shows a run's progress on stderr.
+
+    Args:
+        real_distance: returns the Fréchet distance of real images, if known; it is asked once,
+            when there is one to compare.
+        plain: a line an epoch on a terminal too.
+    """
+
+    def __init__(self, real_distance: Callable[[], float | None], plain: bool) -> None:
+        console = Console(stderr=True)
+        live = console.is_terminal and not console.is_dumb_terminal and not plain
+        self._live = _LivePanel(console) if live else None
+        self._ask_real_distance = real_distance
+        self._start = time.perf_counter()
+        self._first: int | None = None
+        self._distance: float | None = None
+
+    def __enter__(self) -> TrainingScreen:
+        if self._live:
+            self._live.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._live.close()
+
+    def show(self, progress: Progress) -> None:
+        """Show where the run stands."""
+        left, self._distance = self._seconds_left(progress), progress.frechet_distance
+        if self._live:
+            real = None if self._distance is None else self._real_distance
+            self._live.show(progress, left, real)
+        elif progress.step == progress.steps:
+            screen.line(
+                f"epoch {progress.epoch}/{progress.epochs}  {_figures(progress)}  "
+                f"{progress.images_per_second:,.0f} images/s  {screen.duration(left)} left"
+            )
+
+    @property
+    def show_samples(self) -> Callable[[Pixels], None] | None:
+        """What shows images (N, C, H, W) as they are drawn by now; None: nothing does."""
+        return self._live.show_samples if self._live else None
+
+    @property
+    def quality(self) -> list[str]:
+        """How good the generator is beside real images, as a result's lines; [] if unmeasured."""
+        if self._distance is None:
+            return []
+        text, real = f"Fréchet distance {self._distance:,.1f}", self._real_distance
+        return [text if real is None else f"{text}; real test digits: {real:.1f}"]
+
+    @cached_property
+    def _real_distance(self) -> float | None:
+        return self._ask_real_distance()
+
+    def _seconds_left(self, progress: Progress) -> float:
+        """Return the time left at the mean speed since the start, samples and saves included."""
+        done = (progress.epoch - 1) * progress.steps + progress.step
+        if self._first is None:  # a report covers steps that were taken before it
+            self._first = done - max(progress.step, 1)
+        seconds_a_step = (time.perf_counter() - self._start) / (done - self._first)
+        return seconds_a_step * (progress.epochs * progress.steps - done)
+
+
+class _LivePanel:
+    """A panel that is drawn anew on the same lines."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._panel = Panel(shows_colours(console))
+        self._lines = LiveLines(console)
+        self._pace = Pace(REDRAW_SHARE, REDRAW_SECONDS)
+        self._left = 0.0
+
+    def open(self) -> None:
+        self._lines.__enter__()
+        self._draw()
+
+    def close(self) -> None:
+        try:
+            self._draw()
+        finally:
+            self._lines.__exit__(None, None, None)
+
+    def show(self, progress: Progress, left: float, real: float | None) -> None:
+        self._panel.add(progress, real)
+        self._left = left
+        if self._pace.is_due():
+            with self._pace.taken():
+                self._draw()
+
+    def show_samples(self, images: Pixels) -> None:
+        self._panel.add_images(images)
+        self._draw()
+
+    def _draw(self) -> None:
+        width, height = self._console.size
+        self._lines.show(self._panel.lines(width, max(height - KEPT_FREE, 1), self._left))
+
+
+def _figures(progress: Progress) -> str:
+    distance = progress.frechet_distance
+    return (
+        f"G {progress.g_loss:.3f}  D {progress.d_loss:.3f}  "
+        f"D(x) {progress.d_real:.2f}  D(G(z)) {progress.d_fake:.2f}"
+    ) + (f"  FD {distance:.1f}" if distance is not None else "")
