@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganctl.cli import screen
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, GanctlError
 
 if TYPE_CHECKING:
     from ganctl.runs.compare import Compared
@@ -37,6 +37,24 @@ LEAST = ("size", "FD", "data", "recipe", "age")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def draw_report(folder: Path) -> Path | None:
+    """Draw a run's report where training has ended; what keeps it from being drawn is a note.
+
+    Returns:
+        The page, if there is one.
+    """
+    try:
+        from ganctl.runs.report import write_report
+
+        return write_report(folder)[-1]
+    except GanctlError as error:
+        reason = error.message
+    except Exception as error:  # whatever it is, the run is saved, and its exit code is its own
+        reason = f"{type(error).__name__}: {error}"
+    screen.note(f"no report was drawn: {reason}; to try again: ganctl runs report {folder}")
+    return None
 
 
 @runs.callback()

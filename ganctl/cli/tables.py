@@ -32,8 +32,8 @@ def show_table(
     """
     drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for number, column in enumerate(columns):
-        justify = "right" if number and column not in words else "left"
-        drawn.add_column(column, justify=justify, overflow="fold")
+        left = number == 0 or column in words
+        drawn.add_column(column, justify="left" if left else "right", overflow="fold")
     for row in rows:
         drawn.add_row(*map(inert, row))
     _print(drawn, PIPE_WIDTH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import typer
 from ganctl.cli import screen
 from ganctl.cli import train_options as options
 from ganctl.cli.resume import typed_options
+from ganctl.cli.runs import draw_report
 from ganctl.cli.signals import EXIT_BASE, caught_signals
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
 from ganctl.config import TrainConfig, train_config
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from ganctl.training.distributed import World
-    from ganctl.training.loop import Training
+    from ganctl.training.loop import Progress, Training
 
 
 def train(
@@ -52,6 +54,7 @@ def train(
     checkpoint_every: options.CheckpointEvery = 10,
     keep: options.Keep = 0,
     max_rollbacks: options.MaxRollbacks = 0,
+    tensorboard: options.Tensorboard = False,
     device: options.Device = "auto",
     threads: options.Threads = 0,
 ) -> None:
@@ -91,6 +94,10 @@ def train(
             "it goes with --resume, and without --name", param_hint="[RUN|FILE]"
         )
 
+    if tensorboard:
+        from ganctl.training.board import writer_class
+
+        writer_class()  # or it is told before anything is begun
     from ganctl.training.device import resolve_device, use_threads
     from ganctl.training.distributed import joined, local_rank, local_size
 
@@ -106,7 +113,7 @@ def train(
             batch_size = training.config.batch_size
             each = batch_size // world.size
             note(f"{world.size} processes, {each} images of each batch of {batch_size}")
-        _run(training, quiet=not world.leads)
+        _run(training, not world.leads, tensorboard)
 
 
 def _ignore(_: object) -> None:
@@ -154,7 +161,7 @@ def _prepared(
     return training
 
 
-def _run(training: Training, quiet: bool) -> None:
+def _run(training: Training, quiet: bool, tensorboard: bool) -> None:
     from ganctl.api.train import monitor
 
     began, run = time.monotonic(), training.run
@@ -167,17 +174,34 @@ def _run(training: Training, quiet: bool) -> None:
         if quiet:
             finished = training.train(_ignore, stop)
         else:
-            with screen.TrainingScreen() as shown:
-                finished = training.train(shown.show, stop)
+            with screen.TrainingScreen() as shown, _logged(training, tensorboard) as log:
+
+                def report(progress: Progress) -> None:
+                    shown.show(progress)
+                    log(progress)
+
+                finished = training.train(report, stop)
     if not finished:
         if not quiet:
             screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
             screen.note(f"to go on: {run.resume_command}")
+            draw_report(run.folder)
         raise typer.Exit(EXIT_BASE + (caught or [signal.SIGTERM])[0])
     if not quiet:
         seconds = screen.duration(time.monotonic() - began)
+        drawn = draw_report(run.folder)
         screen.result(
             f"trained {training.config.epochs} epochs in {seconds}",
-            f"wrote {run.checkpoint}",
+            *(f"wrote {path}" for path in (run.checkpoint, drawn) if path is not None),
             "next: ganctl sample out.png",
         )
+
+
+def _logged(
+    training: Training, tensorboard: bool
+) -> AbstractContextManager[Callable[[Progress], None]]:
+    if not tensorboard:
+        return nullcontext(_ignore)
+    from ganctl.training.board import event_files
+
+    return event_files(training.run, training.state.step, screen.note)

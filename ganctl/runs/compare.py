@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,13 @@ from ganctl.runs.words import flat
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+LAST = (
+    ("g_loss", "generator's loss", "{:.3f}"),
+    ("d_loss", "discriminator's loss", "{:.3f}"),
+    ("images_per_second", "images/s", "{:,.0f}"),
+)
+"""Figures of the last epoch: key, name and form."""
 
 MOST = len(COLOURS)
 """Runs in one picture."""
@@ -64,23 +71,17 @@ def differences(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:
 
 def outcomes(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:
     """Return how far each run came and its last figures, a value a run."""
-
-    def row(name: str, say: Callable[[Compared], str]) -> tuple[str, list[str]]:
-        return name, [say(run) for run in runs]
-
-    rows = [
-        row(
-            "epochs done",
-            lambda run: f"{run.history.last('epoch') or 0:,.0f} of {run.config.epochs:,}",
-        ),
-        row("best Fréchet distance", _best),
-    ]
+    rows = [("epochs done", [_epochs(run) for run in runs])]
+    rows.append(("best Fréchet distance", [_best(run) for run in runs]))
     for key, (name, form, _) in MONITORED.items():
-        rows.append(row(name, lambda run, key=key, form=form: _figure(run, key, form)))
-    for key, name in (("g_loss", "generator's loss"), ("d_loss", "discriminator's loss")):
-        rows.append(row(name, lambda run, key=key: _last(run, key, "{:.3f}")))
-    rows.append(row("images/s", lambda run: _last(run, "images_per_second", "{:,.0f}")))
+        rows.append((name, [_text(run.history.measured.get(key), form) for run in runs]))
+    for key, name, form in LAST:
+        rows.append((name, [_text(run.history.last(key), form) for run in runs]))
     return [(name, values) for name, values in rows if any(values)]
+
+
+def _epochs(run: Compared) -> str:
+    return f"{run.history.last('epoch') or 0:,.0f} of {run.config.epochs:,}"
 
 
 def _best(run: Compared) -> str:
@@ -88,14 +89,8 @@ def _best(run: Compared) -> str:
     return "" if best is None else f"{best[0]:.2f} (epoch {best[1]:,.0f})"
 
 
-def _figure(run: Compared, key: str, form: str) -> str:
-    value = run.history.measured.get(key)
+def _text(value: float | None, form: str) -> str:
     return form.format(value) if is_number(value) else ""
-
-
-def _last(run: Compared, key: str, form: str) -> str:
-    value = run.history.last(key)
-    return "" if value is None else form.format(value)
 
 
 def picture(runs: Sequence[Compared], real: float | None) -> bytes:

@@ -15,7 +15,7 @@ from ganctl.errors import GanctlError
 from ganctl.files import write_atomic
 from ganctl.quality.monitor import real_figures
 from ganctl.runs.curves import curves
-from ganctl.runs.film import film
+from ganctl.runs.film import film, read_grid
 from ganctl.runs.folder import CURVES, FILM, LAST, REPORT, RUNS, read_config, samples
 from ganctl.runs.history import DISTANCE, read_history
 from ganctl.runs.page import Report, page
@@ -47,7 +47,7 @@ def write_report(folder: Path) -> list[Path]:
     if moving is not None:
         drawn[FILM] = moving
     header = _header(folder)
-    grids = samples(folder)
+    newest = samples(folder)[::-1]
     drawn[REPORT] = page(
         Report(
             name=folder.name,
@@ -56,8 +56,8 @@ def write_report(folder: Path) -> list[Path]:
             history=history,
             real=real,
             curves=drawn[CURVES],
-            grid=grids[-1].read_bytes() if grids and moving is not None else None,
-            film=moving if len(grids) > 1 else None,
+            grid=next((path.read_bytes() for path in newest if read_grid(path) is not None), None),
+            film=moving if len(newest) > 1 else None,
             threads=0 if header is None else header.threads,
             notes=[header.card.data_note] if header is not None and header.card.data_note else [],
             versions=dict(_versions()),

@@ -31,7 +31,8 @@ def what(config: TrainConfig) -> str:
 def flat(config: TrainConfig) -> Fields:
     """Return the configuration's fields by their names, the networks' among them."""
     values = to_dict(config)
-    return values.pop("model") | values
+    model: Fields = values.pop("model")
+    return model | values
 
 
 def command(config: TrainConfig, threads: int = 0) -> str:

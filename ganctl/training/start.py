@@ -22,6 +22,9 @@ from ganctl.training.state import new_state, restore_state
 
 Notify = Callable[[str], None]
 
+LONGEST = 60
+"""Characters of the data's name in a run's."""
+
 
 def start_run(
     config: TrainConfig,
@@ -50,26 +53,45 @@ def start_run(
         OutOfResources: the disk is full.
     """
     world.check(config.batch_size)
-    run = None
-    if name is not None:
-        run = new_run(name) if world.leads and not again else Run(RUNS / name)
+    if name is not None and world.leads and not again:
+        new_run(name)  # or it is told before anything is loaded
     data = _load(config, fallback, notify, world)
-    if run is None:
-        moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-        plain = re.sub(r"[^\w.-]+", "-", f"{data.name}-{config.recipe}-{moment}").strip("-.")
-        run = new_run(plain) if world.leads else Run(RUNS / plain)
     if data.note:  # the run is one on the digits from now on, whatever can be downloaded later
         config = replace(config, data=data.name)
     config = replace(config, model=with_classes(config, data))
     config = replace(config, precision=_agreed_precision(config.precision, device, world))
     state = new_state(config, device)
+    run = Run(RUNS / (name or generated_name(config, data.name)))
     if world.leads:
-        if not (again and run.folder.exists()):
+        if name is None:
+            run = _create_with_number(run)
+        elif not (again and run.folder.exists()):
             run.create()
         if may_restart():
             run.sign(job())
     world.take_from_leader(vector.data for vector in state.vectors.values())
     return Training(state, data, config, run, world, notify=notify)
+
+
+def generated_name(config: TrainConfig, data_name: str) -> str:
+    """Return a name for a run: its data, its kind and the time."""
+    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
+    plain = re.sub(r"[^\w.-]+", "-", f"{data_name[:LONGEST]}-{config.kind}-{moment}")
+    return plain.strip("-.")
+
+
+def _create_with_number(run: Run) -> Run:
+    """Make the run's folder; where another began in the same second, one with a number behind."""
+    tried, number = run, 1
+    while True:
+        try:
+            tried.create()
+            return tried
+        except BadInput:
+            if not tried.folder.is_dir():
+                raise
+        number += 1
+        tried = Run(run.folder.with_name(f"{run.name}-{number}"))
 
 
 def resume_run(
