@@ -68,8 +68,8 @@ def chart(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
         figure.savefig(drawn, format="png")
     drawn.seek(0)
     # A palette takes a third of the bytes; this method keeps the rare colours, which lines have.
-    palette = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
-    few = Image.open(drawn).convert("RGB").quantize(256, **palette)
+    coverage, plain = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
+    few = Image.open(drawn).convert("RGB").quantize(256, method=coverage, dither=plain)
     few.save(file, "PNG", optimize=True)
 
 

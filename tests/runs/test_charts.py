@@ -11,7 +11,7 @@ from PIL import Image
 
 from ganctl.config import TrainConfig
 from ganctl.runs import compare, curves
-from ganctl.runs.chart import outputs_title, shown
+from ganctl.runs.chart import BLUE, COLOURS, ORANGE, outputs_title, shown
 from ganctl.runs.compare import differences, outcomes, picture, read_run
 from ganctl.runs.history import History
 
@@ -39,7 +39,7 @@ def has(picture: np.ndarray, colour: str) -> int:
 def test_curves_of_any_length_are_drawn(epochs: int) -> None:
     drawn = draw(epochs)
     assert drawn.shape == (540, 900, 3)
-    drawn_blue, drawn_orange = has(drawn, curves.BLUE), has(drawn, curves.ORANGE)
+    drawn_blue, drawn_orange = has(drawn, BLUE), has(drawn, ORANGE)
     assert (drawn_blue > 60, drawn_orange > 60) == (True, True)  # the legends at least
     if epochs == 300:
         assert min(drawn_blue, drawn_orange) > 400
@@ -110,7 +110,7 @@ def test_several_runs_are_drawn_in_colours_of_their_own(tmp_path: Path) -> None:
     for count in (2, compare.MOST):
         drawn = pixels(picture(runs[:count], 5.97))
         assert drawn.shape == (540, 1100, 3)
-        assert all(has(drawn, colour) > 20 for colour in compare.COLOURS[:count])
+        assert all(has(drawn, colour) > 20 for colour in COLOURS[:count])
 
 
 def test_runs_without_figures_or_pictures_are_laid_side_by_side(tmp_path: Path) -> None:
