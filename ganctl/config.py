@@ -143,6 +143,17 @@ class TrainConfig:
         _check(self, "keep", self.keep >= 0, "0 or more")
         _check(self, "max_rollbacks", 0 <= self.max_rollbacks <= 1000, "0 to 1,000")
 
+    @property
+    def kind(self) -> str:
+        """Return the recipe and what is beside it, such as "default-conv-conditional"."""
+        usual = TrainConfig()
+        beside = (
+            self.model.arch if self.model.arch != usual.model.arch else "",
+            "conditional" if self.conditional else "",
+            self.objective if self.objective != usual.objective else "",
+        )
+        return "-".join(filter(None, (self.recipe, *beside)))
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -8,7 +8,7 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +121,15 @@ def decode_png(data: bytes, shape: tuple[int, ...]) -> Pixels:
     return pixels.reshape(shape[0], row)[:, 1:].reshape(shape)
 
 
-def encode_gif(images: Pixels) -> bytes:
+def encode_gif(images: Pixels, milliseconds: int | Sequence[int] = GIF_FRAME_MS) -> bytes:
     """Return (N, C, H, W) images as the bytes of an animated GIF that begins again at its end.
 
     Each is enlarged by the same whole factor, without smoothing. Grey levels are kept as they are;
     of colours a frame has at most 256, the nearest ones. The same images give the same bytes.
+
+    Args:
+        images: the frames.
+        milliseconds: how long each is shown.
     """
     from PIL import Image  # not needed for anything else here
 
@@ -140,7 +144,7 @@ def encode_gif(images: Pixels) -> bytes:
 
     file = io.BytesIO()
     first, *others = map(frame, images)
-    first.save(file, "GIF", save_all=True, append_images=others, duration=GIF_FRAME_MS, loop=0)
+    first.save(file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
     return file.getvalue()
 
 

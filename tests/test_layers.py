@@ -21,10 +21,11 @@ ARROWS = {
     "data": {"", "data"},
     "inference": {"", "data", "inference"},
     "quality": {"", "data", "quality"},
+    "runs": {"", "quality", "runs"},
     "training": {"", "data", "training"},
-    "benchmark": {"", "data", "inference", "quality", "training", "benchmark"},
+    "benchmark": {"", "data", "inference", "quality", "runs", "training", "benchmark"},
     "api": {"", "data", "inference", "quality", "training", "api"},
-    "cli": {"", "data", "inference", "quality", "training", "benchmark", "api", "cli"},
+    "cli": {"", "data", "inference", "quality", "runs", "training", "benchmark", "api", "cli"},
 }
 ALLOWED_BESIDE = {
     ("__main__.py", "cli"),
@@ -40,6 +41,7 @@ OWNERS = {
     "safetensors": {"training"},
     "onnx": {"training"},
     "torchvision": {"data", "benchmark"},
+    "matplotlib": {"runs"},
     "onnxruntime": {"inference", "quality"},
     "google": {"inference"},  # google.protobuf
     "tomli": {""},  # before Python 3.11

@@ -18,7 +18,7 @@ from ganctl.environment import RUNS
 from ganctl.training.distributed import ALONE
 from ganctl.training.loop import Training
 from ganctl.training.run import Run, new_run
-from ganctl.training.start import load, name_of, settled
+from ganctl.training.start import generated_name, load, settled
 from ganctl.training.state import new_state
 
 WARM_UP = 3
@@ -73,7 +73,7 @@ def estimate(
     named = None if name is None else new_run(name)
     data = load(config, fallback, notify, ALONE)
     config = settled(config, data, device, ALONE)
-    run = named or Run(RUNS / name_of(data, config))
+    run = named or Run(RUNS / generated_name(config, data.name))
     state = new_state(config, device)
     with tempfile.TemporaryDirectory(prefix="ganctl-dry-run-") as temporary:
         Path(temporary, "samples").mkdir()

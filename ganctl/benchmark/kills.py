@@ -21,6 +21,7 @@ from ganctl.checkpoint_file import read_checkpoint, read_header
 from ganctl.data.digits import load_digits
 from ganctl.environment import DEFAULT_RUNS, neutral
 from ganctl.errors import CheckFailed, GanctlError
+from ganctl.runs.folder import DRAWN
 from ganctl.training.run import LOCK, Run
 
 IMAGES = 320
@@ -184,14 +185,14 @@ def write_digits(folder: Path) -> Path:
 
 
 def left(run: Run) -> dict[str, bytes]:
-    """Return all that ``run`` has left by name, but for the times that it took and the lock.
+    """Return all that ``run`` has left by name, but for the lock and for times, also as drawn.
 
     A file that was not finished, or a step that is there twice, would be among it.
     """
     files = {
         path.relative_to(run.folder).as_posix(): path.read_bytes()
         for path in run.folder.rglob("*")
-        if path.is_file() and path.name != LOCK
+        if path.is_file() and path.name != LOCK and not any(name in path.name for name in DRAWN)
     }
     lines = [json.loads(line) for line in files.pop("metrics.jsonl", b"").splitlines()]
     kept = [{key: line[key] for key in line if key not in TIMES} for line in lines]

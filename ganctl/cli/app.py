@@ -35,6 +35,7 @@ COMMANDS = {
     "export": "Write the generator as one ONNX file that runs anywhere without torch.",
     "infer": "Draw images from an ONNX generator: onnxruntime and NumPy, no torch.",
     "info": "Say what a generator is, where it came from and what is in its file.",
+    "runs": "List the runs, lay them side by side, draw their reports.",
     "evaluate": "Say how good a generator is, beside real digits measured the same way.",
     "doctor": "Say what is installed and found here, how fast it is, and what to change.",
     "bench": "Measure ganctl against what one would type without it.",

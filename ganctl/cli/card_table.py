@@ -7,6 +7,7 @@ from typing import Any
 
 from ganctl.card import Card
 from ganctl.card_rules import is_number
+from ganctl.quality.explain import MONITORED
 
 Rows = list[tuple[str, str]]
 Sections = list[tuple[str, Rows]]
@@ -15,26 +16,6 @@ NAMED_CLASSES = 20
 """How many classes are named before the rest is only counted."""
 
 WEIGHTS = {"ema": "running average of the weights (ema)", "live": "the weights that train (live)"}
-
-QUALITY = {
-    "frechet_distance": (
-        "Fréchet distance",
-        "{:.2f}",
-        "of 2,000 images from the training ones, by the judge; 0 is best",
-    ),
-    "confidence": (
-        "confidence",
-        "{:.3f}",
-        "of the judge, on average, in what an image shows; 1 is best",
-    ),
-    "smallest_share": ("rarest class", "{:.1%}", "of the images, by the judge"),
-    "drawn_as_asked": (
-        "drawn as asked",
-        "{:.2%}",
-        "of the images show the class asked for, by the judge",
-    ),
-}
-"""Figures of the images drawn while training: name, form and meaning."""
 
 PARITY = {
     "max_difference": (
@@ -45,7 +26,7 @@ PARITY = {
     "max_grey_levels": ("in grey levels", "{:.0f}", "of 255"),
     "mean_grey_levels": ("on average", "{:.2g}", "of 255"),
 }
-"""Figures of the export, likewise."""
+"""Figures of the export: name, form and meaning."""
 
 
 def images(image_shape: tuple[int, int, int]) -> str:
@@ -83,7 +64,7 @@ def card_sections(card: Card, parameters: int | None = None) -> Sections:
         ("generator", _present(generator)),
         ("data", _present(data)),
         ("training", _present(_training(card))),
-        ("quality", _figures(card.quality, QUALITY)),
+        ("quality", _figures(card.quality, MONITORED)),
         ("export", _figures(card.parity, PARITY)),
     ]
 

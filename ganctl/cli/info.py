@@ -188,12 +188,14 @@ def _describe_checkpoint(path: Path, run: Run | None) -> tuple[dict[str, Any], S
 def _describe_run(run: Run) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return what is known of a run's folder beyond its newest checkpoint."""
     from ganctl.cli.card_table import figures_line
+    from ganctl.runs.folder import REPORT
     from ganctl.training.describe import describe_run
 
     found = describe_run(run)
     plain: dict[str, Any] = {
         "folder": str(run.folder),
         "best": None,
+        "report": None,
         "last_metrics": found.last_metrics,
         "samples": found.samples,
         "size": found.size,
@@ -211,6 +213,9 @@ def _describe_run(run: Run) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         rows.append(("best checkpoint", f"{run.best.name}, after epoch {card.epochs:,}{said}"))
     if line := figures_line(found.last_metrics):
         rows.append(("last epoch", line))
+    if os.path.isfile(run.folder / REPORT):
+        plain["report"] = str(run.folder / REPORT)
+        rows.append(("report", plain["report"]))
     rows += [("sample pictures", f"{found.samples:,}"), ("size of all files", _bytes(found.size))]
     return plain, rows
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Collection, Iterable, Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +15,9 @@ from ganctl.cli import screen
 from ganctl.text import inert
 
 PIPE_WIDTH = 160
+
+GAP = 3
+"""What lies between two columns of a table."""
 
 MAX_WIDTH = 100_000
 """Of what another program may read line by line."""
@@ -32,10 +36,35 @@ def show_table(
     drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for number, column in enumerate(columns):
         to_left = number == 0 or column in left
-        drawn.add_column(column, justify="left" if to_left else "right")
+        drawn.add_column(column, justify="left" if to_left else "right", overflow="fold")
     for row in rows:
         drawn.add_row(*map(inert, row))
     _print(drawn, PIPE_WIDTH)
+
+
+def show_fitting_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    words: Sequence[str],
+    least: Sequence[str],
+) -> None:
+    """Print a table; on a terminal too narrow for it, some columns are left out.
+
+    Args:
+        columns: their names.
+        rows: their cells.
+        words: as for `show_table`.
+        least: the columns that are left out first.
+    """
+    stdout = Console()
+    kept = list(columns)
+    for name in ("", *least):
+        kept = [column for column in kept if column != name]
+        places = [columns.index(column) for column in kept]
+        widths = (max(cell_len(inert(row[place])) for row in (columns, *rows)) for place in places)
+        if not stdout.is_terminal or sum(widths) + GAP * len(kept) < stdout.width:
+            break
+    show_table("", kept, [[row[place] for place in places] for row in rows], words)
 
 
 def show_sections(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> None:

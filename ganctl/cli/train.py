@@ -6,6 +6,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from ganctl.cli import train_options as options
 from ganctl.cli.dry_run import show_estimate
 from ganctl.cli.from_file import fields_without_option
 from ganctl.cli.resume import typed_options
+from ganctl.cli.runs import draw_report
 from ganctl.cli.signals import EXIT_BASE, caught_signals
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
 from ganctl.config import TrainConfig, train_config
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from ganctl.data import ImageData
     from ganctl.training.distributed import World
-    from ganctl.training.loop import Training
+    from ganctl.training.loop import Progress, Training
     from ganctl.training.run import Run
 
 
@@ -59,6 +61,7 @@ def train(
     checkpoint_every: options.CheckpointEvery = 10,
     keep: options.Keep = 0,
     max_rollbacks: options.MaxRollbacks = 0,
+    tensorboard: options.Tensorboard = False,
     device: options.Device = "auto",
     threads: options.Threads = 0,
     plain: options.Plain = False,
@@ -105,6 +108,10 @@ def train(
         raise typer.BadParameter("choose one of --plain and --quiet", param_hint="--quiet")
     if dry_run and resume:
         raise typer.BadParameter("is for new runs: leave --resume out", param_hint="--dry-run")
+    if tensorboard:
+        from ganctl.training.board import writer_class
+
+        writer_class()  # or it is told before anything is begun
 
     from ganctl.training.device import resolve_device, use_threads
     from ganctl.training.distributed import joined, local_rank, local_size
@@ -131,7 +138,7 @@ def train(
             if not quiet:
                 _say_finished(training)
             return
-        _run(training, plain, quiet)
+        _run(training, plain, quiet, tensorboard)
 
 
 def _say_finished(training: Training) -> None:
@@ -198,7 +205,7 @@ def _real_distance(data: ImageData) -> float | None:
     return real_distance(data, MEASURED)
 
 
-def _run(training: Training, plain: bool, quiet: bool) -> None:
+def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool) -> None:
     from ganctl.api.train import monitor
     from ganctl.cli.training_screen import TrainingScreen
 
@@ -210,12 +217,17 @@ def _run(training: Training, plain: bool, quiet: bool) -> None:
             return bool(caught)
 
         training.measure = monitor(training.data, stop)
-        if quiet:
-            finished = training.train(_ignore, stop)
-        else:
+        if not quiet:
             training.on_samples = shown.show_samples
-            with shown:
-                finished = training.train(shown.show, stop)
+        with nullcontext() if quiet else shown, _logged(training, tensorboard) as log:
+
+            def report(progress: Progress) -> None:
+                if not quiet:
+                    shown.show(progress)
+                log(progress)
+
+            finished = training.train(report, stop)
+    drawn = draw_report(run.folder) if training.world.leads else None
     if not finished:
         if not quiet:
             screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
@@ -225,7 +237,7 @@ def _run(training: Training, plain: bool, quiet: bool) -> None:
         seconds = screen.duration(time.monotonic() - began)
         screen.result(
             f"trained {training.config.epochs} epochs in {seconds}",
-            f"wrote {run.checkpoint}",
+            *(f"wrote {path}" for path in (run.checkpoint, drawn) if path is not None),
             *shown.quality,
             f"next: ganctl sample{_checkpoint_option(run)} out.png",
         )
@@ -233,9 +245,20 @@ def _run(training: Training, plain: bool, quiet: bool) -> None:
 
 def _checkpoint_option(run: Run) -> str:
     """Return what ``sample`` must be told to draw from ``run``: nothing, if it is the newest."""
-    from ganctl.training.run import RUNS, newest_run
+    from ganctl.environment import RUNS
+    from ganctl.training.run import newest_run
 
     if newest_run() == run:
         return ""
     named = run.name if run.folder.parent == RUNS else str(run.folder)
     return f" --checkpoint {shlex.quote(named)}"
+
+
+def _logged(
+    training: Training, tensorboard: bool
+) -> AbstractContextManager[Callable[[Progress], None]]:
+    if not (tensorboard and training.world.leads):
+        return nullcontext(_ignore)
+    from ganctl.training.board import event_files
+
+    return event_files(training.run, training.state.step, screen.note)

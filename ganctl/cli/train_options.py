@@ -206,7 +206,7 @@ Name = Annotated[
         "--name",  # typer 0.27 would call it --NAME, after its metavar
         metavar="NAME",
         help="The run's folder, checkpoints/NAME; or in $GANCTL_RUNS.",
-        show_default="data, recipe and time",
+        show_default="data, recipe, what is unusual and time",
         rich_help_panel=RUN,
     ),
 ]
@@ -258,6 +258,14 @@ MaxRollbacks = Annotated[
         min=0,
         help="How often to go back to the last checkpoint, and on in another order, when "
         "training diverges.",
+        rich_help_panel=RUN,
+    ),
+]
+Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard",
+        help="Write figures and samples for TensorBoard too, into checkpoints/NAME/tensorboard.",
         rich_help_panel=RUN,
     ),
 ]

@@ -72,6 +72,27 @@ ASKED = Line(
 )
 
 
+MONITORED = {
+    "frechet_distance": (
+        "Fréchet distance",
+        "{:.2f}",
+        "of 2,000 images from the training ones, by the judge; 0 is best",
+    ),
+    "confidence": (
+        "confidence",
+        "{:.3f}",
+        "of the judge, on average, in what an image shows; 1 is best",
+    ),
+    "smallest_share": ("rarest class", "{:.1%}", "of the images, by the judge"),
+    "drawn_as_asked": (
+        "drawn as asked",
+        "{:.2%}",
+        "of the images show the class asked for, by the judge",
+    ),
+}
+"""Figures of the images drawn while training: name, form and meaning."""
+
+
 def lines(evaluation: Evaluation) -> tuple[Line, ...]:
     """Return the lines that both rows of an evaluation have."""
     rows = (evaluation.figures, evaluation.real)

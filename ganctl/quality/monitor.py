@@ -10,9 +10,9 @@ import numpy as np
 from ganctl.data import ImageData
 from ganctl.images import Pixels
 from ganctl.latents import Labels
-from ganctl.quality.judge import digits_of, load_judge
+from ganctl.quality.judge import Looks, digits_of, load_judge
 from ganctl.quality.metrics import Doubles, class_shares, frechet_distance, moments
-from ganctl.quality.reference import FINGERPRINTS, MOST, load_shipped
+from ganctl.quality.reference import FINGERPRINTS, MOST, Shipped, load_shipped
 from ganctl.quality.samples import spread
 
 
@@ -26,12 +26,7 @@ def real_distance(data: ImageData, count: int) -> float | None:
     """
     if data.fingerprint not in FINGERPRINTS:
         return None
-    shipped = load_shipped()
-    features = shipped.looks.features
-    chosen = features[spread(len(features), count)]
-    return frechet_distance(
-        *moments(chosen), shipped.mean.astype(np.float64), shipped.covariance.astype(np.float64)
-    )
+    return real_figures(count)["frechet_distance"]
 
 
 class Monitor:
@@ -75,23 +70,48 @@ class Monitor:
         Raises:
             BadInput: there are fewer than two.
         """
-        features, probabilities = self._judge(images, self._between)
         asked = digits_of(labels, self._data.class_names)
-        figures = {
-            "frechet_distance": frechet_distance(*moments(features), *self._moments),
-            "confidence": float(probabilities.max(axis=1).mean(dtype=np.float64)),
-            "smallest_share": min(class_shares(probabilities)),
-        }
-        if asked is not None:
-            figures["drawn_as_asked"] = float((probabilities.argmax(axis=1) == asked).mean())
-        return figures
+        return _figures(self._judge(images, self._between), self._moments, asked)
 
     @cached_property
     def _moments(self) -> tuple[Doubles, Doubles]:
         """The mean and the covariance of the training data's features."""
         if self._data.fingerprint in FINGERPRINTS:
-            shipped = load_shipped()
-            return shipped.mean.astype(np.float64), shipped.covariance.astype(np.float64)
+            return _moments(load_shipped())
         images = self._data.images
         chosen = images[spread(len(images), MOST)]
         return moments(self._judge(chosen, self._between).features)
+
+
+def real_figures(count: int) -> dict[str, float]:
+    """Return the figures of ``count`` of MNIST's test digits, measured as `Monitor` measures.
+
+    They are what a generator of digits can hope for.
+
+    Raises:
+        BadInput: there are fewer than two.
+        CheckFailed: the file that ships is damaged.
+    """
+    shipped = load_shipped()
+    chosen = spread(len(shipped.digits), count)
+    features, probabilities = shipped.looks
+    looks = Looks(features[chosen], probabilities[chosen])
+    return _figures(looks, _moments(shipped), shipped.digits[chosen].astype(np.int64))
+
+
+def _moments(shipped: Shipped) -> tuple[Doubles, Doubles]:
+    return shipped.mean.astype(np.float64), shipped.covariance.astype(np.float64)
+
+
+def _figures(
+    looks: Looks, reference: tuple[Doubles, Doubles], asked: Labels | None
+) -> dict[str, float]:
+    features, probabilities = looks
+    figures = {
+        "frechet_distance": frechet_distance(*moments(features), *reference),
+        "confidence": float(probabilities.max(axis=1).mean(dtype=np.float64)),
+        "smallest_share": min(class_shares(probabilities)),
+    }
+    if asked is not None:
+        figures["drawn_as_asked"] = float((probabilities.argmax(axis=1) == asked).mean())
+    return figures

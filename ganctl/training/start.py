@@ -24,8 +24,8 @@ from ganctl.training.state import new_state, restore_state
 
 Notify = Callable[[str], None]
 
-NAMED = 50
-"""Characters of the data's name that a run is named by: a folder's name has 255 bytes at most."""
+LONGEST = 50
+"""Characters of the data's name in a run's: a folder's name has 255 bytes at most."""
 
 
 def start_run(
@@ -55,23 +55,44 @@ def start_run(
         OutOfResources: the disk is full.
     """
     world.check(config.batch_size)
-    run = None
     if name is not None:
         _check_length(name)
-        run = new_run(name) if world.leads and not again else Run(RUNS / name)
+        if world.leads and not again:
+            new_run(name)  # or it is told before anything is loaded
     data = load(config, fallback, notify, world)
-    if run is None:
-        plain = name_of(data, config)
-        run = new_run(plain) if world.leads else Run(RUNS / plain)
     config = settled(config, data, device, world)
     state = new_state(config, device)
+    run = Run(RUNS / (name or generated_name(config, data.name)))
     if world.leads:
-        if not (again and run.folder.exists()):
+        if name is None:
+            run = _create_with_number(run)
+        elif not (again and run.folder.exists()):
             run.create()
         if may_restart():
             run.sign(job())
     world.take_from_leader(vector.data for vector in state.vectors.values())
     return Training(state, data, config, run, world, notify=notify)
+
+
+def generated_name(config: TrainConfig, data_name: str) -> str:
+    """Return a name for a run: its data, its kind and the time."""
+    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
+    plain = re.sub(r"[^\w.-]+", "-", f"{data_name[:LONGEST]}-{config.kind}-{moment}")
+    return plain.strip("-.")
+
+
+def _create_with_number(run: Run) -> Run:
+    """Make the run's folder; where another began in the same second, one with a number behind."""
+    tried, number = run, 1
+    while True:
+        try:
+            tried.create()
+            return tried
+        except BadInput:
+            if not tried.folder.is_dir():
+                raise
+        number += 1
+        tried = Run(run.folder.with_name(f"{run.name}-{number}"))
 
 
 def resume_run(
@@ -120,12 +141,6 @@ def resume_run(
         )
     quality = dict(card.quality)
     return Training(state, data, config, run, world, found, notify=notify, quality=quality)
-
-
-def name_of(data: ImageData, config: TrainConfig) -> str:
-    """Return the name of a run that was given none: data, recipe and time."""
-    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return re.sub(r"[^\w.-]+", "-", f"{data.name[:NAMED]}-{config.recipe}-{moment}").strip("-.")
 
 
 def settled(

@@ -31,6 +31,7 @@ from ganctl.inference.generator import load_onnx
 from ganctl.quality import evaluate, judge, reference
 from ganctl.quality.figures import Evaluation, Figures
 from ganctl.quality.judge import Looks
+from ganctl.runs import compare, report
 from ganctl.training import export, start
 from ganctl.training.parity import Parity
 
@@ -92,6 +93,8 @@ def _cut_training(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(start, "restore_state", lambda *_: None)
     patch.setattr(start, "Training", NoTraining)
     patch.setattr(torch, "set_num_threads", lambda _: None)
+    patch.setattr(report, "curves", lambda *_: b"a picture")
+    patch.setattr(compare, "picture", lambda *_: b"a picture")
 
 
 def _cut_export(patch: pytest.MonkeyPatch, onnx: Path) -> None:

@@ -24,6 +24,7 @@ from ganctl.cli import card_table
 from ganctl.cli.card_table import NAMED_CLASSES, card_sections
 from ganctl.cli.tables import show_sections
 from ganctl.inference.generator import load_onnx
+from ganctl.quality.explain import MONITORED
 from ganctl.training.checkpoint import load_checkpoint, save_checkpoint
 
 from ..conftest import Ganctl
@@ -115,11 +116,12 @@ def test_a_run_says_where_it_stands(target: str, workplace: Path, ganctl: Ganctl
     )
     assert run["last epoch"].startswith("epoch 2, step 8, g_loss ")
     assert run["sample pictures"] == "1"
+    assert run["report"] == str(LAST.with_name("report.html"))
     assert shown["file"]["path"].endswith(str(LAST))
 
 
 def test_a_run_of_which_little_is_left_says_less(workplace: Path, ganctl: Ganctl) -> None:
-    for name in ("best.safetensors", "metrics.jsonl"):
+    for name in ("best.safetensors", "metrics.jsonl", "report.html"):
         LAST.with_name(name).unlink()
     run = sections(ganctl("info", "small").out)["run"]
     assert run.keys() == {"folder", "newest checkpoint", "sample pictures", "size of all files"}
@@ -135,7 +137,7 @@ def test_json_has_everything(conditional: Path, ganctl: Ganctl, monkeypatch: Any
     assert exported["image_shape"] == [1, 28, 28] and exported["latent_dim"] == 100
     assert exported["size"] == Path("asked.onnx").stat().st_size
     assert run["sha256_verified"] is True and run["step"] == 4
-    assert set(run["run"]) == {"folder", "best", "last_metrics", "samples", "size"}
+    assert set(run["run"]) == {"folder", "best", "report", "last_metrics", "samples", "size"}
     assert run["run"]["last_metrics"]["epoch"] == 1
     assert run["run"]["best"]["frechet_distance"] > 0
     shown = sections(ganctl("info", "asked").out)
@@ -218,7 +220,7 @@ def test_many_classes_are_counted() -> None:
 
 def test_figures_are_known_by_the_names_they_are_measured_by(workplace: Path) -> None:
     card = load_onnx(Path("small.onnx")).card
-    assert card is not None and card.quality.keys() < card_table.QUALITY.keys()
+    assert card is not None and card.quality.keys() < MONITORED.keys()
     assert card.parity.keys() <= card_table.PARITY.keys()
 
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +41,9 @@ def test_a_pipe_gets_one_line_an_epoch_and_stdout_the_results(
         distance = r"  FD \d+\.\d" if number == 2 else ""  # measured at the end
         speed = r"[\d,]+ images/s  \d+:\d\d left"
         assert re.fullmatch(rf"epoch {number}/2  {figures}{distance}  {speed}", line)
-    trained, wrote, quality, following = outcome.out.splitlines()
+    trained, wrote, drew, quality, following = outcome.out.splitlines()
     assert trained.startswith("trained 2 epochs in ")
-    assert wrote == f"wrote {LAST}"
+    assert (wrote, drew) == (f"wrote {LAST}", f"wrote {LAST.with_name('report.html')}")
     assert re.fullmatch(r"Fréchet distance [\d,]+\.\d", quality)
     assert following == "next: ganctl sample out.png"
 
@@ -132,6 +133,25 @@ def test_a_run_without_a_name_gets_one(ganctl: Ganctl, small_data: Path) -> None
     assert ganctl("train", "--data", small_data, "--epochs", 1).code == 0
     (folder,) = Path("checkpoints").iterdir()
     assert re.fullmatch(r"small-default-\d{8}-\d{6}", folder.name)
+
+
+def test_a_name_says_what_is_unusual_and_is_nobody_elses(
+    ganctl: Ganctl, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OneMoment:
+        @staticmethod
+        def now() -> datetime:
+            return datetime(2026, 11, 26, 9, 30)
+
+    monkeypatch.setattr(start, "datetime", OneMoment)
+    kind = ["--arch", "conv", "--conditional", "--objective", "hinge"]
+    for _ in range(3):
+        assert (
+            ganctl("train", "--data", small_data, "--epochs", 1, "--eval-every", 0, *kind).code == 0
+        )
+    name = "small-default-conv-conditional-hinge-20261126-093000"
+    folders = sorted(path.name for path in Path("checkpoints").iterdir())
+    assert folders == [name, f"{name}-2", f"{name}-3"]
 
 
 def test_a_run_goes_on_where_it_ended(ganctl: Ganctl, small_data: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from ganctl.cli.app import app
+from ganctl.runs.folder import DRAWN
 
 TEXTS = (
     *("", " ", "-", "--", "-x", "=", ",", "0,", "no", "x y", "%s", "{}", "$(ls)", "*", "~", "\\"),
@@ -54,6 +55,9 @@ BASE: dict[tuple[str, ...], tuple[list[str], dict[str, str]]] = {
     ("info",): ([], {"path": "asked.onnx"}),
     ("evaluate",): (["-n2"], {"target": "asked.onnx"}),
     ("doctor",): ([], {}),
+    ("runs",): ([], {}),
+    ("runs", "compare"): ([], {"given": "asked", "other": "asked", "out": "new.png"}),
+    ("runs", "report"): ([], {"run": "asked"}),
     ("bench", "train"): (["--data=small"], {}),
     ("bench", "infer"): ([], {"model": "asked.onnx"}),
     ("bench", "start"): (["--data=small"], {"model": "asked.onnx"}),
@@ -130,8 +134,9 @@ def parameters() -> Iterator[Parameter]:
     for name in group.list_commands(None):
         command: Any = group.get_command(None, name)
         subcommands: dict[str, Any] = getattr(command, "commands", {})
-        found: dict[tuple[str, ...], Any] = {(name, sub): each for sub, each in subcommands.items()}
-        for words, each in (found or {(name,): command}).items():
+        found: dict[tuple[str, ...], Any] = {(name,): command}
+        found |= {(name, sub): each for sub, each in subcommands.items()}
+        for words, each in found.items():
             for parameter in each.params:
                 is_option = parameter.param_type_name == "option"
                 for spelling in (
@@ -143,6 +148,8 @@ def parameters() -> Iterator[Parameter]:
 def build(here: Path, conditional: Path, small: Path) -> None:
     """Make the folder that the commands run in: a run, its export, data, and what is in the way."""
     shutil.copytree(conditional, here)
+    for name in DRAWN:  # which a command may draw anew
+        (here / "checkpoints/asked" / name).unlink()
     shutil.copytree(small, here / "small")
     (here / "picture.png").write_bytes(b"mine")
     for ending in ENDINGS:

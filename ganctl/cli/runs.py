@@ -1,0 +1,210 @@
+"""``ganctl runs``: what was trained, how it went, and several runs beside each other."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ganctl.cli import screen
+from ganctl.errors import BadInput, GanctlError
+
+if TYPE_CHECKING:
+    from ganctl.runs.compare import Compared
+    from ganctl.runs.summary import Summary
+
+runs = typer.Typer(
+    add_completion=False,
+    rich_markup_mode="rich",
+    invoke_without_command=True,
+    help="List the runs, lay them side by side, draw their reports.\n\n"
+    "Alone it lists the runs in checkpoints/, the one that changed last first.\n\n"
+    "Example: [bold]ganctl runs compare first-try second-try[/]",
+)
+
+COMPARISON = Path("compare.png")
+
+COLUMNS = ("run", "data", "recipe", "epochs", "FD", "best FD", "size", "age", "state")
+WORDS = ("data", "recipe", "state")
+LEAST = ("size", "FD", "data", "recipe", "age")
+"""Columns that give way on a narrow terminal, the first one first: many a name says the rest."""
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def draw_report(folder: Path) -> Path | None:
+    """Draw a run's report where training has ended; what keeps it from being drawn is a note.
+
+    Returns:
+        The page, if there is one.
+    """
+    try:
+        from ganctl.runs.report import write_report
+
+        return write_report(folder)[-1]
+    except GanctlError as error:
+        reason = error.message
+    except Exception as error:  # whatever it is, the run is saved, and its exit code is its own
+        reason = f"{type(error).__name__}: {error}"
+    screen.note(f"no report was drawn: {reason}; to try again: ganctl runs report {folder}")
+    return None
+
+
+@runs.callback()
+def list_runs(ctx: typer.Context, as_json: Json = False) -> None:
+    """List the runs; see `runs` for the help."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from ganctl.environment import RUNS
+    from ganctl.runs.summary import summaries
+
+    found = summaries(RUNS)
+    if as_json:
+        screen.result(*json.dumps(list(map(_plain, found)), indent=2).splitlines())
+    elif not found:
+        screen.note(f"there is no run in {RUNS}/ yet: ganctl train")
+    else:
+        from ganctl.cli.tables import show_fitting_table
+
+        show_fitting_table(COLUMNS, list(map(_row, found)), WORDS, LEAST)
+        screen.result(*(f"{run.name}: {run.problem}" for run in found if run.problem))
+
+
+def _row(run: Summary) -> list[str]:
+    from ganctl.runs.words import data_name
+
+    config = run.config
+    return [
+        run.name,
+        data_name(config) if config else "",
+        config.kind if config else "",
+        f"{run.epochs}/{config.epochs}" if config else "",
+        "" if run.distance is None else f"{run.distance:.1f}",
+        "" if run.best is None else f"{run.best:.1f}",
+        f"{run.size / 1e6:,.1f} MB",
+        age(time.time() - run.changed),
+        run.state,
+    ]
+
+
+def age(seconds: float) -> str:
+    """Return how long ago something was, in its largest unit."""
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= unit:
+            return f"{seconds // unit:,.0f} {name}"
+    return "now"
+
+
+def _plain(run: Summary) -> dict[str, Any]:
+    config = run.config
+    return {
+        "name": run.name,
+        "folder": str(run.folder),
+        "state": run.state,
+        "problem": run.problem or None,
+        "data": config and config.data,
+        "recipe": config and config.recipe,
+        "arch": config and config.model.arch,
+        "conditional": config and config.conditional,
+        "objective": config and config.objective,
+        "epochs": run.epochs,
+        "epochs_configured": config and config.epochs,
+        "frechet_distance": run.distance,
+        "best_frechet_distance": run.best,
+        "size": run.size,
+        "changed": datetime.fromtimestamp(run.changed, timezone.utc).isoformat(),
+    }
+
+
+@runs.command()
+def compare(
+    given: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="A B… [OUT.png]",
+            readable=False,
+            help=f"Runs by name, folder or one of their files; and where to draw them, "
+            f"{COMPARISON} if it is not said.",
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Lay runs side by side: their curves and samples in a picture, what differs in a table.
+
+    Example: [bold]ganctl runs compare first-try second-try both.png[/]
+    """
+    from ganctl.files import check_writable, write_atomic
+    from ganctl.runs.compare import MOST, picture, read_run
+    from ganctl.runs.folder import find_folder
+    from ganctl.runs.history import DISTANCE
+    from ganctl.runs.report import known_figures
+
+    named, out = list(given), COMPARISON
+    if named[-1].suffix.lower() == ".png":
+        out = named.pop()
+    if not 2 <= len(named) <= MOST:
+        raise BadInput(
+            f"{len(named)} runs cannot be compared", f"name 2 to {MOST}: ganctl runs lists them"
+        )
+    check_writable(out)
+    compared = [read_run(find_folder(each)) for each in named]
+    known = [known_figures(run.config) for run in compared]
+    real = known[0].get(DISTANCE) if all(known) else None
+    write_atomic(out, picture(compared, real))
+    _show(compared, real, as_json)
+    screen.note(f"wrote {out}")
+
+
+def _show(compared: Sequence[Compared], real: float | None, as_json: bool) -> None:
+    from ganctl.runs.compare import differences, outcomes
+
+    parts = {"configuration": differences(compared), "figures": outcomes(compared)}
+    if as_json:
+        plain = {
+            "runs": [run.name for run in compared],
+            **{title: dict(rows) for title, rows in parts.items()},
+            "real_frechet_distance": real,
+        }
+        screen.result(*json.dumps(plain, indent=2).splitlines())
+        return
+    from ganctl.cli.tables import show_table
+
+    for title, rows in parts.items():
+        if rows:
+            columns = [title, *(run.name for run in compared)]
+            show_table("", columns, [[name, *values] for name, values in rows])
+    if not parts["configuration"]:
+        screen.result("their configurations are the same")
+    if real is not None:
+        screen.result(f"real test digits: Fréchet distance {real:.2f}")
+
+
+@runs.command()
+def report(
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN",
+            readable=False,
+            help="Its name, its folder or one of its files.",
+            show_default="the one that changed last",
+        ),
+    ] = None,
+) -> None:
+    """Draw a run's curves.png, progress.gif and report.html anew, at any time.
+
+    Training draws them when it ends.
+
+    Example: [bold]ganctl runs report first-try[/]
+    """
+    from ganctl.runs.folder import find_folder
+    from ganctl.runs.report import write_report
+
+    screen.result(*(f"wrote {path}" for path in write_report(find_folder(run))))

@@ -1,0 +1,1 @@
+"""What trained runs leave behind, read without torch: figures, curves, films and pages."""

@@ -1,0 +1,95 @@
+"""What is drawn of a run when it ends, and may be drawn anew: curves, a film and a page."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import ganctl
+from ganctl.checkpoint_file import Header, read_checkpoint, read_header
+from ganctl.config import TrainConfig
+from ganctl.environment import RUNS
+from ganctl.errors import GanctlError
+from ganctl.files import write_atomic
+from ganctl.quality.monitor import real_figures
+from ganctl.runs.curves import curves
+from ganctl.runs.film import film, read_grid
+from ganctl.runs.folder import CURVES, FILM, LAST, REPORT, read_config, samples
+from ganctl.runs.history import DISTANCE, read_history
+from ganctl.runs.page import Report, page
+
+MEASURED = 2000
+"""Images that are measured while training; so as many real ones stand beside them."""
+
+DIGITS = ("mnist", "digits")
+"""Data whose test digits are known: MNIST, and the embedded part of it."""
+
+PACKAGES = ("torch", "numpy", "onnxruntime")
+
+
+def write_report(folder: Path) -> list[Path]:
+    """Draw a run's curves, film and page into its folder, each whole or not at all.
+
+    Returns:
+        What was written; no film where there are no samples.
+
+    Raises:
+        BadInput: the configuration cannot be read, or the folder not be written.
+        OutOfResources: the disk is full.
+        ModuleNotFoundError: there is no matplotlib.
+    """
+    config, history = read_config(folder), read_history(folder)
+    real = known_figures(config)
+    drawn = {CURVES: curves(folder.name, config, history, real.get(DISTANCE))}
+    moving = film(folder, config.model.img_size)
+    if moving is not None:
+        drawn[FILM] = moving
+    header = _header(folder)
+    newest = samples(folder)[::-1]
+    drawn[REPORT] = page(
+        Report(
+            name=folder.name,
+            command_name=shlex.quote(folder.name if folder.parent == RUNS else str(folder)),
+            config=config,
+            history=history,
+            real=real,
+            curves=drawn[CURVES],
+            grid=next((path.read_bytes() for path in newest if read_grid(path) is not None), None),
+            film=moving if len(newest) > 1 else None,
+            threads=0 if header is None else header.threads,
+            notes=[header.card.data_note] if header is not None and header.card.data_note else [],
+            versions=dict(_versions()),
+        )
+    )
+    for name, data in drawn.items():
+        write_atomic(folder / name, data)
+    return [folder / name for name in drawn]
+
+
+def known_figures(config: TrainConfig) -> Mapping[str, float]:
+    """Return the figures of as many real test digits as are measured; {} for other data."""
+    if config.data in DIGITS and config.model.image_shape == (1, 28, 28):
+        return real_figures(MEASURED)
+    return {}
+
+
+def _header(folder: Path) -> Header | None:
+    """Return what the newest checkpoint says of itself; None where none can be read."""
+    path = folder / LAST
+    try:
+        return read_header(read_checkpoint(path), str(path))
+    except GanctlError:
+        return None
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    yield "ganctl", ganctl.__version__
+    yield "Python", platform.python_version()
+    for package in PACKAGES:
+        try:
+            yield package, version(package)
+        except PackageNotFoundError:
+            pass

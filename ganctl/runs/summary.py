@@ -1,0 +1,105 @@
+"""All runs of a folder, a summary each; whatever is broken is a reason, never an error."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganctl.config import TrainConfig
+from ganctl.errors import BadInput
+from ganctl.locks import hold, let_go
+from ganctl.runs.folder import DIVERGED, LAST, LOCK, changed, read_config
+from ganctl.runs.history import DISTANCE, read_history
+
+RUNNING, FINISHED, STOPPED, DIVERGING, BROKEN = (
+    *("running", "finished", "stopped", "diverged", "broken"),
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What can be said of a run without opening a checkpoint."""
+
+    folder: Path
+    state: str  # running, finished, stopped, diverged or broken
+    problem: str  # why it is broken; or ""
+    config: TrainConfig | None  # None: broken
+    epochs: int  # finished
+    distance: float | None  # Fréchet, as last measured
+    best: float | None  # its smallest
+    size: int  # bytes of all files
+    changed: float  # seconds of the epoch
+
+    @property
+    def name(self) -> str:
+        """Return the run's name, which is its folder's."""
+        return self.folder.name
+
+
+def summaries(runs: Path) -> list[Summary]:
+    """Return a summary of each folder in ``runs``, the one that changed last first."""
+    with suppress(OSError):
+        folders = [Path(entry.path) for entry in os.scandir(runs) if entry.is_dir()]
+        return sorted(map(summarise, folders), key=lambda run: (-run.changed, run.name))
+    return []
+
+
+def summarise(folder: Path) -> Summary:
+    """Return what a run's folder says."""
+    config, problem = None, ""
+    try:
+        config = read_config(folder)
+    except BadInput as error:
+        problem = error.message
+    history = read_history(folder)
+    epochs = int(history.last("epoch") or 0)
+    best = history.best
+    state = BROKEN if config is None else _state(folder, epochs >= config.epochs)
+    if state == STOPPED and not os.path.isfile(folder / LAST):
+        state, problem = BROKEN, "it ended before its first checkpoint"
+    return Summary(
+        folder=folder,
+        state=state,
+        problem=problem,
+        config=config,
+        epochs=epochs,
+        distance=history.last(DISTANCE),
+        best=None if best is None else best[0],
+        size=_size(folder),
+        changed=changed(folder),
+    )
+
+
+def _state(folder: Path, complete: bool) -> str:
+    if is_locked(folder):
+        return RUNNING
+    if complete and os.path.isfile(folder / LAST):
+        return FINISHED
+    with suppress(OSError):
+        diverged = os.stat(folder / DIVERGED).st_mtime_ns
+        if not os.path.isfile(folder / LAST):
+            return DIVERGING
+        if diverged >= os.stat(folder / LAST).st_mtime_ns:  # it has not gone on since
+            return DIVERGING
+    return STOPPED
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether a process trains the run: it holds its lock, where the system has locks."""
+    path = folder / LOCK
+    if not os.path.isfile(path):
+        return False
+    descriptor = hold(path)
+    let_go(descriptor)
+    return descriptor is None
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # gone meanwhile
+                total += os.lstat(os.path.join(place, name)).st_size
+    return total

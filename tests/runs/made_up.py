@@ -1,0 +1,56 @@
+"""Runs that nobody trained: a folder with a configuration, figures and pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganctl.config import TrainConfig, to_dict, train_config
+from ganctl.images import encode_png, grid
+from ganctl.runs.history import Line
+
+HOSTILE = "</style><script>alert('1')</script>\"&'$x$ 日本"
+"""Nothing of it may do anything, in a page or in a chart."""
+
+
+def config(
+    epochs: int = 4, recipe: str = "default", arch: str = "mlp", **fields: Any
+) -> TrainConfig:
+    return train_config(recipe, {"arch": arch}, **{"data": "digits", "epochs": epochs, **fields})
+
+
+def lines(epochs: int, measured_every: int = 2) -> list[Line]:
+    """Return figures of so many epochs; the distance falls to 50 and rises by 1 at the end."""
+    found = []
+    for epoch in range(1, epochs + 1):
+        figures: Line = {"epoch": epoch, "step": 157 * epoch, "g_loss": 1 + 1 / epoch}
+        figures |= {"d_loss": 0.6, "d_real": 0.6, "d_fake": 0.4, "images_per_second": 5000.0}
+        if epoch % measured_every == 0:
+            distance = 50 + 10 * max(epochs - 2 * measured_every - epoch, 0) + (epoch == epochs)
+            figures |= {"frechet_distance": distance, "confidence": 0.9, "smallest_share": 0.05}
+        found.append(figures)
+    return found
+
+
+def made_up(
+    folder: Path, settings: TrainConfig, figures: list[Line], grids: int = 0, age: float = 0
+) -> Path:
+    """Make a run's folder of these, written ``age`` seconds ago, and return it."""
+    (folder / "samples").mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(to_dict(settings)))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in figures))
+    (folder / "last.safetensors").write_bytes(b"a checkpoint that nobody opens")
+    size, channels = settings.model.img_size, settings.model.channels
+    for number in range(1, grids + 1):
+        images = np.random.default_rng(number).integers(
+            0, 256, (64, channels, size, size), np.uint8
+        )
+        (folder / f"samples/{number:06d}.png").write_bytes(encode_png(grid(images)))
+    for path in folder.iterdir():
+        moment = path.stat().st_mtime - age
+        os.utime(path, (moment, moment))
+    return folder

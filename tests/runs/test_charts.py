@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganctl.config import TrainConfig
+from ganctl.runs import compare, curves
+from ganctl.runs.chart import BLUE, COLOURS, ORANGE, outputs_title, shown
+from ganctl.runs.compare import differences, outcomes, picture, read_run
+from ganctl.runs.history import History
+
+from .made_up import HOSTILE, config, lines, made_up
+
+
+def pixels(png: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(png)) as image:
+        assert image.format == "PNG"
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+def draw(epochs: int, settings: TrainConfig | None = None, name: str = "run") -> np.ndarray:
+    history = History(lines(epochs))
+    return pixels(curves.curves(name, settings or config(epochs + 1), history, 5.97))
+
+
+def has(picture: np.ndarray, colour: str) -> int:
+    """Return how many pixels are of a colour, as far as a palette keeps it."""
+    wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    return int((np.abs(picture - wanted).max(axis=2) < 30).sum())
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 2, 300])
+def test_curves_of_any_length_are_drawn(epochs: int) -> None:
+    drawn = draw(epochs)
+    assert drawn.shape == (540, 900, 3)
+    drawn_blue, drawn_orange = has(drawn, BLUE), has(drawn, ORANGE)
+    assert (drawn_blue > 60, drawn_orange > 60) == (True, True)  # the legends at least
+    if epochs == 300:
+        assert min(drawn_blue, drawn_orange) > 400
+
+
+def test_each_figure_is_drawn_where_it_is_and_left_out_where_it_is_not() -> None:
+    whole = draw(20)
+    panels = {
+        "frechet_distance": (slice(80, 245), slice(65, 445)),
+        "d_real": (slice(80, 245), slice(505, 890)),
+        "g_loss": (slice(325, 490), slice(65, 445)),
+        "images_per_second": (slice(325, 490), slice(505, 890)),
+    }
+    for missing in panels:
+        without = [
+            {key: value for key, value in line.items() if key != missing} for line in lines(20)
+        ]
+        drawn = pixels(curves.curves("run", config(20), History(without), 5.97))
+        changed = (np.abs(drawn - whole).max(axis=2) > 40).mean
+        assert [at for at, panel in panels.items() if changed(where=_only(panel)) > 0.001] == [
+            missing
+        ]
+
+
+def _only(panel: tuple[slice, slice]) -> np.ndarray:
+    inside = np.zeros((540, 900), bool)
+    inside[panel] = True
+    return inside
+
+
+def test_a_name_is_only_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (HOSTILE + "$\\frac{", "\udcff\x1b[2J" + "x" * 5000):
+        assert draw(2, name=name).shape == (540, 900, 3)
+    assert shown("a\nb") == "a\\nb" and len(shown("x" * 100)) == 60
+
+
+def test_what_matplotlib_is_set_to_is_neither_obeyed_nor_changed() -> None:
+    import matplotlib
+
+    plain = draw(4)
+    with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "text.usetex": True}):
+        assert np.array_equal(draw(4), plain)
+        assert matplotlib.rcParams["axes.facecolor"] == "red"
+
+
+def test_no_window_is_opened(tmp_path: Path) -> None:
+    made_up(tmp_path / "run", config(), lines(4))
+    program = (
+        "import sys; from pathlib import Path; from ganctl.runs.report import write_report; "
+        "write_report(Path('run')); assert 'torch' not in sys.modules; "
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=120)
+    assert (tmp_path / "run/report.html").stat().st_size > 10_000
+
+
+def test_wasserstein_outputs_are_no_probabilities() -> None:
+    assert outputs_title(["hinge"]) == "discriminator's outputs"
+    assert outputs_title(["wasserstein"]).endswith(": no probability")
+    assert outputs_title(["wasserstein", "hinge"]).endswith("of Wasserstein's no probability")
+
+
+def test_several_runs_are_drawn_in_colours_of_their_own(tmp_path: Path) -> None:
+    runs = []
+    for number in range(compare.MOST):
+        figures = [line | {"d_loss": line["d_loss"] * (1 + number)} for line in lines(20)]
+        runs.append(read_run(made_up(tmp_path / f"{number}", config(20), figures, grids=1)))
+    for count in (2, compare.MOST):
+        drawn = pixels(picture(runs[:count], 5.97))
+        assert drawn.shape == (540, 1100, 3)
+        assert all(has(drawn, colour) > 20 for colour in COLOURS[:count])
+
+
+def test_runs_without_figures_or_pictures_are_laid_side_by_side(tmp_path: Path) -> None:
+    one = read_run(made_up(tmp_path / "one", config(), []))
+    two = read_run(made_up(tmp_path / "two", config(data="mnist"), lines(3, 5)))
+    assert one.grid is None
+    assert pixels(picture([one, two], None)).shape == (540, 1100, 3)
+
+
+def test_differences_and_outcomes_are_told_by_name(tmp_path: Path) -> None:
+    one = read_run(made_up(tmp_path / "one", config(8), lines(8)))
+    two = read_run(made_up(tmp_path / "two", config(9, lr=0.0002, arch="conv"), lines(3, 5)))
+    found = dict(differences([one, two]))
+    assert found["lr"] == ["0.0008", "0.0002"] and found["arch"] == ["mlp", "conv"]
+    assert "data" not in found and differences([one, one]) == []
+    told = dict(outcomes([one, two]))
+    assert told["epochs done"] == ["8 of 8", "3 of 9"]
+    assert told["best Fréchet distance"] == ["50.00 (epoch 4)", ""]
+    assert told["Fréchet distance"] == ["51.00", ""] and told["images/s"] == ["5,000", "5,000"]
+    assert "drawn as asked" not in told
