@@ -27,16 +27,12 @@ from .pages import PAGES, ROOT, Block, Command, blocks, commands
 
 SHORTER = [
     (r"^(ganctl train|.* -m ganctl train)(?!.*--(?:data|resume)\b)", r"\1 --data digits"),
-    (r"--data (?:mnist|fashion-mnist)\b", "--data digits"),
     (r"^(?!.*--resume)(.*ganctl train .*--epochs) \d+", r"\1 1"),
     (r"^(.*ganctl train)(?!.*--(?:epochs|resume))", r"\1 --epochs 1"),
     (r"(--resume .*--epochs) \d+", r"\1 2"),
     (r"( -n| --count) \d{4,}", r"\1 500"),
     (r"^(ganctl evaluate(?!.* -n ).*)", r"\1 -n 500"),
-    (r"^(ganctl bench (?:train|infer|start).*)", r"\1 --rounds 1"),
-    (r"^(ganctl bench train.*)", r"\1 --steps 10"),
-    (r"(bench kills .*--times) \d+", r"\1 1"),
-    (r"(bench soak .*--epochs) \d+", r"\1 12"),
+    (r"^(ganctl bench train.*)", r"\1 --rounds 1 --steps 10"),
     (r"^python docs/study_runs.py", "python docs/study_runs.py --epochs 1"),
 ]
 """Patterns and what takes their place: 10,000 digits, an epoch, 500 images."""
@@ -47,7 +43,6 @@ NOT_RUN = [
     (r"^docker ", "needs docker"),
     (r"--nnodes", "needs several machines"),
     (r"--provider cuda|--device cuda", "needs a CUDA device"),
-    (r"^pytest ", "is part of make test"),
 ]
 """Patterns of lines that are left out, and why."""
 

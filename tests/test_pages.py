@@ -13,6 +13,7 @@ import typer
 
 from ganctl.cli.app import app
 
+from .docs_check import NOT_RUN, SHORTER, shortened, why_not
 from .pages import PAGES, ROOT, Command, all_commands, blocks, ganctl_arguments
 
 COMMANDS = [command for command in all_commands() if ganctl_arguments(command.text) is not None]
@@ -38,6 +39,18 @@ def test_every_command_parses(
         parser.make_context(name, arguments)
     except typer.Exit:
         pass  # --help and --version end at once
+
+
+def test_docs_check_shortens_what_takes_long_and_has_no_rule_too_many() -> None:
+    assert shortened("ganctl train --epochs 200") == "ganctl train --data digits --epochs 1"
+    assert shortened("ganctl train --resume a --epochs 9") == "ganctl train --resume a --epochs 2"
+    assert shortened("ganctl evaluate a -n 2000") == "ganctl evaluate a -n 500"
+    assert shortened("ganctl infer gen.onnx -n 64") == "ganctl infer gen.onnx -n 64"
+    texts = [command.text for command in all_commands()]
+    for pattern, _ in NOT_RUN:
+        assert any(re.search(pattern, text) for text in texts), pattern
+    for pattern, _ in SHORTER:
+        assert any(re.search(pattern, text) for text in texts if not why_not(text)), pattern
 
 
 def links(page: Path) -> list[str]:
