@@ -20,6 +20,7 @@ matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ganctl.data import load_data
 from ganctl.drawing import draw
@@ -56,10 +57,12 @@ def metrics(run: str) -> list[dict[str, Any]]:
 
 
 def distances(name: str, runs: Sequence[tuple[str, str, str]]) -> None:
-    """Draw the Fréchet distance by epoch of runs, which are (run, label, colour)."""
+    """Draw the Fréchet distance by epoch of runs (run, label, colour), as far as all of them go."""
     figure, axes = plt.subplots(figsize=SIZE)
+    last = min(metrics(run)[-1]["epoch"] for run, _, _ in runs)
     for run, label, colour in runs:
-        measured = [line for line in metrics(run) if "frechet_distance" in line]
+        lines = [line for line in metrics(run) if line["epoch"] <= last]
+        measured = [line for line in lines if "frechet_distance" in line]
         epochs = [line["epoch"] for line in measured]
         values = [line["frechet_distance"] for line in measured]
         axes.plot(epochs, values, color=colour, label=label, marker=".")
@@ -100,6 +103,7 @@ def finish(figure: Any, axes: Axes, name: str) -> None:
     axes.minorticks_off()
     axes.set_ylabel("Fréchet distance of 2,000 images")
     axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3, linewidth=0.5)
     axes.legend(frameon=False)
     figure.tight_layout()
