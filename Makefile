@@ -1,9 +1,10 @@
-# make demo   train on real digits, draw, export, draw again without torch
-# make test   run the tests
-# make check  format check, lint, types, then the tests
-# make bench  measure training, drawing and starting (DATA=mnist for the full set)
-# make format rewrite the code in the project's format
-# make clean  remove what the targets above have made, but no trained run
+# make demo        train on real digits, draw, export, draw again without torch
+# make test        run the tests
+# make check       format check, lint, types, then the tests
+# make docs-check  run the commands of README.md and docs/, shortened
+# make bench       measure training, drawing and starting (DATA=mnist for the full set)
+# make format      rewrite the code in the project's format
+# make clean       remove what the targets above have made, but no trained run
 
 PYTHON ?= python3
 EPOCHS ?= 200
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint bench format clean
+.PHONY: demo test check lint docs-check bench format clean
 
 demo: $(READY)
 	$(BIN)/ganctl train --data $(DATA) --epochs $(EPOCHS)
@@ -30,6 +31,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs-check: $(READY)
+	$(BIN)/python -m tests.docs_check
 
 bench: $(READY)
 	$(BIN)/ganctl bench train --data $(DATA)

@@ -1,0 +1,116 @@
+"""Draw the study guide's curves out of the runs that study_runs.py made, into docs/img/.
+
+    python docs/plots.py
+
+Each curve comes out of a run's metrics.jsonl, but for the live weights' distance: it is measured
+here, out of the checkpoints that study-default has kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from ganctl.data import load_data
+from ganctl.drawing import draw
+from ganctl.inputs import seeded
+from ganctl.quality.monitor import Monitor
+from ganctl.training.generate import as_function, load_generator
+from ganctl.training.loop import MEASURED, MEASURED_START
+from ganctl.training.run import RUNS
+
+OUT = Path("docs/img")
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # told apart by the colour-blind, too
+SIZE = (5.5, 3)  # inches
+TICKS = (100, 200, 500, 1000, 2000, 5000)
+
+
+def main() -> None:
+    """Draw all of them."""
+    plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+    distances(
+        "study-eps",
+        [("classic", "eps = 0.8", ORANGE), ("classic-small-eps", "eps = 0.00001", BLUE)],
+    )
+    distances(
+        "study-b1",
+        [("b1-0", "b1 = 0", GREEN), ("default", "b1 = 0.5", BLUE), ("b1-0.9", "b1 = 0.9", ORANGE)],
+    )
+    averages()
+
+
+def metrics(run: str) -> list[dict[str, Any]]:
+    """Return a run's lines of metrics."""
+    text = (RUNS / f"study-{run}" / "metrics.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def distances(name: str, runs: Sequence[tuple[str, str, str]]) -> None:
+    """Draw the Fréchet distance by epoch of runs (run, label, colour), as far as all of them go."""
+    figure, axes = plt.subplots(figsize=SIZE)
+    last = min(metrics(run)[-1]["epoch"] for run, _, _ in runs)
+    for run, label, colour in runs:
+        lines = [line for line in metrics(run) if line["epoch"] <= last]
+        measured = [line for line in lines if "frechet_distance" in line]
+        epochs = [line["epoch"] for line in measured]
+        values = [line["frechet_distance"] for line in measured]
+        axes.plot(epochs, values, color=colour, label=label, marker=".")
+    finish(figure, axes, name)
+
+
+def averages() -> None:
+    """Draw the distance of the live weights and of their average, of one and the same run."""
+    measure = Monitor(load_data("digits"), MEASURED, threads=1)
+    figure, axes = plt.subplots(figsize=SIZE)
+    paths = sorted((RUNS / "study-default").glob("step-*.safetensors"))
+    for weights, label, colour in (
+        ("live", "live weights", ORANGE),
+        ("ema", "their average", BLUE),
+    ):
+        epochs, values = [], []
+        for path in paths:
+            generator, card = load_generator(path, weights)
+            batches = draw(
+                as_function(generator),
+                seeded(card.config["seed"], generator.latent_dim),
+                start=MEASURED_START,
+                count=MEASURED,
+                batch_size=256,
+            )
+            epochs.append(card.epochs)
+            values.append(measure(np.concatenate(list(batches)))["frechet_distance"])
+        axes.plot(epochs, values, color=colour, label=label, marker=".")
+        print(label, dict(zip(epochs, (round(value, 1) for value in values), strict=True)))
+    finish(figure, axes, "study-ema")
+
+
+def finish(figure: Any, axes: Axes, name: str) -> None:
+    """Label the axes, give all pictures the same logarithmic scale, and write the picture."""
+    axes.set_yscale("log")
+    axes.set_ylim(60, 6000)
+    axes.set_yticks(TICKS, [f"{tick:,}" for tick in TICKS])
+    axes.minorticks_off()
+    axes.set_ylabel("Fréchet distance of 2,000 images")
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3, linewidth=0.5)
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(OUT / f"{name}.png", dpi=110, metadata={"Software": None})
+    plt.close(figure)
+    print(f"wrote {OUT / name}.png")
+
+
+if __name__ == "__main__":
+    main()

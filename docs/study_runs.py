@@ -1,0 +1,61 @@
+"""Train the five runs that the study guide shows, one after the other, into checkpoints/study-….
+
+    python docs/study_runs.py [--epochs N]
+
+A run differs from its neighbour in one value. Some of these values are no options of `ganctl
+train`, so the runs are made through the package. A run that is there already is left as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from ganctl.config import TrainConfig, train_config
+from ganctl.quality.monitor import Monitor
+from ganctl.training.device import resolve_device, use_threads
+from ganctl.training.loop import MEASURED
+from ganctl.training.run import RUNS
+from ganctl.training.start import start_run
+
+SHARED = {
+    "data": "digits",
+    "epochs": 40,
+    "eval_every": 2,
+    "checkpoint_every": 5,
+    "precision": "fp32",
+}
+
+SHORT = SHARED | {"epochs": 20}
+
+CONFIGS = {
+    "default": train_config("default", {}, keep=8, **SHARED),
+    "classic": train_config("classic", {}, **SHARED),
+    "classic-small-eps": train_config("classic", {"bn_eps": 1e-5}, **SHARED),
+    "b1-0.9": train_config("default", {}, b1=0.9, **SHORT),
+    "b1-0": train_config("default", {}, b1=0.0, **SHORT),
+}
+
+
+def main() -> None:
+    """Train them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, help="of all of them")
+    epochs = parser.parse_args().epochs
+    use_threads(1, 1)
+    for name, config in CONFIGS.items():
+        if (RUNS / f"study-{name}").exists():
+            print(f"study-{name} is there already")
+        else:
+            _train(f"study-{name}", replace(config, epochs=epochs or config.epochs))
+
+
+def _train(name: str, config: TrainConfig) -> None:
+    training = start_run(config, name, resolve_device("cpu"), fallback=False, notify=print)
+    training.measure = Monitor(training.data, MEASURED, threads=1)
+    training.train(lambda _: None, should_stop=lambda: False)
+    print(f"{name}: trained {config.epochs} epochs", flush=True)
+
+
+if __name__ == "__main__":
+    main()
