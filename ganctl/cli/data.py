@@ -125,7 +125,7 @@ def show(
             metavar="N",
             min=4,
             max=512,
-            help="As for ganctl train: height and width in pixels.",
+            help="Height and width in pixels.",
             show_default="what fits, up to 32",
         ),
     ] = None,
@@ -133,7 +133,7 @@ def show(
         int | None,
         typer.Option(
             metavar="1|3",
-            help="As for ganctl train: 1 grey, 3 colour.",
+            help="1 grey, 3 colour.",
             show_default="3 where there is colour",
         ),
     ] = None,

@@ -133,7 +133,7 @@ DataDir = Annotated[
         show_default="$GANCTL_DATA, else the user's cache",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 MaxModel = Annotated[
     int,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganctl.cli import screen
+from ganctl.cli.options import Json
 from ganctl.errors import BadInput, GanctlError
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ LEAST = ("size", "FD", "data", "recipe", "age")
 """Columns that give way on a narrow terminal, the first one first: many a name says the rest."""
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def draw_report(folder: Path) -> Path | None:
