@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ganctl.images import Pixels
     from ganctl.latents import Labels
     from ganctl.quality.monitor import Monitor
-    from ganctl.training.loop import Measure, Progress, Training
+    from ganctl.training.loop import Measure, Training
+    from ganctl.training.progress import Progress
 
 MODEL = ("arch", "latent_dim", "img_size", "channels")
 """The options that shape the networks."""

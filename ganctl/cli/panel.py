@@ -17,7 +17,7 @@ from ganctl.cli.terminal_pictures import (
 from ganctl.images import Pixels
 
 if TYPE_CHECKING:
-    from ganctl.training.loop import Progress
+    from ganctl.training.progress import Progress
 
 DISTANCE = "frechet_distance"
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from ganctl.data import ImageData
     from ganctl.training.distributed import World
-    from ganctl.training.loop import Progress, Training
+    from ganctl.training.loop import Training
+    from ganctl.training.progress import Progress
     from ganctl.training.run import Run
 
 

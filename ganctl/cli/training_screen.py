@@ -18,7 +18,7 @@ from ganctl.images import Pixels
 from ganctl.training.pace import Pace
 
 if TYPE_CHECKING:
-    from ganctl.training.loop import Progress
+    from ganctl.training.progress import Progress
 
 REDRAW_SHARE, REDRAW_SECONDS = 0.01, 0.4
 """Of the training time, that frames may take, new pictures aside; and the time between two."""

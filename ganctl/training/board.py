@@ -15,7 +15,7 @@ from ganctl.training.record import Notify
 from ganctl.training.run import Run
 
 if TYPE_CHECKING:
-    from ganctl.training.loop import Progress
+    from ganctl.training.progress import Progress
 
 TAGS = {
     "g_loss": "loss/generator",

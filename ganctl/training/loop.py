@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from ganctl.training.health import monotony, saturation
 from ganctl.training.losses import OBJECTIVES
 from ganctl.training.pace import Pace
 from ganctl.training.precision import DTYPES, LowPrecision
+from ganctl.training.progress import Clock, Progress
 from ganctl.training.record import Notify, Record, class_shares
 from ganctl.training.run import Run, Stamp
 from ganctl.training.state import (
@@ -46,7 +46,6 @@ from ganctl.training.step import (
     adversarial_step,
 )
 
-REPORT_SECONDS = 0.5
 SAMPLES = 64
 
 MEASURED = 2000
@@ -70,31 +69,6 @@ PREVIEW_SHARE, PREVIEW_SECONDS = 0.01, 2.0
 
 STOP_EVERY = 10
 """Steps between the questions whether to stop, where several processes must agree on it."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands; losses and D's outputs are means over the epoch so far."""
-
-    epoch: int  # the current one, from 1
-    epochs: int
-    step: int  # finished in this epoch
-    steps: int  # in an epoch
-    g_loss: float
-    d_loss: float
-    d_real: float  # D(x): 1 where the discriminator believes in real images
-    d_fake: float  # D(G(z)): 0 where it sees through the generated ones
-    images_per_second: float
-    frechet_distance: float | None = None  # as last measured
-
-    def __str__(self) -> str:
-        """Return it as a line, for those who print it."""
-        distance = self.frechet_distance
-        return (
-            f"epoch {self.epoch}/{self.epochs}, step {self.step}/{self.steps}: "
-            f"G {self.g_loss:.3f}, D {self.d_loss:.3f}, D(x) {self.d_real:.2f}, "
-            f"D(G(z)) {self.d_fake:.2f}, {self.images_per_second:,.0f} images/s"
-        ) + (f", FD {distance:.1f}" if distance is not None else "")
 
 
 @dataclass
@@ -194,7 +168,7 @@ class Training:
             batches = epoch_batches(
                 self.config.seed, epoch, count, batch_size, self.state.rollbacks
             )
-            clock = _Clock()
+            clock = Clock()
             for indices in batches[done:]:
                 if self._agree(should_stop):
                     return self._stop()
@@ -293,7 +267,7 @@ class Training:
             weight = config.r1_weight * config.r1_every
             add_gradient_penalty(state.discriminator, real, weight, labels)
 
-    def _progress(self, epoch: int, clock: _Clock) -> Progress:
+    def _progress(self, epoch: int, clock: Clock) -> Progress:
         step = self.state.step - epoch * self.steps
         means = (self.state.epoch_totals / step).tolist()
         return Progress(
@@ -327,7 +301,7 @@ class Training:
         self.state.epoch_totals.zero_()
         if not self.world.leads:
             return True
-        self._record.add_figures(_figures(progress, self.state.step, seconds) | self.quality)
+        self._record.add_figures(progress.line(self.state.step, seconds) | self.quality)
         if config.objective != "wasserstein":  # whose D(x) are no probabilities
             self._watch("saturation", saturation(progress.d_real, progress.d_fake))
         if config.sample_every and (last or _is_due(epoch, config.sample_every)):
@@ -471,31 +445,6 @@ class Stopped(Exception):
     """A measurement is cut short, since training is to stop."""
 
 
-class _Clock:
-    """Counts an epoch's images and says when the next report is due."""
-
-    def __init__(self) -> None:
-        self.start = self.reported = time.perf_counter()
-        self.images = 0
-
-    def is_due(self) -> bool:
-        now = time.perf_counter()
-        if now - self.reported < REPORT_SECONDS:
-            return False
-        self.reported = now
-        return True
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self.start
-
-
 def _is_due(epoch: int, every: int) -> bool:
     """Tell whether something is due that happens every so many epochs; 0 for never."""
     return every > 0 and epoch % every == 0
-
-
-def _figures(progress: Progress, step: int, seconds: float) -> dict[str, float]:
-    """Return an epoch's line of metrics; ``step`` counts from the run's start."""
-    figures = dataclasses.asdict(progress)
-    del figures["epochs"], figures["steps"], figures["frechet_distance"]
-    return figures | {"step": step, "seconds": round(seconds, 3)}

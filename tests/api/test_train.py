@@ -19,7 +19,7 @@ from ganctl.data.digits import load_digits
 from ganctl.errors import BadInput
 from ganctl.images import encode_png
 from ganctl.training.checkpoint import load_checkpoint
-from ganctl.training.loop import Progress
+from ganctl.training.progress import Progress
 
 from ..conftest import Ganctl
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from ganctl.cli.panel import FIGURES, Panel
 from ganctl.cli.terminal_pictures import rendered
 from ganctl.data.digits import load_digits
-from ganctl.training.loop import Progress
+from ganctl.training.progress import Progress
 
 DIGITS = load_digits().images[:64, None]
 

@@ -17,7 +17,7 @@ from PIL import Image
 from ganctl.cli.training_screen import TrainingScreen
 from ganctl.training import start
 from ganctl.training.checkpoint import load_checkpoint
-from ganctl.training.loop import Progress
+from ganctl.training.progress import Progress
 
 from ..conftest import Ganctl
 

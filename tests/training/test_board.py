@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ganctl.training import board
 from ganctl.training.board import TAGS, event_files
-from ganctl.training.loop import Progress
+from ganctl.training.progress import Progress
 from ganctl.training.run import Run
 
 from ..conftest import Ganctl

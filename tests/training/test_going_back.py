@@ -16,7 +16,8 @@ from ganctl.images import Pixels
 from ganctl.latents import Labels
 from ganctl.training import loop, record
 from ganctl.training.checkpoint import load_checkpoint
-from ganctl.training.loop import Measure, Progress, Stopped, Training
+from ganctl.training.loop import Measure, Stopped, Training
+from ganctl.training.progress import Progress
 from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
 

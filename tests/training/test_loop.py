@@ -17,7 +17,7 @@ from ganctl.errors import CheckFailed
 from ganctl.images import Pixels, grid
 from ganctl.inputs import seeded
 from ganctl.latents import Labels, class_labels
-from ganctl.training import health, loop
+from ganctl.training import health, loop, progress
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.ema import recompute_statistics
 from ganctl.training.generate import as_function, load_generator
@@ -25,10 +25,10 @@ from ganctl.training.loop import (
     MEASURED,
     MEASURED_START,
     SAMPLES,
-    Progress,
 )
 from ganctl.training.networks import Generator
 from ganctl.training.pace import Pace
+from ganctl.training.progress import Progress
 from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
 from ganctl.training.state import under
@@ -144,7 +144,7 @@ def test_a_run_that_is_looked_at_trains_the_same(
     training = start_run(chosen, "seen", CPU, True, ignore)
     shown: list[Pixels] = []
     training.on_samples = shown.append
-    monkeypatch.setattr(loop, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0)
     monkeypatch.setattr(training, "_pace", Pace(share=1e9, seconds=0))  # at every report
     assert training.train(ignore, never)
     assert len(shown) == 3 * 4 and {images.shape for images in shown} == {(SAMPLES, 1, 28, 28)}
@@ -396,7 +396,7 @@ def test_progress_is_reported_at_each_epochs_end(small_data: Path) -> None:
     seen: list[Progress] = []
     training = start_run(config(small_data), "one", CPU, True, ignore)
     assert training.train(seen.append, never)
-    ends = [progress for progress in seen if progress.step == progress.steps]
+    ends = [each for each in seen if each.step == each.steps]
     assert [(p.epoch, p.epochs, p.step) for p in ends] == [(1, 3, 4), (2, 3, 4), (3, 3, 4)]
 
 
