@@ -24,7 +24,7 @@ ARROWS = {
     "runs": {"", "quality", "runs"},
     "training": {"", "data", "training"},
     "benchmark": {"", "data", "inference", "quality", "runs", "training", "benchmark"},
-    "api": {"", "data", "inference", "quality", "training", "api"},
+    "api": {"", "data", "inference", "quality", "runs", "training", "api"},
     "cli": {"", "data", "inference", "quality", "runs", "training", "benchmark", "api", "cli"},
 }
 ALLOWED_BESIDE = {

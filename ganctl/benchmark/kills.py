@@ -27,7 +27,7 @@ from ganctl.training.run import LOCK, Run
 IMAGES = 320
 """Digits that are trained on: few steps an epoch, so that much of the time goes into saving."""
 
-EVERY_EPOCH = ["--sample-every", "1", "--eval-every", "1", "--checkpoint-every", "1"]
+EVERY_EPOCH = ["--sample-every", "1", "--eval-every", "1", "--checkpoint-every", "1", "--keep", "2"]
 
 EPOCHS = 10
 """Of a run, at the most: it is begun anew until there are kills enough."""
@@ -153,7 +153,7 @@ def bench_kills(
                 tally.while_writing += any(run.folder.rglob(".*.tmp"))
                 if tally.kills % 10 == 0:
                     notify(f"{tally.kills} of {times} kills, {finished} runs finished")
-            ended = not was_killed or tally.step == tally.last
+            ended = not was_killed  # a kill after the last save has left things to be made good
             if ended:
                 finished += 1
                 same = same and left(run) == expected
@@ -192,7 +192,7 @@ def left(run: Run) -> dict[str, bytes]:
     files = {
         path.relative_to(run.folder).as_posix(): path.read_bytes()
         for path in run.folder.rglob("*")
-        if path.is_file() and path.name != LOCK and not any(name in path.name for name in DRAWN)
+        if path.is_file() and path.name not in (LOCK, *DRAWN)
     }
     lines = [json.loads(line) for line in files.pop("metrics.jsonl", b"").splitlines()]
     kept = [{key: line[key] for key in line if key not in TIMES} for line in lines]

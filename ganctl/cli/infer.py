@@ -177,6 +177,8 @@ def infer(
             f"draws the file's own self-test and writes nothing: leave {_spelt(beside)} out",
             param_hint="--verify",
         )
+    if out is not None:
+        check_place(out, show)
     with nothing_written():
         generator = load_onnx(
             model,
@@ -193,8 +195,8 @@ def infer(
             return
         if out is None and not show:
             out = model.with_suffix(".png")
-        if out is not None:
             check_place(out, show)
+        if out is not None:
             refuse_same(file_for(out), model, "the images would take the model's place")
         drawn = asked.of(model, generator.latent_dim, generator.class_names, generator.class_shares)
         if out is not None:

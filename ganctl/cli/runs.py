@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.cli.options import Json
-from ganctl.errors import BadInput, GanctlError
+from ganctl.errors import BadInput
 
 if TYPE_CHECKING:
     from ganctl.runs.compare import Compared
@@ -36,24 +36,6 @@ LEAST = ("size", "FD", "data", "recipe", "age")
 """Columns that give way on a narrow terminal, the first one first: many a name says the rest."""
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-
-
-def draw_report(folder: Path) -> Path | None:
-    """Draw a run's report where training has ended; what keeps it from being drawn is a note.
-
-    Returns:
-        The page, if there is one.
-    """
-    try:
-        from ganctl.runs.report import write_report
-
-        return write_report(folder)[-1]
-    except GanctlError as error:
-        reason = error.message
-    except Exception as error:  # whatever it is, the run is saved, and its exit code is its own
-        reason = f"{type(error).__name__}: {error}"
-    screen.note(f"no report was drawn: {reason}; to try again: ganctl runs report {folder}")
-    return None
 
 
 @runs.callback()
@@ -129,6 +111,7 @@ def compare(
         typer.Argument(
             metavar="A B… [OUT.png]",
             readable=False,
+            autocompletion=complete.runs(".png"),
             help=f"Runs by name, folder or one of their files; and where to draw them, "
             f"{COMPARISON} if it is not said.",
         ),
@@ -141,7 +124,7 @@ def compare(
     """
     from ganctl.files import check_writable, write_atomic
     from ganctl.runs.compare import MOST, picture, read_run
-    from ganctl.runs.folder import find_folder
+    from ganctl.runs.folder import CONFIG, find_folder
     from ganctl.runs.history import DISTANCE
     from ganctl.runs.report import known_figures
 
@@ -152,6 +135,8 @@ def compare(
         raise BadInput(
             f"{len(named)} runs cannot be compared", f"name 2 to {MOST}: ganctl runs lists them"
         )
+    if (out.parent / CONFIG).is_file():
+        raise BadInput(f"{out} lies among a run's own pictures", "name a .png in another folder")
     check_writable(out)
     compared = [read_run(find_folder(each)) for each in named]
     known = [known_figures(run.config) for run in compared]
@@ -192,6 +177,7 @@ def report(
         typer.Argument(
             metavar="RUN",
             readable=False,
+            autocompletion=complete.runs(),
             help="Its name, its folder or one of its files.",
             show_default="the one that changed last",
         ),

@@ -17,7 +17,6 @@ from ganctl.cli import train_options as options
 from ganctl.cli.dry_run import show_estimate
 from ganctl.cli.from_file import fields_without_option
 from ganctl.cli.resume import typed_options
-from ganctl.cli.runs import draw_report
 from ganctl.cli.signals import EXIT_BASE, caught_signals
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
 from ganctl.config import TrainConfig, train_config
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from ganctl.training.distributed import World
     from ganctl.training.loop import Training
     from ganctl.training.progress import Progress
+    from ganctl.training.record import Notify
     from ganctl.training.run import Run
 
 
@@ -136,10 +136,21 @@ def train(
             each = batch_size // world.size
             note(f"{world.size} processes, {each} images of each batch of {batch_size}")
         if training.is_finished:  # killed after its last save, perhaps: it has lost nothing
+            _finish_again(training, note)
             if not quiet:
                 _say_finished(training)
             return
-        _run(training, plain, quiet, tensorboard)
+        _run(training, plain, quiet, tensorboard, note)
+
+
+def _finish_again(training: Training, note: Notify) -> None:
+    """Make good what a kill after the last save has left undone; the rest stays as it is."""
+    from ganctl.runs.folder import REPORT
+    from ganctl.runs.report import draw_report
+
+    training.train(_ignore, lambda: False)
+    if training.world.leads and not (training.run.folder / REPORT).exists():
+        draw_report(training.run.folder, note)
 
 
 def _say_finished(training: Training) -> None:
@@ -206,9 +217,10 @@ def _real_distance(data: ImageData) -> float | None:
     return real_distance(data, MEASURED)
 
 
-def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool) -> None:
+def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: Notify) -> None:
     from ganctl.api.train import monitor
     from ganctl.cli.training_screen import TrainingScreen
+    from ganctl.runs.report import draw_report
 
     began, run = time.monotonic(), training.run
     shown = TrainingScreen(lambda: _real_distance(training.data), plain)
@@ -220,7 +232,7 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool) -> Non
         training.measure = monitor(training.data, stop)
         if not quiet:
             training.on_samples = shown.show_samples
-        with nullcontext() if quiet else shown, _logged(training, tensorboard) as log:
+        with nullcontext() if quiet else shown, _logged(training, tensorboard, note) as log:
 
             def report(progress: Progress) -> None:
                 if not quiet:
@@ -228,12 +240,14 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool) -> Non
                 log(progress)
 
             finished = training.train(report, stop)
-    drawn = draw_report(run.folder) if training.world.leads else None
+    number = (caught or [signal.SIGTERM])[0]
+    in_haste = not finished and number != signal.SIGINT  # a scheduler kills those who linger
+    drawn = draw_report(run.folder, note) if training.world.leads and not in_haste else None
     if not finished:
         if not quiet:
             screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
             screen.note(f"to go on: {run.resume_command}")
-        raise typer.Exit(EXIT_BASE + (caught or [signal.SIGTERM])[0])
+        raise typer.Exit(EXIT_BASE + number)
     if not quiet:
         seconds = screen.duration(time.monotonic() - began)
         screen.result(
@@ -256,10 +270,10 @@ def _checkpoint_option(run: Run) -> str:
 
 
 def _logged(
-    training: Training, tensorboard: bool
+    training: Training, tensorboard: bool, note: Notify
 ) -> AbstractContextManager[Callable[[Progress], None]]:
     if not (tensorboard and training.world.leads):
         return nullcontext(_ignore)
     from ganctl.training.board import event_files
 
-    return event_files(training.run, training.state.step, screen.note)
+    return event_files(training.run, training.state.step, note)

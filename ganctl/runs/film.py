@@ -12,8 +12,8 @@ from PIL import Image
 from ganctl.images import PADDING, Pixels, encode_gif
 from ganctl.runs.folder import samples
 
-FRAMES = 100
-"""At most; of more grids some are left out, evenly."""
+FRAMES, COLOUR_FRAMES = 100, 25
+"""At most, as colour takes long; of more grids some are left out, evenly."""
 
 FRAME_MS, LAST_MS = 200, 2000
 """How long a frame is shown, and the last one."""
@@ -28,21 +28,23 @@ MAX_BYTES = 2_000_000
 """Of the file: frames are left out until it is smaller."""
 
 
-def film(folder: Path, img_size: int) -> bytes | None:
+def film(folder: Path, img_size: int, channels: int) -> bytes | None:
     """Return a run's samples as an animated GIF; None where there are none that can be read.
 
     Args:
         folder: of the run.
         img_size: height and width of its images.
+        channels: of its images, 1 or 3.
     """
     tiles = max(1, (SIDE - PADDING) // (img_size + PADDING))
-    grids = [grid for grid in map(read_grid, spread(samples(folder))) if grid is not None]
+    most = FRAMES if channels == 1 else COLOUR_FRAMES
+    grids = [grid for grid in map(read_grid, spread(samples(folder), most)) if grid is not None]
     if not grids:
         return None
-    side = tiles * (img_size + PADDING) + PADDING
+    side, step = tiles * (img_size + PADDING) + PADDING, 255 / (LEVELS - 1)
+    levels = np.rint(np.rint(np.arange(256) / step) * step).astype(np.uint8)
     alike = [grid[:, :side, :side] for grid in grids if grid.shape == grids[-1].shape]
-    step = 255 / (LEVELS - 1)
-    frames = np.rint(np.rint(np.stack(alike) / step) * step).astype(np.uint8)
+    frames = np.stack([levels[grid] for grid in alike])
     while True:
         data = encode_gif(frames, [*(len(frames) - 1) * [FRAME_MS], LAST_MS])
         if len(data) <= MAX_BYTES or len(frames) == 1:
@@ -50,11 +52,11 @@ def film(folder: Path, img_size: int) -> bytes | None:
         frames = frames[(len(frames) - 1) % 2 :: 2]  # every other one, and the last
 
 
-def spread(paths: Sequence[Path]) -> list[Path]:
-    """Return at most `FRAMES` of the paths, evenly spread, the first and the last among them."""
-    if len(paths) <= FRAMES:
+def spread(paths: Sequence[Path], most: int) -> list[Path]:
+    """Return at most so many of the paths, evenly spread, the first and the last among them."""
+    if len(paths) <= most:
         return list(paths)
-    return [paths[index] for index in np.linspace(0, len(paths) - 1, FRAMES).round().astype(int)]
+    return [paths[index] for index in np.linspace(0, len(paths) - 1, most).round().astype(int)]
 
 
 def read_grid(path: Path) -> Pixels | None:

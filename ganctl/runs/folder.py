@@ -13,6 +13,7 @@ from typing import Any
 from ganctl.config import TrainConfig, from_dict
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
+from ganctl.text import did_you_mean
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
@@ -47,7 +48,9 @@ def find_folder(given: Path | None) -> Path:
     for candidate in (folder, RUNS / given):
         if os.path.isfile(candidate / CONFIG):
             return candidate
-    raise BadInput(f"there is no run {given}", "name a run's folder or its name: ganctl runs")
+    names = [path.parent.name for path in RUNS.glob(f"*/{CONFIG}")]
+    near = did_you_mean(str(given), names)
+    raise BadInput(f"there is no run {given}{near}", "name a run's folder or its name: ganctl runs")
 
 
 def changed(folder: Path) -> float:

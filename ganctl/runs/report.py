@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -30,6 +30,22 @@ DIGITS = ("mnist", "digits")
 PACKAGES = ("torch", "numpy", "onnxruntime")
 
 
+def draw_report(folder: Path, notify: Callable[[str], None]) -> Path | None:
+    """Draw a run's report where training has ended; what keeps it from being drawn is told.
+
+    Returns:
+        The page, if there is one.
+    """
+    try:
+        return write_report(folder)[-1]
+    except GanctlError as error:
+        reason = error.message
+    except Exception as error:  # whatever it is, the run is saved, and its exit code is its own
+        reason = f"{type(error).__name__}: {error}"
+    notify(f"no report was drawn: {reason}; to try again: ganctl runs report {folder}")
+    return None
+
+
 def write_report(folder: Path) -> list[Path]:
     """Draw a run's curves, film and page into its folder, each whole or not at all.
 
@@ -44,7 +60,7 @@ def write_report(folder: Path) -> list[Path]:
     config, history = read_config(folder), read_history(folder)
     real = known_figures(config)
     drawn = {CURVES: curves(folder.name, config, history, real.get(DISTANCE))}
-    moving = film(folder, config.model.img_size)
+    moving = film(folder, config.model.img_size, config.model.channels)
     if moving is not None:
         drawn[FILM] = moving
     header = _header(folder)

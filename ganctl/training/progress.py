@@ -53,7 +53,7 @@ class Clock:
         self.images = 0
 
     def is_due(self) -> bool:
-        """Tell whether `REPORT_SECONDS` have gone since the last report, and begin the next wait."""
+        """Tell whether a report is due; if so, the next is in `REPORT_SECONDS`."""
         now = time.perf_counter()
         if now - self.reported < REPORT_SECONDS:
             return False

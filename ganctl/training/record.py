@@ -55,6 +55,17 @@ class Record:
             )
         self._run.write_config(to_dict(self._config))
         self.rewind(step)
+        self._try(lambda: self._copy_missed(step))
+
+    def _copy_missed(self, step: int) -> None:
+        """Make the newest checkpoint's copy, where a kill came between the two."""
+        path, copy = self._run.checkpoint, self._run.snapshot(step)
+        if not (self._config.keep and step) or copy.exists() or not path.exists():
+            return
+        data = read_checkpoint(path)
+        if read_header(data, str(path)).step == step:
+            self._run.prune(step, self._config.keep - 1)
+            write_atomic(copy, data)
 
     def rewind(self, step: int) -> None:
         """Drop the figures of later steps than ``step``."""

@@ -309,7 +309,8 @@ def find_checkpoint(given: Path | None) -> Path:
         pretrained = newest_run() is None and os.path.isfile(PRETRAINED)
         return PRETRAINED if pretrained else find_run(None).checkpoint
     named = RUNS / given
-    candidates = (given, given / LAST, named / LAST, named.parent / f"{named.name}.safetensors")
+    single = f"{named.name}.safetensors"
+    candidates = (given, given / LAST, named / LAST, named.parent / single, DEFAULT_RUNS / single)
     for candidate in candidates:
         if os.path.isfile(candidate):
             return candidate
@@ -322,7 +323,12 @@ def find_checkpoint(given: Path | None) -> Path:
 def names() -> list[str]:
     """Return the names of all that `find_checkpoint` finds by name."""
     runs = [path.parent.name for path in RUNS.glob(f"*/{LAST}")]
-    return sorted([*runs, *(path.stem for path in RUNS.glob("*.safetensors"))])
+    return sorted(
+        [
+            *runs,
+            *(path.stem for place in {RUNS, DEFAULT_RUNS} for path in place.glob("*.safetensors")),
+        ]
+    )
 
 
 def meant(given: Path) -> str:

@@ -15,6 +15,7 @@ from ganctl.config import ModelConfig, TrainConfig
 from ganctl.data import ImageData, load_data
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
+from ganctl.text import counted
 from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.distributed import ALONE, World, job, may_restart
 from ganctl.training.loop import Training
@@ -134,13 +135,22 @@ def resume_run(
         )
     state = new_state(config, device)
     restore_state(state, checkpoint.tensors, checkpoint.step)
+    quality = dict(card.quality)
+    training = Training(state, data, config, run, world, found, notify=notify, quality=quality)
+    if state.step > training.steps * config.epochs:
+        raise BadInput(
+            f"{run.name} is further than {counted(config.epochs, 'epoch')}: it has taken "
+            f"{state.step:,} steps of {training.steps:,} an epoch",
+            "leave --epochs out to go on, or ask for more",
+        )
+    if training.is_finished:
+        return training
     if device.type == "cpu" and checkpoint.threads not in (0, torch.get_num_threads()):
         notify(
             f"{run.name} was trained with --threads {checkpoint.threads}, and goes on with "
             f"{torch.get_num_threads()}: sums round otherwise, so its weights will be others"
         )
-    quality = dict(card.quality)
-    return Training(state, data, config, run, world, found, notify=notify, quality=quality)
+    return training
 
 
 def settled(

@@ -54,7 +54,7 @@ def test_a_run_that_ends_by_itself_is_not_killed(tmp_path: Path) -> None:
 def test_what_is_left_is_compared_without_times(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.append_metrics({"step": 1, "seconds": 2.0, "images_per_second": 3.0})
-    for name in (".x.tmp", "curves.png", ".report.html.0123.tmp"):  # speeds are drawn in them
+    for name in ("curves.png", "report.html", ".report.html.0123.tmp"):  # speeds are drawn in them
         (tmp_path / name).touch()
     (tmp_path / ".lock").write_text("1\n")
-    assert kills.left(run) == {".x.tmp": b"", "metrics.jsonl": b'[{"step": 1}]'}
+    assert kills.left(run) == {".report.html.0123.tmp": b"", "metrics.jsonl": b'[{"step": 1}]'}

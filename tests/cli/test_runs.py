@@ -50,17 +50,22 @@ def test_what_keeps_a_run_from_being_drawn_is_a_note(
     assert again.code == 0 and "wrote checkpoints/broken/report.html" in again.out
 
 
-def test_a_stopped_run_is_drawn_and_keeps_its_exit_code(small_data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "drawn"), [(signal.SIGINT, 130, True), (signal.SIGTERM, 143, False)]
+)
+def test_a_run_that_ctrl_c_ends_is_drawn_and_one_in_haste_is_not(
+    number: signal.Signals, code: int, drawn: bool, small_data: Path, tmp_path: Path
+) -> None:
     command = [sys.executable, "-m", "ganctl", "train", "--data", str(small_data), "--name", "run"]
     process = subprocess.Popen(
         [*command, "--epochs", "100000"], stderr=subprocess.PIPE, text=True, cwd=tmp_path
     )
     assert process.stderr is not None
     assert process.stderr.readline().startswith("epoch 1/")
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     process.communicate(timeout=120)
-    assert process.returncode == 143
-    assert (tmp_path / "checkpoints/run/report.html").exists()
+    assert process.returncode == code
+    assert (tmp_path / "checkpoints/run/report.html").exists() == drawn
 
 
 def test_the_runs_are_listed_the_newest_first(
@@ -143,6 +148,19 @@ def test_what_cannot_be_compared_is_told(
     outcome = ganctl("runs", "compare", *given)
     assert (outcome.code, outcome.out) == (3, "") and message in outcome.err
     assert not list(workplace.glob("*.png"))
+
+
+def test_a_runs_own_pictures_are_not_drawn_over(ganctl: Ganctl, workplace: Path) -> None:
+    made_up(Path("checkpoints/older"), config(9), lines(4))
+    curves = Path("checkpoints/small/curves.png")
+    before = curves.read_bytes()
+    outcome = ganctl("runs", "compare", "small", "older", curves)
+    assert outcome.code == 3 and "a run's own pictures" in outcome.err
+    assert curves.read_bytes() == before
+
+
+def test_a_name_that_is_nearly_right_is_told(ganctl: Ganctl, workplace: Path) -> None:
+    assert "did you mean 'small'?" in ganctl("runs", "report", "smal").err
 
 
 def test_a_run_is_drawn_anew(ganctl: Ganctl, workplace: Path) -> None:

@@ -165,10 +165,30 @@ def test_a_run_goes_on_where_it_ended(ganctl: Ganctl, small_data: Path) -> None:
     ]
     assert {path: path.read_bytes() for path in LAST.parent.rglob("*.*")} == before
     more = ganctl("train", "--resume", "--epochs", 3)
+    fewer = ganctl("train", "--resume", "--epochs", 2)
+    assert fewer.code == 3 and "run is further than 2 epochs" in fewer.err
     assert more.code == 0 and "epoch 2/3" in more.err and "epoch 1/3" not in more.err
     assert load_checkpoint(LAST).step == 12
     lines = Path("checkpoints/run/metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
+
+
+def test_what_a_kill_after_the_last_save_left_undone_is_made_good(
+    ganctl: Ganctl, small_data: Path
+) -> None:
+    arguments = ["train", "--data", small_data, "--epochs", 2, "--keep", 1, "--eval-every", 0]
+    assert ganctl(*arguments, "--name", "run").code == 0
+    folder = LAST.parent
+    (copy,) = folder.glob("step-*.safetensors")
+    before = copy.read_bytes()
+    copy.unlink()
+    (folder / "report.html").unlink()
+    litter = folder / ".report.html.0123456789abcdef.tmp"
+    litter.touch()
+    again = ganctl("train", "--resume")
+    assert again.code == 0 and "has finished its 2 epochs already" in again.out
+    assert copy.read_bytes() == before
+    assert (folder / "report.html").exists() and not litter.exists()
 
 
 def test_a_run_is_not_overwritten(ganctl: Ganctl, small_data: Path) -> None:

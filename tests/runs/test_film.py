@@ -27,7 +27,7 @@ def frames(data: bytes) -> tuple[list[Image.Image], list[int]]:
 
 def test_the_frames_are_the_grids_and_the_last_one_stays(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run", config(), lines(4), grids=3)
-    data = film(run, 28)
+    data = film(run, 28, 1)
     assert data is not None
     shown, durations = frames(data)
     assert durations == [200, 200, 2000]
@@ -37,13 +37,16 @@ def test_the_frames_are_the_grids_and_the_last_one_stays(tmp_path: Path) -> None
         assert apart.max() <= 8  # half a level of 17
 
 
-def test_a_colour_film_of_large_images_shows_as_many_as_fit(tmp_path: Path) -> None:
+def test_a_colour_film_of_large_images_shows_as_many_as_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = config()
     model = settings.model.__class__(img_size=64, channels=3)
     run = made_up(
-        tmp_path / "run", settings.__class__(model=model, data="digits"), lines(4), grids=2
+        tmp_path / "run", settings.__class__(model=model, data="digits"), lines(4), grids=3
     )
-    data = film(run, 64)
+    monkeypatch.setattr(films, "COLOUR_FRAMES", 2)
+    data = film(run, 64, 3)
     assert data is not None
     (first, _), _ = frames(data)
     assert first.size == (7 * 66 + 2, 7 * 66 + 2)
@@ -55,26 +58,26 @@ def test_what_is_no_picture_or_another_size_is_left_out(tmp_path: Path) -> None:
     first.write_bytes(b"no picture")
     second.write_bytes(second.read_bytes()[:200])
     third.write_bytes(encode_png(grid(np.zeros((9, 1, 28, 28), np.uint8))))
-    data = film(run, 28)
+    data = film(run, 28, 1)
     assert data is not None and len(frames(data)[0]) == 2
     for path in samples(run):
         path.unlink()
-    assert film(run, 28) is None
+    assert film(run, 28, 1) is None
 
 
 def test_of_many_grids_evenly_many_are_shown_and_the_file_stays_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [Path(f"{number}") for number in range(1000)]
-    chosen = [int(path.name) for path in spread(paths)]
+    chosen = [int(path.name) for path in spread(paths, FRAMES)]
     assert len(chosen) == FRAMES and (chosen[0], chosen[-1]) == (0, 999)
     assert {after - before for before, after in zip(chosen, chosen[1:], strict=False)} <= {10, 11}
-    assert spread(paths[:3]) == paths[:3]
+    assert spread(paths[:3], FRAMES) == paths[:3]
     run = made_up(tmp_path / "run", config(), lines(4), grids=6)
-    whole = film(run, 28)
+    whole = film(run, 28, 1)
     assert whole is not None
     monkeypatch.setattr(films, "MAX_BYTES", len(whole) * 2 // 3)
-    data = film(run, 28)
+    data = film(run, 28, 1)
     assert data is not None and len(data) < len(whole) * 2 // 3
     shown, durations = frames(data)
     assert durations == [200, 200, 2000]
