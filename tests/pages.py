@@ -58,10 +58,14 @@ def commands(block: Block) -> list[Command]:
     if block.language:
         return []
     shown = any(line.startswith("$ ") for line in block.lines)
-    found = []
+    found, begun = [], ""
     for number, line in enumerate(block.lines):
         if shown and not line.startswith("$ "):
             continue
+        if line.endswith("\\"):
+            begun += line[:-1]
+            continue
+        line, begun = begun + line, ""
         text = re.sub(r"(^|\s)#.*", "", line.removeprefix("$ ")).strip()
         if text:
             page, first = block.place.rsplit(":", 1)

@@ -26,6 +26,7 @@ def test_every_command_parses(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("run.toml").touch()  # a command before wrote it
     arguments, parser = ganctl_arguments(command.text), typer.main.get_command(app)
     assert arguments is not None
     name = "ganctl"

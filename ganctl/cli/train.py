@@ -240,14 +240,13 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: 
                 log(progress)
 
             finished = training.train(report, stop)
-    number = (caught or [signal.SIGTERM])[0]
-    in_haste = not finished and number != signal.SIGINT  # a scheduler kills those who linger
+    in_haste = not finished and signal.SIGINT not in caught  # a scheduler kills those who linger
     drawn = draw_report(run.folder, note) if training.world.leads and not in_haste else None
     if not finished:
         if not quiet:
             screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
             screen.note(f"to go on: {run.resume_command}")
-        raise typer.Exit(EXIT_BASE + number)
+        raise typer.Exit(EXIT_BASE + (caught or [signal.SIGTERM])[0])
     if not quiet:
         seconds = screen.duration(time.monotonic() - began)
         screen.result(

@@ -46,7 +46,8 @@ def test_it_takes_the_options_of_the_command() -> None:
     ours = {*Options.__annotations__, *inspect.signature(train).parameters}
     theirs = {*inspect.signature(command).parameters}
     assert ours - theirs == {"config", "on_progress", "options"}
-    assert theirs - ours == {"ctx", "source"}  # what goes on: resume
+    shown = {"plain", "quiet", "dry_run", "tensorboard"}
+    assert theirs - ours == {"ctx", "source", "config_file"} | shown  # what goes on: resume
     assert train.__doc__ and all(name in train.__doc__ for name in Options.__annotations__)
 
 

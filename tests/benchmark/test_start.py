@@ -48,6 +48,7 @@ def test_training_leaves_after_its_first_step(small_data: Path, tmp_path: Path) 
 
 def test_training_that_ends_before_is_no_measurement(small_data: Path, tmp_path: Path) -> None:
     arguments = ["--data", str(small_data), "--batch-size", "200", "--epochs", "1", "--name", "run"]
+    arguments += ["--eval-every", "0"]  # a measurement asks whether to stop as well
     done = subprocess.run(
         [sys.executable, "-c", ONE_STEP, "train", *arguments],
         cwd=tmp_path,

@@ -48,9 +48,13 @@ class NoTraining:
     """A training that is over at once."""
 
     steps = 1
+    is_finished = False
 
-    def __init__(self, state: Any, data: Any, config: Any, run: Any, *_: Any, **__: Any) -> None:
+    def __init__(
+        self, state: Any, data: Any, config: Any, run: Any, world: Any, *_: Any, **__: Any
+    ) -> None:
         self.state, self.data, self.config, self.run = state, data, config, run
+        self.world = world
 
     def train(self, report: Any, should_stop: Any) -> bool:
         return True
@@ -93,6 +97,7 @@ def _cut_training(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(start, "restore_state", lambda *_: None)
     patch.setattr(start, "Training", NoTraining)
     patch.setattr(torch, "set_num_threads", lambda _: None)
+    patch.setattr(report, "draw_report", lambda *_: None)
     patch.setattr(report, "curves", lambda *_: b"a picture")
     patch.setattr(compare, "picture", lambda *_: b"a picture")
 

@@ -341,7 +341,7 @@ def test_show_alone_draws_in_the_terminal_and_writes_nothing(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_show_beside_out_does_both(command: list[str], workplace: Path, ganctl: Ganctl) -> None:
     outcome = ganctl(*command, "--show", "-n", 150, "x.npy")
-    assert outcome.out.endswith("wrote x.npy: 150 images of seed 0\n") and "▓" in outcome.out
+    assert "\nwrote x.npy: 150 images of seed 0" in outcome.out and "▓" in outcome.out
     assert "note: 50 more images not shown" in outcome.err
     assert np.load("x.npy").shape == (150, 1, 28, 28)
 

@@ -64,7 +64,7 @@ def test_no_other_file_is_read(where: str, tmp_path: Path) -> None:
 
 def test_a_file_cut_short_anywhere_is_refused(conditional: Path) -> None:
     for data in (PLAIN, (conditional / "asked.onnx").read_bytes()):
-        for length in range(0, len(data), 64):
+        for length in [*range(0, len(data), 251), *range(64), *range(len(data) - 64, len(data))]:
             with pytest.raises(GanctlError):
                 parse_onnx(data[:length], "x", threads=1)
 
