@@ -125,6 +125,8 @@ def train(
         raise TypeError("train() takes a TrainConfig, or options and resume")
     if name is not None and resume:
         raise TypeError("train() takes a name, or a run to resume, which has one")
+    if config is not None and not isinstance(config, TrainConfig):
+        raise TypeError(f"train() takes a TrainConfig, or options such as data={config!r}")
     asked = _config(options) if config is None else config
     with needing_extra():
         from ganctl.training.device import resolve_device, use_threads

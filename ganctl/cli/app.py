@@ -153,20 +153,24 @@ def _main(options: list[str], rest: list[str], debug: bool) -> int:
         )
         return status if isinstance(status, int) else 0
     except UsageError as error:
-        path = error.ctx.command_path if error.ctx else "ganctl"
+        path = error.ctx.command_path if error.ctx else f"ganctl {_command_in(options)}".strip()
         screen.error(explain_usage(error), f"{path} --help")
         return USAGE_EXIT
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPT_EXIT
     except Exception as error:
-        command_name = next((word for word in options if word in COMMANDS), "")
-        shown = _as_ganctl_error(error, command_name)
+        shown = _as_ganctl_error(error, _command_in(options))
         if shown is None:
             raise
         if debug:
             traceback.print_exception(error)
         screen.error(shown.message, shown.hint)
         return shown.exit_code
+
+
+def _command_in(options: Sequence[str]) -> str:
+    """Return the command that is typed, or ""."""
+    return next((word for word in options if word in COMMANDS), "")
 
 
 def _as_ganctl_error(error: Exception, command: str) -> GanctlError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ganctl.cli import screen
@@ -15,9 +16,21 @@ if TYPE_CHECKING:
 
 
 def show_estimate(
-    config: TrainConfig, name: str | None, device: torch.device, fallback: bool
+    config: TrainConfig,
+    name: str | None,
+    device: torch.device,
+    fallback: bool,
+    where: Mapping[str, str | int],
 ) -> None:
-    """Print the configuration as TOML, and all else as its comments, so that it can be kept."""
+    """Print the configuration as TOML, and all else as its comments, so that it can be kept.
+
+    Args:
+        config: of the run.
+        name: of the run, if it is given one.
+        device: where a few steps of it are taken.
+        fallback: as of `ganctl.benchmark.estimate.estimate`.
+        where: device and threads, as far as they were asked for.
+    """
     from ganctl.benchmark.estimate import estimate
     from ganctl.config_file import FROM_DATA, to_toml
 
@@ -27,6 +40,7 @@ def show_estimate(
     del values[FROM_DATA]
     if name is not None:
         values["name"] = name
+    values |= where
     screen.result(*to_toml(values).splitlines(), "", *(f"# {line}" for line in _lines(found)))
 
 

@@ -21,6 +21,7 @@ from ganctl.cli.signals import EXIT_BASE, caught_signals
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import BadInput
+from ganctl.text import counted
 
 if TYPE_CHECKING:
     import torch
@@ -121,7 +122,9 @@ def train(
     if dry_run:
         for doubt in use_threads(threads, 1, torch_device):
             screen.note(doubt)
-        show_estimate(config, name, torch_device, fallback)
+        asked: dict[str, str | int] = {"device": device, "threads": threads}
+        where = {key: asked[key] for key in typed_options(ctx) if key in asked}
+        show_estimate(config, name, torch_device, fallback, where)
         return
     with joined(torch_device) as world:
         quiet = quiet or not world.leads
@@ -156,7 +159,7 @@ def _finish_again(training: Training, note: Notify) -> None:
 def _say_finished(training: Training) -> None:
     run, epochs = training.run, training.state.step // training.steps
     screen.result(
-        f"{run.name} has finished its {epochs} epochs already",
+        f"{run.name} has finished its {counted(epochs, 'epoch')} already",
         f"for more: {run.resume_command} --epochs {2 * epochs}",
     )
 
@@ -222,12 +225,18 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: 
     from ganctl.cli.training_screen import TrainingScreen
     from ganctl.runs.report import draw_report
 
-    began, run = time.monotonic(), training.run
+    began, run, told = time.monotonic(), training.run, False
     shown = TrainingScreen(lambda: _real_distance(training.data), plain)
     with caught_signals() as caught:
 
         def stop() -> bool:
-            return bool(caught)
+            nonlocal told
+            if not caught:
+                return False
+            if not told and signal.SIGINT in caught:
+                told = True
+                note("saving; Ctrl-C again leaves without")
+            return True
 
         training.measure = monitor(training.data, stop)
         if not quiet:
@@ -250,7 +259,7 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: 
     if not quiet:
         seconds = screen.duration(time.monotonic() - began)
         screen.result(
-            f"trained {training.config.epochs} epochs in {seconds}",
+            f"trained {counted(training.config.epochs, 'epoch')} in {seconds}",
             *(f"wrote {path}" for path in (run.checkpoint, drawn) if path is not None),
             *shown.quality,
             f"next: ganctl sample{_checkpoint_option(run)} out.png",

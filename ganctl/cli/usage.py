@@ -13,7 +13,10 @@ def explain_usage(error: Any) -> str:
     """Return what is wrong, of a usage error of typer's click."""
     message: str = error.format_message()
     context, parameter = error.ctx, getattr(error, "param", None)
-    if option := getattr(error, "option_name", ""):
+    option = getattr(error, "option_name", "")
+    if option and "requires an argument" in message:
+        return f"{option} needs a value"
+    if option:
         return f"No such option: {option}{did_you_mean(option, _options(context))}"
     if found := re.match(r"No such command '(.*?)'\.", message, re.DOTALL):
         commands = context.command.list_commands(context)

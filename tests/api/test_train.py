@@ -42,6 +42,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # as commands in this process do not
 
 
+def test_a_data_sets_name_is_no_configuration() -> None:
+    with pytest.raises(TypeError, match="options such as data='digits'"):
+        train("digits")  # type: ignore[arg-type]
+
+
 def test_it_takes_the_options_of_the_command() -> None:
     ours = {*Options.__annotations__, *inspect.signature(train).parameters}
     theirs = {*inspect.signature(command).parameters}

@@ -160,7 +160,7 @@ def test_a_run_goes_on_where_it_ended(ganctl: Ganctl, small_data: Path) -> None:
     again = ganctl("train", "--resume")  # as after a kill between the last save and the end
     assert (again.code, again.err) == (0, "")
     assert again.out.splitlines() == [
-        "run has finished its 1 epochs already",
+        "run has finished its 1 epoch already",
         "for more: ganctl train --resume run --epochs 2",
     ]
     assert {path: path.read_bytes() for path in LAST.parent.rglob("*.*")} == before
@@ -287,6 +287,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
+    assert ("note: saving; Ctrl-C again leaves without\n" in err) == (number == signal.SIGINT)
     assert "to go on: ganctl train --resume run" in err
     checkpoint = load_checkpoint(LAST)
     assert checkpoint.step > 0

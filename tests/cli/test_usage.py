@@ -22,6 +22,7 @@ from ..conftest import Ganctl
             "Invalid value for '--arch': 'convv' is not one of 'mlp', 'conv': did you mean 'conv'?",
         ),
         ("export --precision x", "Invalid value for '--precision': 'x' is not one of "),
+        ("train --data digits --epochs", "--epochs needs a value"),
         ("--verison", "No such option: --verison: did you mean '--version'?"),
     ],
 )
