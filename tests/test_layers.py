@@ -164,7 +164,7 @@ def test_importing_a_module_has_no_side_effect(tmp_path: Path) -> None:
         if path.name not in ("__main__.py", "__init__.py")
     ]
     program = f"""
-import importlib, os, sys, threading, torch
+import importlib, os, sys, threading, torch, torchvision
 before = torch.get_rng_state(), torch.get_num_threads(), dict(os.environ), os.getcwd()
 for name in {modules!r}:
     importlib.import_module(name)

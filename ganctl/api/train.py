@@ -188,8 +188,6 @@ def monitor(data: ImageData, stop: Callable[[], bool]) -> Measure:
 
 def _run(training: Training, on_progress: Callable[[Progress], object] | None) -> TrainedRun:
     """Train until the end, a Ctrl-C or an exception of ``on_progress``: saved in any case."""
-    from ganctl.runs.report import draw_report
-
     last: Progress | None = None
     raised: BaseException | None = None
     folder = training.run.folder.absolute()
@@ -211,10 +209,16 @@ def _run(training: Training, on_progress: Callable[[Progress], object] | None) -
 
         training.measure = monitor(training.data, stop)
         finished = training.train(report, stop)
-        draw_report(training.run.folder, note)
+        _draw_report(training.run.folder)
     if raised is not None and not isinstance(raised, KeyboardInterrupt):
         raise raised
     return TrainedRun(folder, training.config, finished, last)
+
+
+def _draw_report(folder: Path) -> None:
+    from ganctl.runs.report import draw_report  # and with it onnxruntime: not before it is needed
+
+    draw_report(folder, note)
 
 
 @contextmanager

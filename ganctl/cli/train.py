@@ -149,11 +149,16 @@ def train(
 def _finish_again(training: Training, note: Notify) -> None:
     """Make good what a kill after the last save has left undone; the rest stays as it is."""
     from ganctl.runs.folder import REPORT
-    from ganctl.runs.report import draw_report
 
     training.train(_ignore, lambda: False)
     if training.world.leads and not (training.run.folder / REPORT).exists():
-        draw_report(training.run.folder, note)
+        _draw_report(training.run, note)
+
+
+def _draw_report(run: Run, note: Notify) -> Path | None:
+    from ganctl.runs.report import draw_report  # and with it onnxruntime: not before it is needed
+
+    return draw_report(run.folder, note)
 
 
 def _say_finished(training: Training) -> None:
@@ -223,7 +228,6 @@ def _real_distance(data: ImageData) -> float | None:
 def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: Notify) -> None:
     from ganctl.api.train import monitor
     from ganctl.cli.training_screen import TrainingScreen
-    from ganctl.runs.report import draw_report
 
     began, run, told = time.monotonic(), training.run, False
     shown = TrainingScreen(lambda: _real_distance(training.data), plain)
@@ -250,7 +254,7 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: 
 
             finished = training.train(report, stop)
     in_haste = not finished and signal.SIGINT not in caught  # a scheduler kills those who linger
-    drawn = draw_report(run.folder, note) if training.world.leads and not in_haste else None
+    drawn = _draw_report(run, note) if training.world.leads and not in_haste else None
     if not finished:
         if not quiet:
             screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
