@@ -48,7 +48,7 @@ def deliver(
             count=drawn.count,
             batch_size=batch_size,
             cols=drawn.cols,
-            report=progress.show,
+            report=progress.drawn,
         )
     if out != STDOUT:
         screen.result(f"wrote {out}: {drawn.what}{progress.speed}")

@@ -205,7 +205,7 @@ def _draw(
     with screen.DrawingScreen(count) as progress:
         for batch in draw(generator, inputs, start=0, count=count, batch_size=BATCH_SIZE):
             drawn.append(batch)
-            progress.show(min(len(drawn) * BATCH_SIZE, count))
+            progress.drawn(min(len(drawn) * BATCH_SIZE, count))
     _, labels = inputs(0, count)
     asked = digits_of(labels, class_names)
     return Samples(name, np.concatenate(drawn), asked)

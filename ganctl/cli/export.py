@@ -175,7 +175,7 @@ def _distances(*files: Exported) -> list[float]:
             for images in batches:
                 features.append(judge(images).features)
                 done += len(images)
-                progress.show(done)
+                progress.drawn(done)
             drawn = moments(np.concatenate(features))
             distances.append(frechet_distance(*drawn, digits.mean, digits.covariance))
     return distances

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TextIO
 
+from ganctl.cli.bar import Bar
 from ganctl.cli.lasting import has_lost_its_reader, silence
 from ganctl.text import inert
 
@@ -98,22 +99,19 @@ def phases() -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-class DrawingScreen:
-    """Times a drawing and shows a bar on a terminal, if it takes longer than `PATIENCE`.
+class DrawingScreen(Bar):
+    """Times a drawing under a bar.
 
     Args:
         count: how many images are drawn.
     """
 
-    PATIENCE = 1.0  # seconds
-
     def __init__(self, count: int) -> None:
+        super().__init__()
         self._count = count
-        self._bar: Any = None
-        self._terminal = sys.stderr.isatty()
 
     def __enter__(self) -> DrawingScreen:
-        self._start = time.perf_counter()
+        super().__enter__()
         return self
 
     def __exit__(
@@ -123,30 +121,11 @@ class DrawingScreen:
         traceback: TracebackType | None,
     ) -> None:
         self._seconds = time.perf_counter() - self._start
-        if self._bar:
-            self._bar.stop()
+        super().__exit__(kind, value, traceback)
 
-    def show(self, done: int) -> None:
+    def drawn(self, done: int) -> None:
         """Show that so many images are drawn and written."""
-        if self._bar:
-            self._bar.update(self._task, completed=done)
-        elif self._terminal and time.perf_counter() - self._start > self.PATIENCE:
-            self._open(done)
-
-    def _open(self, done: int) -> None:
-        from rich import progress
-        from rich.console import Console
-
-        self._bar = progress.Progress(
-            progress.TextColumn("drawing"),
-            progress.BarColumn(bar_width=20),
-            progress.MofNCompleteColumn(),
-            progress.TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=self._count, completed=done)
-        self._bar.start()
+        self.show("drawing", done, self._count)
 
     @property
     def speed(self) -> str:

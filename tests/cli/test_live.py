@@ -105,7 +105,9 @@ def test_a_terminal_that_goes_away_stops_nothing() -> None:
         def write(self, text: str) -> int:
             raise OSError(5, "Input/output error")
 
+    outside = sys.stderr
     lines, _ = lines_on(Gone(40))
     with lines:
         lines.show([Text("panel")])
         print("note", file=sys.stderr)
+    assert sys.stderr is outside
