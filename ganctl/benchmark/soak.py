@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ SETTLED = 10
 
 MOST_GROWTH = 0.02
 """Of memory, after those."""
+
+MOST_SLOWER = 0.10
+"""That an epoch's processor time may grow by: neighbours on the machine disturb that a little, and
+the time by the clock at will."""
 
 WINDOW = 20
 """Epochs at each end whose medians are compared."""
@@ -37,6 +42,7 @@ class Look:
     epoch: int
     memory: int  # bytes resident
     files: int  # open
+    cpu: float  # seconds that it has computed so far, in all its threads
 
 
 @dataclass(frozen=True)
@@ -49,17 +55,25 @@ class SoakResult:
     memory_growth: float  # late / early - 1
     files_early: int
     files_late: int
-    step_early: float  # seconds, likewise
+    cpu_early: float  # seconds that an epoch is computed for, likewise
+    cpu_late: float
+    cpu_growth: float  # late / early - 1
+    step_early: float  # seconds by the clock
     step_late: float
     seconds: float
 
     @property
-    def leak(self) -> str:
+    def growth(self) -> str:
         """Return what has grown that must not, else ""."""
         if self.memory_growth > MOST_GROWTH:
             return f"memory grew by {self.memory_growth:.1%}, more than {MOST_GROWTH:.0%}"
         if self.files_late > self.files_early:
             return f"open files grew from {self.files_early} to {self.files_late}"
+        if self.cpu_growth > MOST_SLOWER:
+            return (
+                f"an epoch's processor time grew by {self.cpu_growth:.1%}, "
+                f"more than {MOST_SLOWER:.0%}"
+            )
         return ""
 
 
@@ -109,31 +123,41 @@ def bench_soak(
 
 def result_of(looks: list[Look], lines: list[dict[str, Any]], seconds: float) -> SoakResult:
     """Return what a run's looks and lines of metrics, an epoch each, amount to."""
-    settled = looks[SETTLED:]
-    early, late = settled[:WINDOW], settled[-WINDOW:]
     steps = lines[0]["step"]
-    times = [line["seconds"] / steps for line in lines[SETTLED:]]
-    memory = [int(statistics.median(look.memory for look in part)) for part in (early, late)]
-    files = [int(statistics.median(look.files for look in part)) for part in (early, late)]
+    memory = _ends([look.memory for look in looks[SETTLED:]])
+    files = _ends([look.files for look in looks[SETTLED:]])
+    cpu = _ends([after.cpu - before.cpu for before, after in pairwise(looks[SETTLED - 1 :])])
+    step = _ends([line["seconds"] / steps for line in lines[SETTLED:]])
     return SoakResult(
         epochs=len(lines),
-        memory_early=memory[0],
-        memory_late=memory[1],
+        memory_early=int(memory[0]),
+        memory_late=int(memory[1]),
         memory_growth=memory[1] / memory[0] - 1,
-        files_early=files[0],
-        files_late=files[1],
-        step_early=statistics.median(times[:WINDOW]),
-        step_late=statistics.median(times[-WINDOW:]),
+        files_early=int(files[0]),
+        files_late=int(files[1]),
+        cpu_early=cpu[0],
+        cpu_late=cpu[1],
+        cpu_growth=cpu[1] / cpu[0] - 1,
+        step_early=step[0],
+        step_late=step[1],
         seconds=seconds,
     )
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    """Return the medians of the first and the last `WINDOW` values, or halves of fewer."""
+    size = min(WINDOW, len(values) // 2)
+    return statistics.median(values[:size]), statistics.median(values[-size:])
 
 
 def _look(process: int, epoch: int) -> Look | None:
     """Return what the process holds now; None when it has gone."""
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+        times = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         files = len(os.listdir(f"/proc/{process}/fd"))
     except OSError:
         return None
     held = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
-    return Look(epoch, int(held[0]) * 1024, files) if held else None
+    cpu = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime: proc(5)
+    return Look(epoch, int(held[0]) * 1024, files, cpu) if held else None
