@@ -144,7 +144,7 @@ def _bench_kills(times: int, *_: object) -> bench_kills.KillsResult:
 
 
 def _bench_soak(data: str, epochs: int, *_: object) -> bench_soak.SoakResult:
-    return bench_soak.SoakResult(epochs, 1, 1, 0.0, 7, 7, 0.01, 0.01, 1.0)
+    return bench_soak.SoakResult(epochs, 1, 1, 0.0, 7, 7, 1.0, 1.0, 0.0, 0.01, 0.01, 1.0)
 
 
 def _one_round(measure: Any, *arguments: Any, rounds: int, **options: Any) -> Any:
