@@ -27,7 +27,7 @@ from ganctl.drawing import draw
 from ganctl.inputs import seeded
 from ganctl.quality.monitor import Monitor
 from ganctl.training.generate import as_function, load_generator
-from ganctl.training.loop import MEASURED, MEASURED_START
+from ganctl.training.observer import MEASURED, MEASURED_START
 from ganctl.training.run import RUNS
 
 OUT = Path("docs/img")

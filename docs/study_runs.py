@@ -14,7 +14,7 @@ from dataclasses import replace
 from ganctl.config import TrainConfig, train_config
 from ganctl.quality.monitor import Monitor
 from ganctl.training.device import resolve_device, use_threads
-from ganctl.training.loop import MEASURED
+from ganctl.training.observer import MEASURED
 from ganctl.training.run import RUNS
 from ganctl.training.start import start_run
 

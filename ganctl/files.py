@@ -101,6 +101,10 @@ def _remove_stale(path: Path) -> None:
         let_go(descriptor)
 
 
+LITTER = ".*.tmp"
+"""What the files and folders match that are not finished yet."""
+
+
 def _temporary_name(name: str) -> str:
     return f".{name[:LONGEST]}.{secrets.token_hex(8)}.tmp"
 

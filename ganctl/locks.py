@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from pathlib import Path
 
 from ganctl.errors import GanctlError
+
+LOOKS, LOOK_SECONDS = 5, 0.02
+"""How often, and how far apart, a lock is tried that another process may be looking at."""
 
 
 class Lock(Enum):
@@ -33,7 +37,7 @@ class Claim:
         while not self._stands():  # nor does a file that its holder has removed, ending
             let_go(self._descriptor)
             self._descriptor = descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-            found = lock(descriptor)
+            found = _lock_soon(descriptor)
             if found is Lock.TAKEN:
                 holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
                 let_go(descriptor)
@@ -80,6 +84,18 @@ def claimed(path: Path, taken: Callable[[str], GanctlError]) -> Iterator[Claim]:
         claim.release()
 
 
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds the lock ``path``; its file says it where there are no locks."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return lock(descriptor, shared=True) is not Lock.HELD
+    finally:
+        os.close(descriptor)
+
+
 def hold(path: Path) -> int | None:
     """Return a descriptor that holds what is at ``path``.
 
@@ -101,19 +117,33 @@ def let_go(descriptor: int | None) -> None:
         os.close(descriptor)
 
 
+def _lock_soon(descriptor: int) -> Lock:
+    """Lock it, unless it is taken for longer than `is_held` takes to look at it."""
+    for _ in range(LOOKS):
+        found = lock(descriptor)
+        if found is not Lock.TAKEN:
+            return found
+        time.sleep(LOOK_SECONDS)
+    return Lock.TAKEN
+
+
 if sys.platform == "win32":
 
-    def lock(descriptor: int, wait: bool = False) -> Lock:
+    def lock(descriptor: int, wait: bool = False, shared: bool = False) -> Lock:
         """Return that it is unknown."""
         return Lock.UNKNOWN
 
 else:
     import fcntl
 
-    def lock(descriptor: int, wait: bool = False) -> Lock:
-        """Lock an open file or folder against other processes, if that can be done."""
+    def lock(descriptor: int, wait: bool = False, shared: bool = False) -> Lock:
+        """Lock an open file or folder against other processes, if that can be done.
+
+        Those who ask for a ``shared`` lock have it together, and keep the others out.
+        """
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(descriptor, kind | (0 if wait else fcntl.LOCK_NB))
         except (BlockingIOError, PermissionError):  # EACCES: where NFS stands in for flock
             return Lock.TAKEN
         except OSError:  # ENOLCK, EOPNOTSUPP, ENOSYS; NFS: EBADF for what is open to read alone

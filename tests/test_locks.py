@@ -8,20 +8,21 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from ganctl.errors import BadInput
 from ganctl.files import atomic_file, sweep, write_atomic
-from ganctl.locks import claimed
+from ganctl.locks import Lock, claimed, is_held, let_go, lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from ganctl.errors import BadInput
 from ganctl.files import atomic_file, scratch_folder
-from ganctl.locks import claimed
+from ganctl.locks import Lock, claimed, is_held, let_go, lock
 what, path = sys.argv[1], Path(sys.argv[2])
 held = {
     "lock": lambda: claimed(path, lambda process: BadInput(process, "")),
@@ -143,3 +144,25 @@ def test_where_there_are_no_locks_work_goes_on_and_nobodys_litter_is_swept(
         write_atomic(tmp_path / "out.png", b"ours")
         sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == [litter, tmp_path / "out.png"]
+
+
+def test_who_looks_whether_a_lock_is_held_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".lock"
+    assert not is_held(path)
+    with holder("lock", path) as process:
+        assert is_held(path)
+        process.kill()
+    assert not is_held(path) and path.exists()
+    looking = os.open(path, os.O_RDONLY)
+    assert lock(looking, shared=True) is Lock.HELD
+    assert not is_held(path)  # two may look at once
+
+    def wait(seconds: float) -> None:
+        assert 0 < seconds < 0.1
+        let_go(looking)
+
+    monkeypatch.setattr(time, "sleep", wait)
+    with claimed(path, taken):
+        assert is_held(path)

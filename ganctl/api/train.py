@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ganctl.images import Pixels
     from ganctl.latents import Labels
     from ganctl.quality.monitor import Monitor
-    from ganctl.training.loop import Measure, Training
+    from ganctl.training.loop import Training
+    from ganctl.training.observer import Measure
     from ganctl.training.progress import Progress
 
 MODEL = ("arch", "latent_dim", "img_size", "channels")
@@ -166,7 +167,7 @@ def monitor(data: ImageData, stop: Callable[[], bool]) -> Measure:
 
     What it needs is loaded at its first use.
     """
-    from ganctl.training.loop import Stopped
+    from ganctl.training.observer import Stopped
 
     loaded: list[Monitor] = []
 

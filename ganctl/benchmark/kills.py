@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,9 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ganctl.benchmark.processes import watched
 from ganctl.checkpoint_file import read_checkpoint, read_header
 from ganctl.data.digits import load_digits
-from ganctl.environment import DEFAULT_RUNS, neutral
+from ganctl.environment import DEFAULT_RUNS
 from ganctl.errors import CheckFailed, GanctlError
 from ganctl.runs.folder import DRAWN
 from ganctl.training.run import LOCK, Run
@@ -58,7 +58,7 @@ class Tally:
     at_start: int = 0  # of them, before the process trained
     while_writing: int = 0  # of them: a half-written file lay there afterwards
     recovered: int = 0  # a process has gone on from the checkpoint since, by a step or more
-    anew: int = 0  # before the first checkpoint: the run was begun anew
+    anew: int = 0  # before the first checkpoint: the same command begins the run again
     too_late: int = 0  # after the last checkpoint: nothing was left to do
     lost: int = 0  # the checkpoint could not be read, or was older than one before it
     pending: int = 0  # that nothing has gone on from yet
@@ -119,7 +119,7 @@ def bench_kills(
     with tempfile.TemporaryDirectory(prefix="ganctl-kills-") as temporary:
         whole, killed = Path(temporary, "whole"), Path(temporary, "killed")
         folder = write_digits(Path(temporary, "digits"))
-        command = [sys.executable, "-m", "ganctl", "train", "--threads", "1"]
+        command = ["train", "--threads", "1"]
         options = ["--data", str(folder), "--epochs", str(epochs), "--arch", arch, *EVERY_EPOCH]
         options += ["--conditional"] if conditional else []
         begin, go_on = [*command, *options, "--name", "run"], [*command, "--resume", "run"]
@@ -127,17 +127,17 @@ def bench_kills(
             place.mkdir()
         run = Run(whole / DEFAULT_RUNS / "run")
         notify(f"training {epochs} epochs that nobody disturbs")
-        with _process(begin, whole) as process:
+        with watched(begin, whole) as process:
             starting, begun = _begin(process, run), time.time()
             _finish(process)
         longest = 2 * (run.sample(1).stat().st_mtime - begun)  # half of the lives save something
         expected, tally = left(run), Tally(last=_step(run.checkpoint))
         run, finished, same, ended = Run(killed / DEFAULT_RUNS / "run"), 0, True, False
         while not ended or tally.kills < times:
-            if ended or tally.step == NONE:
+            if ended:
                 shutil.rmtree(run.folder, ignore_errors=True)
                 tally.step = NONE
-            with _process(begin if tally.step == NONE else go_on, killed) as process:
+            with watched(begin if tally.step == NONE else go_on, killed) as process:
                 if tally.kills < times:
                     if tally.kills % AT_START == AT_START - 1:
                         time.sleep(moments.uniform(0, starting))
@@ -199,19 +199,11 @@ def left(run: Run) -> dict[str, bytes]:
     return files | {"metrics.jsonl": json.dumps(kept).encode()}
 
 
-def _process(command: list[str], folder: Path) -> subprocess.Popen[str]:
-    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    return subprocess.Popen(
-        command, cwd=folder, env=neutral(), stdout=nothing, stderr=pipe, text=True
-    )
-
-
 def _begin(process: subprocess.Popen[str], run: Run) -> float:
     """Wait until the process trains, or has ended; return the seconds that took."""
     began = time.monotonic()
     while not _has_begun(run, process.pid) and process.poll() is None:
         if time.monotonic() - began > START_SECONDS:
-            process.kill()
             raise CheckFailed("the training does not begin", "try it alone: ganctl train")
         time.sleep(0.005)
     return time.monotonic() - began

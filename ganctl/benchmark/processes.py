@@ -1,11 +1,12 @@
-"""Whole processes under the clock, from their start to their end."""
+"""Whole processes: under the clock from their start to their end, or watched while they run."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ganctl.environment import neutral
@@ -13,6 +14,26 @@ from ganctl.errors import CheckFailed
 
 COMMAND = "import sys; from ganctl.cli.app import main; sys.exit(main())"
 """What the installed ``ganctl`` script does."""
+
+
+@contextmanager
+def watched(arguments: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run ``ganctl arguments`` in ``folder`` beside the block; its stderr is a pipe.
+
+    With the block it ends, however that does.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *arguments],
+        cwd=folder,
+        env=neutral(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # nothing, if it has ended
 
 
 def process_seconds(program: str, arguments: Sequence[str], folder: Path) -> float:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ganctl.environment import DEFAULT_RUNS, neutral
+from ganctl.benchmark.processes import watched
+from ganctl.environment import DEFAULT_RUNS
 from ganctl.errors import CheckFailed
 from ganctl.training.run import Run
 
@@ -96,18 +95,11 @@ def bench_soak(
         raise CheckFailed("this system does not say what a process holds", "try it on Linux")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ganctl-soak-") as temporary:
-        command = [sys.executable, "-m", "ganctl", "train", "--data", data, *EVERY_EPOCH]
+        command = ["train", "--data", data, *EVERY_EPOCH]
         command += ["--epochs", str(epochs), "--threads", str(threads), "--name", "soak"]
         command += ["--conditional"] if conditional else []
         run, looks = Run(Path(temporary) / DEFAULT_RUNS / "soak"), list[Look]()
-        with subprocess.Popen(
-            command,
-            cwd=temporary,
-            env=neutral(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
+        with watched(command, Path(temporary)) as process:
             assert process.stderr is not None
             for line in process.stderr:  # one an epoch, as in any pipe
                 if line.startswith("epoch "):
@@ -115,6 +107,7 @@ def bench_soak(
                     looks.append(_look(process.pid, epoch) or looks[-1])
                     if epoch % 25 == 0:
                         notify(f"{epoch} of {epochs} epochs, {looks[-1].memory / 2**20:.0f} MiB")
+            process.wait()
         if process.returncode:
             raise CheckFailed("the training failed", "try it alone: ganctl train")
         lines = list(map(json.loads, run.metrics.read_text(encoding="utf-8").splitlines()))

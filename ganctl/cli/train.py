@@ -220,7 +220,7 @@ def _prepared(
 
 def _real_distance(data: ImageData) -> float | None:
     from ganctl.quality.monitor import real_distance
-    from ganctl.training.loop import MEASURED
+    from ganctl.training.observer import MEASURED
 
     return real_distance(data, MEASURED)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
-from ganctl.locks import hold, let_go
+from ganctl.locks import is_held
 from ganctl.runs.folder import DIVERGED, LAST, LOCK, changed, read_config
 from ganctl.runs.history import DISTANCE, read_history
 
@@ -73,7 +73,7 @@ def summarise(folder: Path) -> Summary:
 
 
 def _state(folder: Path, complete: bool) -> str:
-    if is_locked(folder):
+    if is_held(folder / LOCK):
         return RUNNING
     if complete and os.path.isfile(folder / LAST):
         return FINISHED
@@ -84,16 +84,6 @@ def _state(folder: Path, complete: bool) -> str:
         if diverged >= os.stat(folder / LAST).st_mtime_ns:  # it has not gone on since
             return DIVERGING
     return STOPPED
-
-
-def is_locked(folder: Path) -> bool:
-    """Tell whether a process trains the run: it holds its lock, where the system has locks."""
-    path = folder / LOCK
-    if not os.path.isfile(path):
-        return False
-    descriptor = hold(path)
-    let_go(descriptor)
-    return descriptor is None
 
 
 def _size(folder: Path) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,21 +15,17 @@ from ganctl.checkpoint_file import read_checkpoint
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
 from ganctl.data.load import ignore
-from ganctl.drawing import draw
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels
-from ganctl.inputs import Inputs, seeded
-from ganctl.latents import Labels
+from ganctl.locks import Claim
 from ganctl.training.batches import epoch_batches, epoch_steps, place, scale
 from ganctl.training.checkpoint import Checkpoint, decode
 from ganctl.training.distributed import ALONE, World
-from ganctl.training.generate import as_function
-from ganctl.training.health import monotony, saturation
 from ganctl.training.losses import OBJECTIVES
-from ganctl.training.pace import Pace
+from ganctl.training.observer import Measure, Observer, Stopped
 from ganctl.training.precision import DTYPES, LowPrecision
 from ganctl.training.progress import Clock, Progress
-from ganctl.training.record import Notify, Record, class_shares
+from ganctl.training.record import Notify, Record
 from ganctl.training.run import Run, Stamp
 from ganctl.training.state import (
     TrainState,
@@ -46,26 +41,11 @@ from ganctl.training.step import (
     adversarial_step,
 )
 
-SAMPLES = 64
-
-MEASURED = 2000
-"""Images that are drawn to be measured, at indices that nobody asks for: from `MEASURED_START`."""
-
-MEASURED_START = 2**40
-
-Measure = Callable[[Pixels, Labels | None], dict[str, float]]
-"""Images (N, C, H, W) and the classes asked for, if any → figures, with a ``frechet_distance``.
-
-It may raise `Stopped`."""
-
 LIPSCHITZ_WEIGHT = 10.0
 """Of the Wasserstein objective's penalty, which takes R1's place (Gulrajani et al. 2017)."""
 
 LIPSCHITZ_EVERY = 4
 """Steps between its penalties, each weighted so many times as much."""
-
-PREVIEW_SHARE, PREVIEW_SECONDS = 0.01, 2.0
-"""Of the training time, that previews may take; and the time between two at least."""
 
 STOP_EVERY = 10
 """Steps between the questions whether to stop, where several processes must agree on it."""
@@ -112,8 +92,6 @@ class Training:
         self._vector_gradients = [vector.grad for vector in players if vector.grad is not None]
         self._distance: float | None = None
         self._record = Record(self.run, self.data, self.config, self.notify)
-        self._signs: dict[str, str] = {}  # of sickness, that were found last
-        self._pace = Pace(PREVIEW_SHARE, PREVIEW_SECONDS)
 
     def train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
         """Train to the configured number of epochs, saving on the way and at the end.
@@ -133,10 +111,13 @@ class Training:
                 checkpoint cannot be written.
             OutOfResources: there is no room for the last checkpoint.
         """
+        self._observer = Observer(
+            *(self.state, self.data, self.config, self._record), self.on_samples, self.notify
+        )
         with self.run.claimed() if self.world.leads else nullcontext() as claim:
             self._check_found()
             if claim is not None:
-                self._record.begin(self._recorded, claim)
+                self._begin_record(claim)
             while True:
                 try:
                     finished = self._train(report, should_stop)
@@ -147,6 +128,16 @@ class Training:
                     self._roll_back(error)
             self._record.finish()
             return finished
+
+    def _begin_record(self, claim: Claim) -> None:
+        """Let the newest checkpoint be where the run stands, before it moves.
+
+        So a run can go on wherever it is killed: a new one, and one that has gone back.
+        """
+        self._record.begin(claim)
+        if not self._record.stands_at(self.state.step):
+            self._save()
+        self._record.rewind(self._recorded)
 
     def _check_found(self) -> None:
         """Refuse a run that another process has gone on with before it was claimed."""
@@ -173,7 +164,7 @@ class Training:
                 if self._agree(should_stop):
                     return self._stop()
                 if clock.images and clock.is_due():
-                    self._preview()
+                    self._observer.preview()
                     report(self._progress(epoch, clock))
                 mine = self.world.share(indices).to(images.device)
                 real = scale(images.index_select(0, mine).to(device))
@@ -303,11 +294,11 @@ class Training:
             return True
         self._record.add_figures(progress.line(self.state.step, seconds) | self.quality)
         if config.objective != "wasserstein":  # whose D(x) are no probabilities
-            self._watch("saturation", saturation(progress.d_real, progress.d_fake))
+            self._observer.watch_outputs(progress.d_real, progress.d_fake)
         if config.sample_every and (last or _is_due(epoch, config.sample_every)):
-            self._draw_samples(epoch)
+            self._observer.draw_samples(epoch)
         else:
-            self._preview()
+            self._observer.preview()
         if last or _is_due(epoch, config.checkpoint_every):
             self._save()
         return True
@@ -320,55 +311,15 @@ class Training:
         """
         if self.measure is None or not self.config.eval_every:
             return True
-        drawn = []
-        for images in self._draw(MEASURED_START, MEASURED):
-            if should_stop():
-                return False
-            drawn.append(images)
-        images = np.concatenate(drawn)
         try:
-            self.quality = self.measure(images, self._inputs(MEASURED_START, MEASURED)[1])
+            self.quality = self._observer.measured(self.measure, should_stop)
         except Stopped:
             return False
-        self._watch_variety(images[:SAMPLES])
-        self._distance = self.quality["frechet_distance"]
-        if self._distance < self._record.best_distance():
-            self._record.save_best(self._checkpoint(drawing_tensors(self.state), self.quality))
+        state, self._distance = self.state, self.quality["frechet_distance"]
+        if self._distance < self._record.best_distance(state.best_distance):
+            self._record.save_best(self._checkpoint(drawing_tensors(state), self.quality))
+        state.best_distance = min(state.best_distance, self._distance)
         return True
-
-    def _draw_samples(self, epoch: int) -> None:
-        """Draw the same latents each time: the pictures show them through the training."""
-        images = np.concatenate(list(self._draw(0, SAMPLES)))
-        self._record.draw_samples(epoch, images)
-        if self.on_samples is not None:
-            with self._pace.taken():
-                self.on_samples(images)
-        self._watch_variety(images)
-
-    def _preview(self) -> None:
-        """Show what the next samples would look like by now; the training does not notice."""
-        if self.on_samples is None or not self._pace.is_due():
-            return
-        with self._pace.taken(), suppress(CheckFailed):  # not finite: the next step says so
-            generator = as_function(self.state.preview_generator())
-            images = draw(generator, self._inputs, start=0, count=SAMPLES, batch_size=SAMPLES)
-            self.on_samples(np.concatenate(list(images)))
-
-    def _draw(self, start: int, count: int) -> Iterator[Pixels]:
-        generator = as_function(self.state.drawing_generator())
-        return draw(generator, self._inputs, start=start, count=count, batch_size=SAMPLES)
-
-    @property
-    def _inputs(self) -> Inputs:
-        """What the run's pictures are drawn from: as ``ganctl sample`` would with its seed."""
-        model = self.config.model
-        shares = class_shares(self.data) if model.classes else ()
-        return seeded(self.config.seed, model.latent_dim, shares)
-
-    @property
-    def _apart(self) -> int:
-        """Return how far apart images of the data lie that are not of one class alone."""
-        return max(1, len(self.data.images) // SAMPLES)
 
     def _check_gradients(self, figures: Tensor) -> None:
         """Stop before the weights move, if they would to where there are no numbers."""
@@ -392,16 +343,6 @@ class Training:
     def _checkpoint(self, tensors: dict[str, Tensor], quality: dict[str, float]) -> Checkpoint:
         return self._record.checkpoint(self.state, tensors, self.state.step // self.steps, quality)
 
-    def _watch_variety(self, drawn: Pixels) -> None:
-        real = self.data.images[:: self._apart]
-        self._watch("monotony", monotony(drawn, real, self.state.step))
-
-    def _watch(self, sign: str, found: str) -> None:
-        """Say what is found of one sign of sickness, once; until it is gone and comes again."""
-        if found and not self._signs.get(sign):
-            self.notify(found)
-        self._signs[sign] = found
-
     def _diverged(self, what: str) -> Diverged:
         step, way_out = self.state.step, "try a lower --lr, or --max-rollbacks 3"
         if self.world.leads:
@@ -417,11 +358,11 @@ class Training:
         The leading process reads it for all, so that they go back to the same.
         """
         state, again, path = self.state, self.state.rollbacks + 1, self.run.checkpoint
-        there = self.world.leads and path.exists()
+        there = self.world.leads and path.exists()  # unless it could never be written
         data = self.world.bytes_from_leader(read_checkpoint(path) if there else b"")
         if data:
             saved = decode(data, str(path))
-            if saved.step > state.step:  # of a future that was left behind by --resume FILE
+            if saved.step > state.step:  # one that could not be replaced by the run's own
                 raise error
             tensors, step, self.quality = saved.tensors, saved.step, saved.card.quality
         else:
@@ -439,10 +380,6 @@ class Training:
 
 class Diverged(CheckFailed):
     """A loss, a gradient or a weight is no finite number."""
-
-
-class Stopped(Exception):
-    """A measurement is cut short, since training is to stop."""
 
 
 def _is_due(epoch: int, every: int) -> bool:

@@ -42,8 +42,8 @@ class Record:
         self._failure: GanctlError | None = None  # of the newest checkpoint
         self._claim: Claim
 
-    def begin(self, step: int, claim: Claim) -> None:
-        """Write the configuration, and drop the figures of later steps: they come again.
+    def begin(self, claim: Claim) -> None:
+        """Write the configuration.
 
         ``claim`` is the run's, which is renewed where the folder is made again.
         """
@@ -54,18 +54,21 @@ class Record:
                 "training this run at the same time"
             )
         self._run.write_config(to_dict(self._config))
-        self.rewind(step)
-        self._try(lambda: self._copy_missed(step))
 
-    def _copy_missed(self, step: int) -> None:
-        """Make the newest checkpoint's copy, where a kill came between the two."""
-        path, copy = self._run.checkpoint, self._run.snapshot(step)
-        if not (self._config.keep and step) or copy.exists() or not path.exists():
-            return
-        data = read_checkpoint(path)
-        if read_header(data, str(path)).step == step:
-            self._run.prune(step, self._config.keep - 1)
-            write_atomic(copy, data)
+    def stands_at(self, step: int) -> bool:
+        """Tell whether the newest checkpoint is that of ``step``.
+
+        If so, its copy is made where a kill came between the two.
+        """
+        try:
+            data = read_checkpoint(self._run.checkpoint)
+            if read_header(data, str(self._run.checkpoint)).step != step:
+                return False
+        except GanctlError:  # there is none, or a broken one
+            return False
+        if step and self._config.keep and not self._run.snapshot(step).exists():
+            self._try(lambda: self._copy(step, data))
+        return True
 
     def rewind(self, step: int) -> None:
         """Drop the figures of later steps than ``step``."""
@@ -81,14 +84,20 @@ class Record:
         """Write the grid of images (N, C, H, W) drawn after ``epoch`` epochs."""
         self._try(lambda: write_images(self._run.sample(epoch), [images], len(images)))
 
-    def best_distance(self) -> float:
+    def best_distance(self, known: float) -> float:
         """Return the Fréchet distance of the best generator that is there; infinite without one.
 
-        The file itself is asked: whatever the run goes back to, no worse one takes its place.
+        The file itself is asked: whatever the run goes back to, no worse one takes its place. If
+        it is lost, though a distance is ``known``, that is told.
         """
         try:
             best = read_header(read_checkpoint(self._run.best), str(self._run.best))
-        except GanctlError:  # there is none, or a broken one
+        except GanctlError:
+            if math.isfinite(known):
+                self._notify(
+                    f"{self._run.best} is gone, or damaged: the best generator so far, at a "
+                    f"Fréchet distance of {known:.1f}, is lost, and the present one stands in"
+                )
             return math.inf
         return best.card.quality.get("frechet_distance", math.inf)
 
@@ -99,18 +108,19 @@ class Record:
     def save(self, checkpoint: Checkpoint) -> None:
         """Write the newest checkpoint and, where some are kept, its copy.
 
-        Older copies make room for it, once the newest checkpoint is safe.
+        That of step 0 has none: it is there so that a run can go on wherever it is killed.
         """
-        data, step, keep = encode(checkpoint), checkpoint.step, self._config.keep
-
-        def copy() -> None:
-            self._run.prune(step, max(0, keep - 1))
-            if keep:
-                write_atomic(self._run.snapshot(step), data)
-
+        data = encode(checkpoint)
         self._failure = self._try(lambda: write_atomic(self._run.checkpoint, data))
         if self._failure is None:
-            self._try(copy)
+            self._try(lambda: self._copy(checkpoint.step, data))
+
+    def _copy(self, step: int, data: bytes) -> None:
+        """Make the copy of the newest checkpoint; older ones make room, now that it is safe."""
+        keep = self._config.keep if step else 0
+        self._run.prune(step, max(0, keep - 1))
+        if keep:
+            write_atomic(self._run.snapshot(step), data)
 
     def dump(self, checkpoint: Checkpoint) -> bool:
         """Write the state of a training that has diverged; return whether that could be done."""

@@ -15,7 +15,7 @@ from typing import Any
 from ganctl.card_rules import is_kept
 from ganctl.environment import DEFAULT_RUNS, RUNS
 from ganctl.errors import BadInput
-from ganctl.files import make_folder, near_file, sweep, write_atomic, write_error
+from ganctl.files import LITTER, make_folder, near_file, sweep, write_atomic, write_error
 from ganctl.locks import Claim, claimed
 from ganctl.text import did_you_mean, is_plain
 
@@ -25,6 +25,9 @@ CONFIG = "config.json"
 SNAPSHOTS = f"step-{'[0-9]' * 12}.safetensors"
 JOB = ".torchrun"
 LOCK = ".lock"
+
+BEGUN = (CONFIG, JOB, LOCK, "samples")
+"""What there is of a run before its first checkpoint."""
 
 Stamp = tuple[int, int, int] | None
 """What tells a file from the one that takes its place."""
@@ -102,8 +105,17 @@ class Run:
         named = self.name if self.folder.parent == RUNS else str(self.folder)
         return f"ganctl train --resume {shlex.quote(named)}"
 
-    def create(self) -> None:
-        """Make the folder.
+    @property
+    def is_blank(self) -> bool:
+        """Tell whether the folder holds no more than a run that was killed as it began."""
+        try:
+            left = [path for path in self.folder.rglob("*") if path.name not in BEGUN]
+            return self.folder.is_dir() and all(path.match(LITTER) for path in left)
+        except OSError:
+            return False
+
+    def create(self, again: bool = False) -> None:
+        """Make the folder; ``again``: it may be there.
 
         Raises:
             BadInput: it exists, perhaps since a moment ago, or cannot be made.
@@ -111,8 +123,8 @@ class Run:
         """
         make_folder(RUNS)
         try:
-            self.folder.mkdir()
-            (self.folder / "samples").mkdir()
+            self.folder.mkdir(exist_ok=again)
+            (self.folder / "samples").mkdir(exist_ok=again)
         except FileExistsError as error:
             raise _taken(self) from error
         except OSError as error:
@@ -231,7 +243,7 @@ def _step(line: bytes) -> float:
 
 
 def new_run(name: str) -> Run:
-    """Return the run ``name``, which must not exist yet.
+    """Return the run ``name``, which must not exist yet, or have been killed as it began.
 
     Raises:
         BadInput: the name is not a plain folder name, or is taken.
@@ -240,7 +252,7 @@ def new_run(name: str) -> Run:
     if name in ("", ".", "..") or not plain:
         raise BadInput(f"--name '{name}' is not a plain folder name", "such as --name first-try")
     run = Run(RUNS / name)
-    if os.path.lexists(run.folder):
+    if os.path.lexists(run.folder) and not run.is_blank:
         raise _taken(run)
     return run
 

@@ -67,8 +67,8 @@ def start_run(
     if world.leads:
         if name is None:
             run = _create_with_number(run)
-        elif not (again and run.folder.exists()):
-            run.create()
+        else:
+            run.create(again or run.is_blank)
         if may_restart():
             run.sign(job())
     world.take_from_leader(vector.data for vector in state.vectors.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ class TrainState:
     epoch_totals: Tensor  # (4,) sums over this epoch's steps of what adversarial_step returns
     step: int = 0  # finished, over all epochs
     rollbacks: int = 0  # to an earlier checkpoint, because training diverged
+    best_distance: float = math.inf  # the smallest Fréchet distance measured so far
     statistics_step: int = -1  # whose average generator_ema's BatchNorm statistics belong to
 
     @property
@@ -111,6 +113,8 @@ def state_tensors(state: TrainState) -> dict[str, Tensor]:
     }
     if state.rollbacks:
         tensors["rollbacks"] = torch.tensor(state.rollbacks)
+    if math.isfinite(state.best_distance):
+        tensors["best_distance"] = torch.tensor(state.best_distance, dtype=torch.float64)
     for name, network in _networks(state).items():
         tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
     for (name, network), moments in zip(_players(state).items(), state.adam.moments, strict=True):
@@ -146,6 +150,7 @@ def restore_state(state: TrainState, tensors: Mapping[str, Tensor], step: int) -
             _restore_moments(moments, network, under(f"{name}_adam", tensors))
         state.epoch_totals.copy_(tensors["epoch_totals"])
         state.rollbacks = int(tensors.get("rollbacks", 0))
+        state.best_distance = float(tensors.get("best_distance", math.inf))
         rng_state = tensors["latent_rng"]
     except (RuntimeError, KeyError, ValueError) as error:
         raise BadInput(

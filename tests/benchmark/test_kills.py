@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from ganctl.benchmark import kills
 from ganctl.benchmark.kills import DAMAGED, EVERY_EPOCH, NONE, Tally, bench_kills
+from ganctl.benchmark.processes import watched
 from ganctl.training.run import Run
 
 
@@ -47,7 +47,7 @@ def test_a_kill_is_recovered_from_once_a_step_is_taken(
 
 def test_a_run_that_ends_by_itself_is_not_killed(tmp_path: Path) -> None:
     """As one does that was killed after its last save, and is begun again."""
-    with kills._process([sys.executable, "-c", ""], tmp_path) as process:
+    with watched(["--version"], tmp_path) as process:
         assert not kills._finish(process)
 
 

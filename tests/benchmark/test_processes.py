@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
-from ganctl.benchmark.processes import COMMAND, process_seconds
+from ganctl.benchmark.processes import COMMAND, process_seconds, watched
 from ganctl.errors import CheckFailed
 
 
@@ -18,3 +19,10 @@ def test_the_command_is_ganctl(tmp_path: Path) -> None:
     assert process_seconds(COMMAND, ["--version"], tmp_path) > 0
     with pytest.raises(CheckFailed, match="ended with code 2: error: No such option"):
         process_seconds(COMMAND, ["--no-such-option"], tmp_path)
+
+
+def test_a_watched_process_ends_with_the_block(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), watched(["bench", "soak"], tmp_path) as process:
+        assert process.poll() is None
+        raise KeyboardInterrupt
+    assert process.returncode == -signal.SIGKILL

@@ -16,7 +16,7 @@ from ganctl.config import TrainConfig, train_config
 from ganctl.data import load_data
 from ganctl.environment import RUNS
 from ganctl.quality.monitor import Monitor
-from ganctl.training import loop
+from ganctl.training import loop, observer
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.loop import Training
 from ganctl.training.run import Run
@@ -77,7 +77,7 @@ def resumed(epochs: int | None = None) -> Training:
 def test_a_stopped_run_ends_as_the_one_that_was_not(
     kind: str, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "MEASURED", 60)
+    monkeypatch.setattr(observer, "MEASURED", 60)
     monitor = Monitor(load_data(str(small_data)), 60, threads=1)
     chosen = config(small_data, **RUNS_TRIED[kind])
 

@@ -16,7 +16,8 @@ from ganctl.images import Pixels
 from ganctl.latents import Labels
 from ganctl.training import loop, record
 from ganctl.training.checkpoint import load_checkpoint
-from ganctl.training.loop import Measure, Stopped, Training
+from ganctl.training.loop import Training
+from ganctl.training.observer import Measure, Stopped
 from ganctl.training.progress import Progress
 from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
@@ -94,7 +95,7 @@ def test_after_a_rollback_no_worse_generator_takes_the_best_ones_place(
     training.measure = measuring(7, 5, 6, 5.5)
 
     def lose(progress: Progress) -> None:
-        if progress.epoch == 1:
+        if progress.epoch == 1 and progress.step == progress.steps:
             monkeypatch.setattr(training._record, "save", lambda _: None)
 
     assert training.train(lose, never)
@@ -113,19 +114,50 @@ def test_from_an_older_checkpoint_on_neither(small_data: Path) -> None:
     assert best(first.run) == 5
 
 
+def test_an_older_checkpoint_is_the_newest_before_training_goes_on(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a run that is killed, or diverges, would go on from the future that was left behind."""
+    first = begun(small_data, keep=9, max_rollbacks=1, checkpoint_every=2)
+    assert first.train(ignore, never)
+    sick_at({10}, monkeypatch)
+    again, newest = resumed(first.run.snapshot(8)), list[int]()
+
+    def look() -> bool:
+        newest.append(load_checkpoint(again.run.checkpoint).step)
+        return again.state.rollbacks > 0
+
+    assert not again.train(ignore, look)
+    assert set(newest) == {8} and again.state.step == 8
+    assert len(newest) == 4  # at steps 8, 9, 10 and 8 again
+
+
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"broken")])
-def test_a_best_generator_that_is_gone_or_broken_is_replaced_by_the_next(
+def test_a_best_generator_that_is_gone_or_broken_is_told_and_replaced_by_the_next(
     damage: Callable[[Path], object], small_data: Path
 ) -> None:
-    training = begun(small_data, eval_every=1)
+    notes: list[str] = []
+    training = begun(small_data, notes, eval_every=1)
     training.measure = measuring(3, 5, 6)
 
     def lose(progress: Progress) -> None:
-        if progress.epoch == 1:
+        if progress.epoch == 1 and progress.step == progress.steps:
             damage(training.run.best)
 
     assert training.train(lose, never)
     assert best(training.run) == 5
+    (told,) = notes
+    assert "best.safetensors is gone, or damaged" in told and "distance of 3.0, is lost" in told
+
+
+def test_how_good_the_best_was_is_in_the_checkpoint(small_data: Path) -> None:
+    """Whatever became of its file, so that a loss is noticed after a restart too."""
+    training = begun(small_data, eval_every=1, epochs=2)
+    training.measure = measuring(3, 5)
+    assert training.train(ignore, never)
+    checkpoint = load_checkpoint(training.run.checkpoint)
+    assert checkpoint.tensors["best_distance"] == 3
+    assert resumed(training.run.checkpoint).state.best_distance == 3
 
 
 def test_of_the_checkpoints_that_are_kept_the_lasts_copy_is_one(small_data: Path) -> None:
@@ -141,7 +173,7 @@ def test_of_the_checkpoints_that_are_kept_the_lasts_copy_is_one(small_data: Path
     assert training.run.snapshot(12).read_bytes() == training.run.checkpoint.read_bytes()
 
 
-def test_going_back_drops_the_later_checkpoints_at_the_first_save(small_data: Path) -> None:
+def test_going_back_drops_the_later_checkpoints_at_once(small_data: Path) -> None:
     first = begun(small_data, keep=3)
     assert first.train(ignore, never)
     again = resumed(first.run.snapshot(4))
@@ -152,7 +184,7 @@ def test_going_back_drops_the_later_checkpoints_at_the_first_save(small_data: Pa
         return again.state.step == 7
 
     assert not again.train(ignore, third)
-    assert seen[-1] == [4, 8, 12]
+    assert seen[0] == [4]
     assert kept(again.run) == [4, 7]
     assert load_checkpoint(again.run.checkpoint).step == 7
 

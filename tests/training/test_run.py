@@ -49,10 +49,33 @@ def test_a_run_is_never_begun_over_another() -> None:
     with pytest.raises(BadInput, match="exists already") as caught:
         new_run("one")
     assert "--resume one" in caught.value.hint
-    new_run("unsaved").create()
+    unsaved = new_run("unsaved")
+    unsaved.create()
+    unsaved.metrics.touch()
     with pytest.raises(BadInput, match="exists already") as caught:
         new_run("unsaved")
     assert "--resume" not in caught.value.hint
+
+
+@pytest.mark.parametrize("what", ["a file", "a link to nothing"])
+def test_what_is_no_folder_is_never_begun_over(what: str) -> None:
+    run = Run(RUNS / "one")
+    RUNS.mkdir()
+    run.folder.touch() if what == "a file" else run.folder.symlink_to("nothing")
+    with pytest.raises(BadInput, match="exists already"):
+        new_run("one")
+
+
+def test_a_run_that_was_killed_as_it_began_is_begun_again_by_the_same_command() -> None:
+    run = new_run("one")
+    run.create()
+    run.write_config({"epochs": 1})
+    for name in (".lock", f".last.safetensors.{'0' * 16}.tmp"):
+        (run.folder / name).touch()
+    new_run("one").create(again=True)
+    run.sample(1).touch()
+    with pytest.raises(BadInput, match="exists already"):
+        new_run("one")
 
 
 def test_of_two_who_begin_at_once_one_is_refused() -> None:
