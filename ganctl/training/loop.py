@@ -21,6 +21,7 @@ from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels
 from ganctl.inputs import Inputs, seeded
 from ganctl.latents import Labels
+from ganctl.spelling import option
 from ganctl.training.batches import epoch_batches, epoch_steps, place, scale
 from ganctl.training.checkpoint import Checkpoint, decode
 from ganctl.training.distributed import ALONE, World
@@ -403,7 +404,8 @@ class Training:
         self._signs[sign] = found
 
     def _diverged(self, what: str) -> Diverged:
-        step, way_out = self.state.step, "try a lower --lr, or --max-rollbacks 3"
+        step = self.state.step
+        way_out = f"try a lower {option('lr')}, or {option('max_rollbacks', 3)}"
         if self.world.leads:
             if self._record.dump(self._checkpoint(state_tensors(self.state), {})):
                 way_out += f"; its state is in {self.run.diverged}"
