@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ SHELL_ONLY = {
 
 
 def test_an_option_is_spelt_for_its_reader() -> None:
-    cases = [
+    cases: list[tuple[Any, str, str]] = [
         (("batch_size",), "batch_size=", "--batch-size"),
         (("lr", 0.1), "lr=0.1", "--lr 0.1"),
         (("name", "my run"), "name='my run'", "--name 'my run'"),

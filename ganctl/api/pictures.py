@@ -90,8 +90,11 @@ def grid(images: ArrayLike, cols: int = 0) -> Image:
             generator network's. Drawn row by row.
         cols: images a row; 0 for a square (for those of `Images`, where it has some).
 
+    Returns:
+        A Pillow image, "L" for C = 1 and "RGB" for C = 3.
+
     Raises:
-        BadInput: they are no such images, or there are none.
+        BadInput: they are no such images, there are none, or ``cols`` cannot be used.
     """
     from PIL import Image  # not needed for anything else here
 

@@ -104,7 +104,8 @@ def train(
     Args:
         config: all of what is trained and how, in place of ``options``.
         on_progress: called a few times a second and at each epoch's end
-            (``progress.step == progress.steps``). If it raises, the run is saved first.
+            (``progress.step == progress.steps``), with a `Progress`, which ``print`` shows as a
+            line. If it raises, the run is saved first.
         name: of the run; None for one made of data, recipe and time.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: CPU threads, for the whole process and for good; 0 leaves torch's number.
@@ -117,8 +118,10 @@ def train(
             checkpoint_every, keep, max_rollbacks: as ``ganctl train --help`` describes them.
 
     Raises:
-        BadInput: an option is out of its range or contradicts the run that goes on, the data cannot
-            be read, the name is taken, or the run to go on with is not there or finished.
+        TypeError: there is no such option, or two that exclude each other.
+        BadInput: an option has another type, is out of its range or contradicts the run that goes
+            on, the data cannot be read, the name is taken, or the run to go on with is not there or
+            finished.
         CheckFailed: training diverged, or a data file is damaged.
         MissingDependency: torch, or another package of ``ganctl[train]``, is not installed.
         OutOfResources: the disk is full.

@@ -112,9 +112,7 @@ def functions(conditional: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     generator = ganctl.load(conditional / "asked.onnx")
     images = generator.sample(2)
     calls: dict[str, Callable[..., Any]] = {
-        "load": lambda **options: ganctl.load(
-            **{"source": conditional / "asked.onnx", **options}  # type: ignore[arg-type]
-        ),
+        "load": lambda **options: ganctl.load(**{"source": conditional / "asked.onnx", **options}),
         "sample": generator.sample,
         "grid": lambda **options: ganctl.grid(**{"images": images, **options}),
         "save": lambda **options: images.save(**{"path": "out.png", **options}),
@@ -203,7 +201,7 @@ def refusals(data: Path, asked: Path) -> Iterator[tuple[Callable[[], Any], str]]
     file = asked / "asked.onnx"
     yield lambda: ganctl.load(file, max_model_mb=1), r"max_model_mb=\d+"
     yield (
-        lambda: ganctl.load(file, max_image_mb=6),
+        lambda: ganctl.load(file, max_image_mb=3),
         r"batch_size=, or allow more with max_image_mb=",
     )
     yield lambda: ganctl.load(file, provider="abacus"), r"use provider='cpu'"
