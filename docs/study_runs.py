@@ -12,11 +12,13 @@ import argparse
 from dataclasses import replace
 
 from ganctl.config import TrainConfig, train_config
+from ganctl.environment import RUNS
 from ganctl.quality.monitor import Monitor
 from ganctl.training.device import resolve_device, use_threads
 from ganctl.training.observer import MEASURED
-from ganctl.training.run import RUNS
 from ganctl.training.start import start_run
+
+CPU = resolve_device("cpu")
 
 SHARED = {
     "data": "digits",
@@ -42,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, help="of all of them")
     epochs = parser.parse_args().epochs
-    use_threads(1, 1)
+    use_threads(1, 1, CPU)
     for name, config in CONFIGS.items():
         if (RUNS / f"study-{name}").exists():
             print(f"study-{name} is there already")
@@ -51,7 +53,7 @@ def main() -> None:
 
 
 def _train(name: str, config: TrainConfig) -> None:
-    training = start_run(config, name, resolve_device("cpu"), fallback=False, notify=print)
+    training = start_run(config, name, CPU, fallback=False, notify=print)
     training.measure = Monitor(training.data, MEASURED, threads=1)
     training.train(lambda _: None, should_stop=lambda: False)
     print(f"{name}: trained {config.epochs} epochs", flush=True)

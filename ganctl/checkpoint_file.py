@@ -19,6 +19,7 @@ from ganctl.card import Card, card_from_json
 from ganctl.config import TrainConfig, from_dict, to_dict
 from ganctl.digest import BLANK, digest_around, fill_in
 from ganctl.errors import BadInput, CheckFailed, explain
+from ganctl.spelling import call
 
 FORMAT = 1
 
@@ -90,7 +91,7 @@ def read_checkpoint(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        hint = "train one: ganctl train"
+        hint = f"train one: {call('train')}"
         raise BadInput(f"cannot read checkpoint {path}: {explain(error)}", hint) from error
 
 
@@ -190,5 +191,5 @@ def _header_end(data: bytes) -> int:
 def no_checkpoint(name: str) -> BadInput:
     """Return the error for a file that is something else."""
     return BadInput(
-        f"{name} is not a ganctl checkpoint", "name a .safetensors file that ganctl train wrote"
+        f"{name} is not a ganctl checkpoint", "name a .safetensors file that a training wrote"
     )

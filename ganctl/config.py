@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ganctl.errors import BadInput
+from ganctl.spelling import option
 
 Config = TypeVar("Config", "ModelConfig", "TrainConfig")
 
@@ -41,17 +42,17 @@ ADDED_LATER = {
 
 
 class OutOfRange(BadInput):
-    """A field of a configuration whose value cannot be.
+    """An option, or a field of a configuration, whose value cannot be.
 
     Args:
-        name: the field's.
+        name: the option's.
         value: what it was given.
         allowed: what it may be, in words; of a choice, the choices.
     """
 
     def __init__(self, name: str, value: Any, allowed: str) -> None:
-        option = "--" + name.replace("_", "-")
-        super().__init__(f"{option} {value} cannot be used", f"{option}: {allowed}")
+        words = option(name).rstrip("=")
+        super().__init__(f"{option(name, value)} cannot be used", f"{words}: {allowed}")
         self.allowed = allowed
 
 

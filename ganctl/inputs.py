@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ganctl.errors import BadInput
 from ganctl.latents import Floats, Labels, class_labels, latents
+from ganctl.spelling import call
 
 Inputs = Callable[[int, int], tuple[Floats, Labels | None]]
 """(first, count) → z (count, latent_dim) float32, and labels (count,) int64 or None.
@@ -172,8 +173,8 @@ def check_classes(
     if not class_shares:
         raise BadInput(
             f"{path} cannot be asked for a class: its generator is not conditional",
-            "draw without --digit and --digits, or train one that is conditional: "
-            "ganctl train --conditional",
+            "draw without a class, or train one that is conditional: "
+            + call("train", conditional=True),
         )
     unknown = [number for number in classes if not 0 <= number < len(class_names)]
     if not unknown:

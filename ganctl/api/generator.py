@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import operator
 import os
 import textwrap
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -14,17 +13,20 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
+from ganctl.api.arguments import one_of, real, text, truth, whole
 from ganctl.api.notes import needing_extra, note
 from ganctl.api.pictures import SHOWN_SIDE, Images, enlarged
 from ganctl.card import Card
 from ganctl.checkpoint_file import PREFIXES, is_checkpoint, read_checkpoint, read_header
+from ganctl.config import MAX_SEED, OutOfRange
 from ganctl.drawing import GeneratorFunction, check_indices, draw
-from ganctl.errors import BadInput, GanctlError
+from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.images import encode_png
 from ganctl.images import grid as grid_of
 from ganctl.inference.watched import Watched
 from ganctl.inputs import check_classes, in_rows, in_turn, seeded, since, truncated
 from ganctl.machine import usable_cores
+from ganctl.spelling import option
 from ganctl.text import inert
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 
 BATCH = 64
 """Images drawn at once; an ONNX file's memory is checked for so many."""
+
+MAX_BATCH = 65_536
+
+MAX_THREADS = 1024
 
 STRIP = 10
 """Images that a notebook shows of a generator."""
@@ -89,8 +95,8 @@ class Generator:
                 come one class after the other, in the same styles: a grid of them has a row each.
                 None: each class as often as the data has it.
             truncation: ψ, above 0 and up to 1. Below 1: clearer images, less varied.
-            batch_size: images drawn at once; an ONNX file draws 64 at the most, or as many as it
-                settles.
+            batch_size: images drawn at once, which changes none; an ONNX file draws at most what
+                it was loaded with, or what it settles.
 
         Returns:
             (N, C, H, W) uint8, N being ``count`` for each digit.
@@ -98,20 +104,17 @@ class Generator:
         Raises:
             BadInput: an argument is out of its range, or there is no such class.
             CheckFailed: the generator draws NaN or infinite values.
-            OutOfResources: an ONNX file's batch needs more memory or time than it may.
+            OutOfResources: the images need more memory than there is, or an ONNX file's batch more
+                memory or time than it may.
         """
-        count, start = operator.index(count), operator.index(start)
-        for name, value in (("count", count), ("batch_size", operator.index(batch_size))):
-            if value < 1:
-                raise BadInput(f"{name}={value} cannot be used", f"{name}: 1 or more")
-        if not 0 < truncation <= 1:
-            raise BadInput(
-                f"truncation={truncation:g} cannot be used", "truncation: above 0 and up to 1"
-            )
+        count, start = whole("count", count, 1), whole("start", start, 0)
+        seed, batch_size = whole("seed", seed, 0, MAX_SEED), whole("batch_size", batch_size, 1)
+        if not 0 < (truncation := real("truncation", truncation)) <= 1:
+            raise OutOfRange("truncation", truncation, "above 0 and up to 1")
         numbers = self._numbers(digit)
         check_classes(numbers, self.path, self.classes, self._class_shares)
         check_indices(start, count)
-        inputs = since(seeded(operator.index(seed), self.latent_dim, self._class_shares), start)
+        inputs = since(seeded(seed, self.latent_dim, self._class_shares), start)
         if truncation < 1:
             inputs = truncated(inputs, truncation)
         if len(numbers) > 1:
@@ -119,7 +122,7 @@ class Generator:
         elif numbers:
             inputs = in_turn(inputs, numbers)
         total = count * max(len(numbers), 1)
-        images = np.empty((total, *self.image_shape), np.uint8).view(Images)
+        images = _room(total, self.image_shape)
         images.cols = count if len(numbers) > 1 else 0
         watched, at_once = Watched(self._function), self._fixed_batch or batch_size
         done = 0
@@ -137,16 +140,20 @@ class Generator:
         """Return the numbers of the classes asked for; [] for none."""
         if digit is None:
             return []
-        if isinstance(digit, str) or not isinstance(digit, Iterable):
+        one = isinstance(digit, str | bytes) or getattr(digit, "ndim", 1) == 0  # NumPy's array(4)
+        if one or not isinstance(digit, Iterable):
             return [self._number(digit)]
         numbers = [self._number(each) for each in digit]
         if not numbers:
-            raise BadInput("digit names no class", "leave it out, or name one or more")
+            raise BadInput("digit= names no class", "leave it out, or name one or more")
         return numbers
 
-    def _number(self, digit: Class) -> int:
+    def _number(self, digit: object) -> int:
         if not isinstance(digit, str):
-            return operator.index(digit)
+            try:
+                return whole("digit", digit)
+            except OutOfRange:
+                raise OutOfRange("digit", digit, "a class by number or name, or several") from None
         if self.classes and digit not in self.classes:
             raise BadInput(
                 f"{self.path} has no class '{digit}'",
@@ -207,6 +214,11 @@ def load(
     latent_dim: int | None = None,
     value_range: str | None = None,
     layout: str | None = None,
+    batch_size: int = BATCH,
+    max_model_mb: int = 512,
+    max_image_mb: int = 1024,
+    max_seconds: int = 60,
+    allow_any_op: bool = False,
 ) -> Generator:
     """Load a generator to draw from.
 
@@ -220,21 +232,39 @@ def load(
         latent_dim: values of a latent, where another tool's ONNX file does not say.
         value_range: likewise, of its images' values: "-1,1", "0,1" or "0,255".
         layout: likewise: "nchw" or "nhwc", channels first or last.
+        batch_size: images that an ONNX file draws at once, at the most.
+        max_model_mb: what an ONNX file may cost, since none is trusted: its own size.
+        max_image_mb: likewise, the memory of a batch of images and all that leads to it.
+        max_seconds: likewise, the time to load it, and for each batch.
+        allow_any_op: whether it may hold any operator, its memory not known beforehand.
 
     Raises:
-        BadInput: there is no such file or run, or it holds no generator.
+        BadInput: there is no such file or run, it holds no generator, or an argument cannot be
+            used.
         CheckFailed: it is damaged.
         MissingDependency: a checkpoint needs torch, which is not installed.
         OutOfResources: an ONNX file needs more memory or time than it may.
     """
-    path = None if source is None else Path(source)
-    if path is not None and _is_onnx(path):
-        from ganctl.inference.signature import LAYOUTS, RANGES, Told
+    from ganctl.inference.signature import LAYOUTS, MAX_LATENT_DIM, RANGES, Told
 
-        _one_of("value_range", value_range, (None, *RANGES))
-        _one_of("layout", layout, (None, *LAYOUTS))
-        return _from_onnx(path, threads, provider, Told(latent_dim, value_range, layout))
-    _one_of("weights", weights, PREFIXES)
+    path = None if source is None else Path(text("source", source, "a path, or a run's name"))
+    one_of("weights", weights, PREFIXES)
+    threads = whole("threads", threads, 0, MAX_THREADS)
+    provider = text("provider", provider, "a name, such as 'cpu'")
+    batch_size = whole("batch_size", batch_size, 1, MAX_BATCH)
+    told = Told(
+        None if latent_dim is None else whole("latent_dim", latent_dim, 1, MAX_LATENT_DIM),
+        None if value_range is None else one_of("value_range", value_range, RANGES),
+        None if layout is None else one_of("layout", layout, LAYOUTS),
+    )
+    limits = (
+        whole("max_model_mb", max_model_mb, 1, 10**6),
+        whole("max_image_mb", max_image_mb, 1, 10**6),
+        whole("max_seconds", max_seconds, 1, 86_400),
+        truth("allow_any_op", allow_any_op),
+    )
+    if path is not None and _is_onnx(path):
+        return _from_onnx(path, threads, provider, batch_size, told, limits)
     return _from_checkpoint(path, weights)
 
 
@@ -246,16 +276,29 @@ def _is_onnx(path: Path) -> bool:
         return False
 
 
-def _one_of(name: str, value: str | None, known: Collection[str | None]) -> None:
-    if value not in known:
-        allowed = " or ".join(repr(each) for each in known if each)
-        raise BadInput(f"{name}={value!r} cannot be used", f"{name}: {allowed}")
+def _room(count: int, image_shape: tuple[int, int, int]) -> Images:
+    try:
+        return np.empty((count, *image_shape), np.uint8).view(Images)
+    except (MemoryError, ValueError) as error:  # the latter: more than an array can have
+        raise OutOfResources(
+            f"there is not enough memory for {count:,} images",
+            f"draw fewer at a time: lower {option('count')}, and the rest with {option('start')}",
+        ) from error
 
 
-def _from_onnx(path: Path, threads: int, provider: str, told: Told) -> Generator:
+def _from_onnx(
+    path: Path,
+    threads: int,
+    provider: str,
+    batch_size: int,
+    told: Told,
+    limits: tuple[int, int, int, bool],
+) -> Generator:
     from ganctl.inference.generator import load_onnx
+    from ganctl.inference.session import Limits  # and with it onnxruntime
 
-    generator = load_onnx(path, min(threads, usable_cores()), provider, BATCH, told)
+    threads = min(threads, usable_cores())
+    generator = load_onnx(path, threads, provider, batch_size, told, Limits(*limits))
     for guess in generator.guesses:
         note(f"{path}: {guess}")
     return Generator(

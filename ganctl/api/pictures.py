@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ganctl.api.arguments import text, whole
 from ganctl.errors import BadInput
 from ganctl.images import (
     PADDING,
@@ -61,7 +62,8 @@ class Images(np.ndarray[Any, np.dtype[np.uint8]]):
                 the picture is too large.
             OutOfResources: the disk is full.
         """
-        out, pixels, cols = Path(path), as_pixels(self), _checked(cols) or self.cols
+        out = Path(text("path", path, "where to write, such as 'grid.png'"))
+        pixels, cols = as_pixels(self), whole("cols", cols, 0) or self.cols
         check_output(out)
         _, *shape = pixels.shape
         check_size(out, len(pixels), (shape[0], shape[1], shape[2]), cols)
@@ -88,14 +90,17 @@ def grid(images: ArrayLike, cols: int = 0) -> Image:
             generator network's. Drawn row by row.
         cols: images a row; 0 for a square (for those of `Images`, where it has some).
 
+    Returns:
+        A Pillow image, "L" for C = 1 and "RGB" for C = 3.
+
     Raises:
-        BadInput: they are no such images, or there are none.
+        BadInput: they are no such images, there are none, or ``cols`` cannot be used.
     """
     from PIL import Image  # not needed for anything else here
 
     pixels = as_pixels(images)
     settled = images.cols if isinstance(images, Images) else 0
-    return Image.fromarray(grid_of(pixels, _checked(cols) or settled))
+    return Image.fromarray(grid_of(pixels, whole("cols", cols, 0) or settled))
 
 
 def as_pixels(images: ArrayLike) -> Pixels:
@@ -108,6 +113,8 @@ def as_pixels(images: ArrayLike) -> Pixels:
         array: Any = np.asarray(images)
     except ValueError as error:  # rows of different lengths
         raise _no_images("they are not all of one shape") from error
+    except (TypeError, RuntimeError) as error:  # a tensor on a GPU, or one that needs a gradient
+        raise _no_images(str(error).split("\n")[0].rstrip(".")) from error
     alone = isinstance(images, Images) and array.ndim == 3 and array.shape[0] == 3
     if alone:  # one colour image out of many
         array = array[None]
@@ -130,12 +137,6 @@ def enlarged(picture: Pixels, side: int) -> Pixels:
     """Return (H, W) or (H, W, 3) enlarged by a whole factor, so that its longer side fits."""
     factor = max(1, side // max(picture.shape[:2]))
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
-
-
-def _checked(cols: int) -> int:
-    if cols < 0:
-        raise BadInput(f"cols={cols} is below 0", "so many images a row; 0 for a square")
-    return cols
 
 
 def _no_images(reason: str) -> BadInput:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import signal
 import threading
@@ -14,11 +13,14 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from ganctl.api.generator import Generator, load
+from ganctl.api.arguments import real, text, truth, whole
+from ganctl.api.generator import MAX_THREADS, Generator, load
 from ganctl.api.notes import needing_extra, note
-from ganctl.config import ModelConfig, TrainConfig, train_config
+from ganctl.config import ModelConfig, OutOfRange, TrainConfig, train_config
+from ganctl.environment import DEVICES
 from ganctl.errors import BadInput
-from ganctl.text import inert
+from ganctl.spelling import call
+from ganctl.text import counted, inert
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +105,8 @@ def train(
     Args:
         config: all of what is trained and how, in place of ``options``.
         on_progress: called a few times a second and at each epoch's end
-            (``progress.step == progress.steps``). If it raises, the run is saved first.
+            (``progress.step == progress.steps``), with a `Progress`, which ``print`` shows as a
+            line. If it raises, the run is saved first.
         name: of the run; None for one made of data, recipe and time.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: CPU threads, for the whole process and for good; 0 leaves torch's number.
@@ -116,8 +119,10 @@ def train(
             checkpoint_every, keep, max_rollbacks: as ``ganctl train --help`` describes them.
 
     Raises:
-        BadInput: an option is out of its range or contradicts the run that goes on, the data cannot
-            be read, the name is taken, or the run to go on with is not there or finished.
+        TypeError: there is no such option, or two that exclude each other.
+        BadInput: an option has another type, is out of its range or contradicts the run that goes
+            on, the data cannot be read, the name is taken, or the run to go on with is not there or
+            finished.
         CheckFailed: training diverged, or a data file is damaged.
         MissingDependency: torch, or another package of ``ganctl[train]``, is not installed.
         OutOfResources: the disk is full.
@@ -128,6 +133,13 @@ def train(
         raise TypeError("train() takes a name, or a run to resume, which has one")
     if config is not None and not isinstance(config, TrainConfig):
         raise TypeError(f"train() takes a TrainConfig, or options such as data={config!r}")
+    if on_progress is not None and not callable(on_progress):
+        raise OutOfRange("on_progress", on_progress, "a function of one argument, or None")
+    name = None if name is None else text("name", name)
+    device = text("device", device, DEVICES)
+    threads, fallback = whole("threads", threads, 0, MAX_THREADS), truth("fallback", fallback)
+    if not isinstance(resume, bool):
+        resume = text("resume", resume, "True, or a run's name, folder or checkpoint")
     asked = _config(options) if config is None else config
     with needing_extra():
         from ganctl.training.device import resolve_device, use_threads
@@ -158,7 +170,10 @@ def _resumed(
     training = resume_run(run, checkpoint, config, device, note, found=found)
     if training.is_finished:
         epochs = training.state.step // training.steps
-        raise BadInput(f"{run.name} has finished {epochs} epochs", f"for more: epochs={2 * epochs}")
+        raise BadInput(
+            f"{run.name} has finished {counted(epochs, 'epoch')}",
+            f"for more: {call('train', resume=run.name, epochs=2 * epochs)}",
+        )
     return training
 
 
@@ -257,7 +272,9 @@ def _config(options: Options) -> TrainConfig:
         close = get_close_matches(unknown, Options.__annotations__, n=1)
         meant = f": did you mean '{close[0]}'?" if close else ""
         raise TypeError(f"train() got an unexpected keyword argument '{unknown}'{meant}")
-    values = {name: _plain(name, value) for name, value in options.items()}
+    values: dict[str, Any] = {
+        name: _AS[_KINDS[name]](name, value) for name, value in options.items()
+    }
     model = {name: values.pop(name) for name in MODEL if name in values}
     return train_config(values.pop("recipe", "default"), model, **values)
 
@@ -265,18 +282,10 @@ def _config(options: Options) -> TrainConfig:
 _KINDS = {each.name: str(each.type) for kind in (ModelConfig, TrainConfig) for each in fields(kind)}
 """The options' types, as they are saved."""
 
-_AS: Mapping[str, Callable[[Any], Any]] = {
-    "int": operator.index,
-    "float": float,
-    "bool": bool,
-    "str": os.fspath,
+_AS: Mapping[str, Callable[[str, object], Any]] = {
+    "int": whole,
+    "float": real,
+    "bool": truth,
+    "str": text,
 }
 """What makes a plain value of NumPy's numbers and of paths, and refuses the rest."""
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Return ``value`` as the type that the option is saved with."""
-    try:
-        return _AS[_KINDS[name]](value)
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"{name}={value!r} cannot be used", f"{name}: {error}") from error

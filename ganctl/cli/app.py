@@ -27,6 +27,7 @@ from ganctl.errors import (
     is_memory_error,
     missing_extra,
 )
+from ganctl.spelling import on_command_line
 
 COMMANDS = {
     "train": "Train a GAN on pictures: handwritten digits, or your own.",
@@ -139,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no × gets a ?
             stream.reconfigure(errors="replace")
     end_on_signals()
-    with lasting_stderr():
+    with lasting_stderr(), on_command_line():
         return _main(options, given[len(options) :], debug)
 
 

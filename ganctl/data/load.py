@@ -18,6 +18,7 @@ from ganctl.data.image_data import GreyImages, ImageData, fingerprint
 from ganctl.data.known import KNOWN
 from ganctl.data.transforms import fit_all
 from ganctl.errors import BadInput
+from ganctl.spelling import option
 
 DIGITS = "digits"
 NAMES = (*KNOWN, DIGITS)
@@ -99,7 +100,7 @@ def load_named(
 def not_downloaded(name: str, data_dir: Path, error: DownloadError) -> BadInput:
     """Return the error for a known set that no mirror has given."""
     folder = KNOWN[name].folder(data_dir)
-    hint = f"use --data {DIGITS}, which needs no network, or put the files in {folder}"
+    hint = f"use {option('data', DIGITS)}, which needs no network, or put the files in {folder}"
     return BadInput(f"{name} could not be downloaded ({error})", hint)
 
 

@@ -25,8 +25,9 @@ from ganctl.inference.seal import check_digest, check_seal
 from ganctl.inference.self_test import SELF_TEST_KEY, Verdict, run_self_test
 from ganctl.inference.session import LIMITS, Limits, in_time, providers, run, start
 from ganctl.inference.signature import NOTHING_TOLD, Inputs, Output, Told, read_inputs, read_output
-from ganctl.inference.sizes import MORE, Sizes, check_images, measure
+from ganctl.inference.sizes import Sizes, check_images, measure, more
 from ganctl.latents import Floats, Labels
+from ganctl.spelling import option
 
 T = TypeVar("T")
 
@@ -127,7 +128,9 @@ class OnnxGenerator:
         fed = {self._inputs.latents: self._as_fed(latents)}
         if self._inputs.labels:
             if labels is None:
-                raise BadInput(f"{self.name} must be told the class", "say it: --digit 7")
+                raise BadInput(
+                    f"{self.name} must be told the class", f"say it: {option('digit', 7)}"
+                )
             fed[self._inputs.labels] = self._as_labels(labels)
         if self._inputs.batch:
             lacking = self._inputs.batch - rows
@@ -221,7 +224,7 @@ def parse_onnx(
     if provider not in offered:
         raise BadInput(
             f"this onnxruntime has no provider '{provider}', only {', '.join(offered)}",
-            "use --provider cpu, or install an onnxruntime that has it",
+            f"use {option('provider', 'cpu')}, or install an onnxruntime that has it",
         )
     check_digest(data, name)  # first: what is damaged may look like anything else
     model = in_time(lambda: parse_model(data, name, limits.any_op), name, limits)
@@ -263,7 +266,9 @@ def _sizes(
         return inputs, _sizes_of(model, inputs, batch, limits)
     except BadInput as error:
         if told.latent_dim:
-            error.advise(f"is --latent-dim {told.latent_dim} right? If it is: {error.hint}")
+            error.advise(
+                f"is {option('latent_dim', told.latent_dim)} right? If it is: {error.hint}"
+            )
         if inputs.batch or batch == 1:
             raise
         said = "its graph is made for one image: drawn one at a time"
@@ -281,7 +286,7 @@ def _sizes_of(model: Model, inputs: Inputs, batch: int, limits: Limits) -> Sizes
         check_images(model, sizes, batch, limits.image_mb * 10**6)
     except OutOfResources as error:
         if inputs.batch:
-            error.hint = MORE
+            error.advise(more())
         elif batch > 1:
             with suppress(BadInput):
                 _sizes_of(model, inputs, 1, limits)  # does not fit either: fewer are no way out

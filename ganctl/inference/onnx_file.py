@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ganctl.errors import BadInput
 from ganctl.inference.proto import kinds, message_class
 from ganctl.inference.wire import Malformed, count_fields
+from ganctl.spelling import option
 
 MAX_RANK = 32  # of a tensor; NumPy 1 has no more
 MAX_FIELDS = 500_000  # of the whole file: a second to count, 50 MB to hold
@@ -27,9 +28,13 @@ OURS = "ganctl"
 """What our keys in the metadata begin with."""
 
 REMAKE = "write it anew: ganctl export gen.onnx, or with the tool that it came from"
-EXPORT = "make one of it: ganctl export --checkpoint FILE gen.onnx"
-ANY_OP = "if you trust the file, add --allow-any-op"
+EXPORT = "make one of it: ganctl export gen.onnx --checkpoint FILE"
 MERGE = "save it whole: import onnx; onnx.save(onnx.load('FILE'), 'whole.onnx')"
+
+
+def if_trusted() -> str:
+    """Return the way out for a file that does what is not allowed."""
+    return f"if you trust the file, add {option('allow_any_op', True)}"
 
 
 class Element(NamedTuple):
@@ -182,7 +187,7 @@ def _model(message: Any, name: str, any_op: bool, any_place: bool) -> Model:
         for attribute in function.attribute_proto:
             _attribute(attribute, "function", any_op=True)
     if message.functions and not any_op:
-        raise _Flaw("has functions of its own", ANY_OP)
+        raise _Flaw("has functions of its own", if_trusted())
     if message.training_info:
         raise _Flaw("carries its training with it", "save it for inference")
     graph = message.graph
@@ -288,7 +293,7 @@ def _attribute(message: Any, op: str, any_op: bool) -> Attribute:
         if not any_op:
             raise _Flaw(
                 f"has the operator {quote(op)}, which runs a graph of its own: no generator's",
-                ANY_OP,
+                if_trusted(),
             )
         for graph in [value] if field == "g" else value:
             if graph.sparse_initializer:

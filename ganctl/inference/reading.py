@@ -9,6 +9,7 @@ from pathlib import Path
 from ganctl.errors import BadInput, OutOfResources, explain
 from ganctl.files import near_file
 from ganctl.inference.onnx_file import REMAKE
+from ganctl.spelling import option
 
 
 def read_model(path: Path, max_mb: int) -> bytes:
@@ -40,6 +41,6 @@ def read_model(path: Path, max_mb: int) -> bytes:
     if len(data) > max_mb * 10**6:
         raise OutOfResources(
             f"{path} has {status.st_size / 1e6:,.0f} MB, more than {max_mb:,}",
-            f"if you trust it: --max-model-mb {-(-status.st_size // 10**6)}",
+            f"if you trust it: {option('max_model_mb', -(-status.st_size // 10**6))}",
         )
     return data

@@ -7,12 +7,13 @@ numbers (N,) or one-hot (N, K); and one output of images, NCHW or NHWC, floats o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ganctl.card import Card
 from ganctl.errors import BadInput
 from ganctl.inference.onnx_file import ELEMENTS, REMAKE, Model, Node, ValueInfo, quote
+from ganctl.spelling import option
 
 Shape = tuple[int, ...]
 
@@ -122,7 +123,7 @@ def _latents(model: Model, told: Told, name: str) -> tuple[ValueInfo, Shape]:
             raise BadInput(
                 f"{name} takes latents of {' or '.join(map(str, sizes))} values, "
                 f"not {told.latent_dim}",
-                "leave --latent-dim out",
+                f"leave {option('latent_dim')} out",
             )
         candidates = [value for value in candidates if _width(value) in (None, told.latent_dim)]
     if len(candidates) > 1:
@@ -137,13 +138,14 @@ def _latents(model: Model, told: Told, name: str) -> tuple[ValueInfo, Shape]:
         raise BadInput(
             f"{name} has several inputs that could be its latents: "
             + ", ".join(map(shown, model.inputs)),
-            "say how many values they have: --latent-dim",
+            f"say how many values they have: {option('latent_dim')}",
         )
     (latents,) = candidates
     latent_dim = _width(latents) or told.latent_dim
     if latent_dim is None:
         raise BadInput(
-            f"{name} does not say how many values its latents have", "say it: --latent-dim Z"
+            f"{name} does not say how many values its latents have",
+            f"say it: {option('latent_dim')}",
         )
     if latent_dim > MAX_LATENT_DIM:
         raise BadInput(
@@ -219,7 +221,7 @@ def read_output(
     if type_ == "uint8" and told.value_range:
         raise BadInput(
             f"{name} draws grey levels, 0 to 255, which have no other range",
-            "leave --value-range out",
+            f"leave {option('value_range')} out",
         )
     if type_ != "uint8":
         spelt, guess = _value_range(model, images, told, card, name)
@@ -227,6 +229,11 @@ def read_output(
         guesses += guess
     _, channels, height, width = shape
     return Output(images, (channels, height, width), layout == "nhwc", value_range, guesses)
+
+
+def _each(name: str, values: Collection[str]) -> str:
+    """Return an option with each of its values, one after the other."""
+    return ", or ".join(option(name, value) for value in values)
 
 
 def shown(value: ValueInfo) -> str:
@@ -292,7 +299,7 @@ def _layout(shape: Shape, told: Told, card: Card | None, name: str) -> tuple[str
             raise BadInput(
                 f"{name} draws {' × '.join(map(str, shape))}, which is not {told.layout.upper()} "
                 "with 1 or 3 channels",
-                "leave --layout out",
+                f"leave {option('layout')} out",
             )
         return told.layout, ()
     if card is not None or shape[1:] == (1, 1, 1):
@@ -300,7 +307,7 @@ def _layout(shape: Shape, told: Told, card: Card | None, name: str) -> tuple[str
     if first and last:
         raise BadInput(
             f"{name} draws {' × '.join(map(str, shape))}: its channels could be first or last",
-            "say it: --layout nchw, or --layout nhwc",
+            f"say it: {_each('layout', LAYOUTS)}",
         )
     return ("nchw", ()) if first else ("nhwc", ("channels taken to be last",))
 
@@ -314,7 +321,7 @@ def _value_range(
                 raise BadInput(
                     f"{name} draws values of {usual}, as its model card says, not "
                     f"{told.value_range}",
-                    "leave --value-range out",
+                    f"leave {option('value_range')} out",
                 )
             return usual, ()
     if told.value_range:
@@ -324,7 +331,7 @@ def _value_range(
     if last is None or spelt is None:
         raise BadInput(
             f"{name} does not say what its images' values are",
-            "say it: --value-range -1,1, or 0,1, or 0,255",
+            f"say it: {_each('value_range', RANGES)}",
         )
     low, high = (f"{value:g}" for value in RANGES[spelt])
     return spelt, (f"its last layer is {last.op}: values taken to be in [{low}, {high}]",)

@@ -11,7 +11,6 @@ import numpy as np
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.inference.known import SMALL, Call, Known, Shape, Unknown, check, elements
 from ganctl.inference.onnx_file import (
-    ANY_OP,
     ELEMENTS,
     FLOAT,
     MAX_BYTES,
@@ -20,11 +19,17 @@ from ganctl.inference.onnx_file import (
     Node,
     Tensor,
     fits,
+    if_trusted,
     quote,
 )
 from ganctl.inference.operators import DIVIDING, RANDOM, RULES
+from ganctl.spelling import option
 
-MORE = "allow more with --max-image-mb"
+
+def more() -> str:
+    """Return the way out for a file that needs more memory than it may."""
+    return f"allow more with {option('max_image_mb')}"
+
 
 COPIES = 13
 """Bytes that a value takes on its way to a grey level: float32 three times, and the level."""
@@ -71,7 +76,8 @@ def measure(model: Model, shapes: Mapping[str, Shape], limit: int) -> Sizes:
         # onnxruntime believes the file where it folds Shape, so that a lie would become a size
         if not all(fits(made.shape, shape) for shape in declared.get(name, ())):
             raise BadInput(
-                f"{model.name} says a wrong shape of {quote(name)}: it has {made.shape}", ANY_OP
+                f"{model.name} says a wrong shape of {quote(name)}: it has {made.shape}",
+                if_trusted(),
             )
         known[name] = made
         alive += made.nbytes
@@ -103,7 +109,7 @@ def measure(model: Model, shapes: Mapping[str, Shape], limit: int) -> Sizes:
         except Unknown as error:
             raise BadInput(
                 f"{model.name} has {_place(node)}, and what that gives cannot be told: {error}",
-                ANY_OP,
+                if_trusted(),
             ) from None
         for name, output in zip(node.outputs, made, strict=False):
             if name:
@@ -137,7 +143,7 @@ def _check_operators(model: Model) -> None:
     if model.opsets[""] < 7:
         raise BadInput(
             f"{model.name} is of opset {model.opsets['']}, and operators are known from 7 on",
-            ANY_OP,
+            if_trusted(),
         )
     for node in model.nodes:
         if node.domain:
@@ -148,7 +154,7 @@ def _check_operators(model: Model) -> None:
             reason = f"uses {_place(node)}, which is none of those that generators need"
         else:
             continue
-        raise BadInput(f"{model.name} {reason}", ANY_OP)
+        raise BadInput(f"{model.name} {reason}", if_trusted())
 
 
 def _place(node: Node) -> str:
@@ -158,7 +164,7 @@ def _place(node: Node) -> str:
 def _too_large(model: Model, needed: int, batch: int) -> GanctlError:
     return OutOfResources(
         f"{model.name} needs {-(-needed // 10**6)} MB for a batch of {batch}",
-        MORE if batch == 1 else f"draw fewer at once with --batch-size, or {MORE}",
+        more() if batch == 1 else f"draw fewer at once with {option('batch_size')}, or {more()}",
     )
 
 

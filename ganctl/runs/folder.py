@@ -13,6 +13,7 @@ from typing import Any
 from ganctl.config import TrainConfig, from_dict
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
+from ganctl.spelling import call
 from ganctl.text import did_you_mean
 
 CONFIG = "config.json"
@@ -42,7 +43,7 @@ def find_folder(given: Path | None) -> Path:
         folders = (path.parent for path in RUNS.glob(f"*/{CONFIG}"))
         found = max(folders, key=changed, default=None)
         if found is None:
-            raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
+            raise BadInput(f"there is no run in {RUNS}/", f"train one: {call('train')}")
         return found
     folder = given.parent if os.path.isfile(given) else given
     for candidate in (folder, RUNS / given):

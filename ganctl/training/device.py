@@ -9,6 +9,7 @@ import torch
 from ganctl.environment import DEVICES, is_device
 from ganctl.errors import BadInput
 from ganctl.machine import usable_cores
+from ganctl.spelling import option
 
 
 def resolve_device(name: str, number: int = 0) -> torch.device:
@@ -30,7 +31,7 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     if not is_device(name):
-        raise BadInput(f"there is no device '{name}'", f"--device {DEVICES}")
+        raise BadInput(f"there is no device '{name}'", f"devices: {DEVICES}")
     device = torch.device(name)
     there = {
         "cpu": True,
@@ -38,7 +39,9 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
         "cuda": cuda and (device.index or 0) < torch.cuda.device_count(),
     }
     if not there[device.type]:
-        raise BadInput(f"this machine has no device '{name}' that torch can use", "--device cpu")
+        raise BadInput(
+            f"this machine has no device '{name}' that torch can use", option("device", "cpu")
+        )
     return device
 
 
@@ -74,7 +77,8 @@ def use_threads(asked: int, processes: int, device: torch.device) -> list[str]:
     if device.type == "cpu" and waits and busy >= BUSY * cores:
         return [
             f"{busy:.1f} of {cores} cores were busy in the last minute: if other programs go on, "
-            "threads that wait for each other can be many times slower than one (--threads 1)"
+            "threads that wait for each other can be many times slower than one "
+            f"({option('threads', 1)})"
         ]
     return []
 

@@ -12,6 +12,7 @@ from ganctl.checkpoint_file import PREFIXES
 from ganctl.drawing import GeneratorFunction
 from ganctl.errors import BadInput
 from ganctl.latents import Floats, Labels
+from ganctl.spelling import option
 from ganctl.training.checkpoint import Checkpoint, load_checkpoint
 from ganctl.training.networks import Generator
 from ganctl.training.state import under
@@ -48,7 +49,7 @@ def load_generator(path: Path, weights: str = "ema") -> tuple[Generator, Card]:
     if not tensors and under(PREFIXES["ema"], checkpoint.tensors):
         raise BadInput(
             f"{path} holds the average of the weights alone",
-            "leave --weights out, or name a checkpoint that training left",
+            f"leave {option('weights')} out, or name a checkpoint that training left",
         )
     generator = Generator(checkpoint.config.model)
     misfit = BadInput(

@@ -18,6 +18,7 @@ from ganctl.data.load import ignore
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels
 from ganctl.locks import Claim
+from ganctl.spelling import option
 from ganctl.training.batches import epoch_batches, epoch_steps, place, scale
 from ganctl.training.checkpoint import Checkpoint, decode
 from ganctl.training.distributed import ALONE, World
@@ -344,7 +345,8 @@ class Training:
         return self._record.checkpoint(self.state, tensors, self.state.step // self.steps, quality)
 
     def _diverged(self, what: str) -> Diverged:
-        step, way_out = self.state.step, "try a lower --lr, or --max-rollbacks 3"
+        step = self.state.step
+        way_out = f"try a lower {option('lr')}, or {option('max_rollbacks', 3)}"
         if self.world.leads:
             if self._record.dump(self._checkpoint(state_tensors(self.state), {})):
                 way_out += f"; its state is in {self.run.diverged}"

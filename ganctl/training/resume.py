@@ -8,6 +8,7 @@ from typing import Any
 
 from ganctl.config import TrainConfig, to_dict
 from ganctl.errors import BadInput
+from ganctl.spelling import option
 
 CHANGEABLE = (
     "data_dir",
@@ -40,12 +41,12 @@ def resumed_config(saved: TrainConfig, asked: TrainConfig, given: Collection[str
     }
     for name, value in changes.items():
         if name not in CHANGEABLE:
-            option = ("--no-" if value is False else "--") + name.replace("_", "-")
             raise BadInput(
-                f"{option} contradicts the run, which was begun with{'out' * value} it"
+                f"{option(name, value)} contradicts the run, which was begun with{'out' * value} it"
                 if isinstance(value, bool)
-                else f"{option} {value} contradicts the run, which has {old[name]}",
-                f"leave {option} out to go on, or begin a new run without --resume",
+                else f"{option(name, value)} contradicts the run, which has {old[name]}",
+                f"leave {option(name, value if isinstance(value, bool) else None)} out to go on, "
+                f"or begin a new run without {option('resume')}",
             )
     return dataclasses.replace(saved, **changes)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from ganctl.environment import DEFAULT_RUNS, RUNS
 from ganctl.errors import BadInput
 from ganctl.files import LITTER, make_folder, near_file, sweep, write_atomic, write_error
 from ganctl.locks import Claim, claimed
+from ganctl.spelling import call, option
 from ganctl.text import did_you_mean, is_plain
 
 LAST = "last.safetensors"
@@ -103,7 +103,7 @@ class Run:
     def resume_command(self) -> str:
         """Return what to type to go on with it."""
         named = self.name if self.folder.parent == RUNS else str(self.folder)
-        return f"ganctl train --resume {shlex.quote(named)}"
+        return call("train", resume=named)
 
     @property
     def is_blank(self) -> bool:
@@ -149,7 +149,7 @@ class Run:
         def taken(process: str) -> BadInput:
             return BadInput(
                 f"{self.folder} is being trained by process {process or 'unknown'}",
-                "wait until it ends, or stop it; or begin another run: --name NAME",
+                f"wait until it ends, or stop it; or begin another: {option('name', 'another')}",
             )
 
         with ExitStack() as held:
@@ -250,7 +250,10 @@ def new_run(name: str) -> Run:
     """
     plain = Path(name).name == name and is_plain(name) and not name.startswith("-")
     if name in ("", ".", "..") or not plain:
-        raise BadInput(f"--name '{name}' is not a plain folder name", "such as --name first-try")
+        raise BadInput(
+            f"{option('name', name)} is not a plain folder name",
+            f"such as {option('name', 'first-try')}",
+        )
     run = Run(RUNS / name)
     if os.path.lexists(run.folder) and not run.is_blank:
         raise _taken(run)
@@ -259,9 +262,9 @@ def new_run(name: str) -> Run:
 
 def _taken(run: Run) -> BadInput:
     if os.path.isfile(run.checkpoint):
-        way_out = f"go on with it: {run.resume_command}; or choose another --name"
+        way_out = f"go on with it: {run.resume_command}; or choose another {option('name')}"
     else:
-        way_out = "it holds no checkpoint: delete it, or choose another --name"
+        way_out = f"it holds no checkpoint: delete it, or choose another {option('name')}"
     return BadInput(f"{run.folder} exists already", way_out)
 
 
@@ -282,9 +285,9 @@ def find_run(name: str | None) -> Run:
     """
     run = newest_run() if name is None else Run(RUNS / name)
     if run is None:
-        raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
+        raise BadInput(f"there is no run in {RUNS}/", f"train one: {call('train')}")
     if not os.path.isfile(run.checkpoint):
-        raise BadInput(f"there is no checkpoint in {run.folder}", "train one: ganctl train")
+        raise BadInput(f"there is no checkpoint in {run.folder}", f"train one: {call('train')}")
     return run
 
 

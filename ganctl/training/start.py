@@ -15,6 +15,7 @@ from ganctl.config import ModelConfig, TrainConfig
 from ganctl.data import ImageData, load_data
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
+from ganctl.spelling import option
 from ganctl.text import counted
 from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.distributed import ALONE, World, job, may_restart
@@ -131,7 +132,7 @@ def resume_run(
         raise BadInput(
             f"the data is not what {run.name} began with: {len(data.images):,} images of "
             f"'{data.name}' instead of {card.data_count:,} of '{card.data_name}'",
-            "bring it back as it was (--data-dir?), or begin a new run",
+            f"bring it back as it was ({option('data_dir')}?), or begin a new run",
         )
     state = new_state(config, device)
     restore_state(state, checkpoint.tensors, checkpoint.step)
@@ -141,14 +142,14 @@ def resume_run(
         raise BadInput(
             f"{run.name} is further than {counted(config.epochs, 'epoch')}: it has taken "
             f"{state.step:,} steps of {training.steps:,} an epoch",
-            "leave --epochs out to go on, or ask for more",
+            f"leave {option('epochs')} out to go on, or ask for more",
         )
     if training.is_finished:
         return training
     if device.type == "cpu" and checkpoint.threads not in (0, torch.get_num_threads()):
         notify(
-            f"{run.name} was trained with --threads {checkpoint.threads}, and goes on with "
-            f"{torch.get_num_threads()}: sums round otherwise, so its weights will be others"
+            f"{run.name} was trained with {option('threads', checkpoint.threads)}, and goes on "
+            f"with {torch.get_num_threads()}: sums round otherwise, so its weights will be others"
         )
     return training
 
@@ -177,8 +178,9 @@ def with_classes(config: TrainConfig, data: ImageData) -> ModelConfig:
         return config.model
     if data.labels is None:
         raise BadInput(
-            f"--conditional needs classes, and '{data.name}' has none",
-            "put each class of pictures into a sub-folder of its own, or leave --conditional out",
+            f"{option('conditional', True)} needs classes, and '{data.name}' has none",
+            "put each class of pictures into a sub-folder of its own, or leave "
+            f"{option('conditional')} out",
         )
     return replace(config.model, classes=len(data.class_names))
 
@@ -196,7 +198,8 @@ def _check_length(name: str) -> None:
     except (OSError, ValueError) as error:
         reason = explain(error) if isinstance(error, OSError) else str(error)
         raise BadInput(
-            f"--name '{name:.40}…' cannot be a folder's name: {reason}", "such as --name first-try"
+            f"{option('name', name[:40] + '…')} cannot be a folder's name: {reason}",
+            f"such as {option('name', 'first-try')}",
         ) from error
 
 
@@ -218,7 +221,7 @@ def load(config: TrainConfig, fallback: bool, notify: Notify, world: World) -> I
         raise BadInput(
             f"the processes of this run have found different data: '{data.name}' is not what the "
             "first process has",
-            "give every machine the same --data and --data-dir",
+            f"give every machine the same {option('data')} and {option('data_dir')}",
         )
     return data
 

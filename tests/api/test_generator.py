@@ -86,8 +86,8 @@ def test_what_cannot_be_drawn_is_refused(workplace: Path, conditional: Path) -> 
     for wrong, message in (
         ({"count": 0}, "count=0"),
         ({"batch_size": 0}, "batch_size=0"),
-        ({"seed": -1}, "seed -1 is outside"),
-        ({"start": -1}, "image indices start at 0"),
+        ({"seed": -1}, "seed=-1"),
+        ({"start": -1}, "start=-1"),
         ({"start": 2**53}, "image indices are 0"),
         ({"truncation": 0}, "truncation=0"),
         ({"truncation": float("nan")}, "truncation=nan"),
@@ -104,8 +104,6 @@ def test_what_cannot_be_drawn_is_refused(workplace: Path, conditional: Path) -> 
     ):
         with pytest.raises(BadInput, match=message):
             asked.sample(1, digit=digit)
-    with pytest.raises(TypeError):
-        generator.sample(2.5)  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_loaded_is_refused(workplace: Path) -> None:

@@ -113,7 +113,7 @@ def test_an_interrupt_saves_and_the_run_goes_on(small_data: Path) -> None:
     assert {progress.epoch for progress in told} == {2}
     with pytest.raises(BadInput, match="has finished 2 epochs"):
         train(resume=True)
-    with pytest.raises(BadInput, match="--lr 0.1 contradicts the run"):
+    with pytest.raises(BadInput, match="lr=0.1 contradicts the run"):
         train(resume=run.folder, lr=0.1)
 
 
@@ -160,8 +160,8 @@ def test_another_thread_trains_too(small_data: Path) -> None:
         ({"epochs": 2.5}, BadInput, "epochs=2.5 cannot be used"),
         ({"lr": "fast"}, BadInput, "lr='fast' cannot be used"),
         ({"data": 5}, BadInput, "data=5 cannot be used"),
-        ({"epochs": 0}, BadInput, "--epochs 0 cannot be used"),
-        ({"arch": "vit"}, BadInput, "--arch vit cannot be used"),
+        ({"epochs": 0}, BadInput, "epochs=0 cannot be used"),
+        ({"arch": "vit"}, BadInput, "arch='vit' cannot be used"),
         ({"recipe": "none"}, BadInput, "there is no recipe 'none'"),
         ({"device": "abacus"}, BadInput, "there is no device 'abacus'"),
         ({"data": "none"}, BadInput, "none"),

@@ -237,7 +237,7 @@ def test_an_unconditional_generator_cannot_be_asked(
             source = command[-1] if command[0] == "infer" else "checkpoints/small/last.safetensors"
             assert outcome.code == 3 and not Path("x.png").exists()
             assert f"error: {source} cannot be asked for a class" in outcome.err
-            assert "hint: draw without --digit and --digits, or train one" in outcome.err
+            assert "hint: draw without a class, or train one" in outcome.err
 
 
 def test_other_classes_than_digits_are_listed_with_their_numbers(

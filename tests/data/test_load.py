@@ -45,7 +45,7 @@ def test_mnist_falls_back_on_the_digits_and_says_so_once(tmp_path: Path) -> None
 def test_no_fallback(tmp_path: Path, name: str, fallback: bool, folder: str) -> None:
     with pytest.raises(BadInput, match=f"^{name} could not be downloaded") as caught:
         load_data(name, data_dir=tmp_path, fallback=fallback)
-    assert "--data digits" in caught.value.hint
+    assert "data='digits'" in caught.value.hint
     assert str(tmp_path / folder / "raw") in caught.value.hint
 
 

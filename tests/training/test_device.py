@@ -73,7 +73,7 @@ def test_a_busy_machine_is_doubted(
     two_cores.setattr(device_module, "usable_cores", lambda: cores)
     doubts = use_threads(threads, 1, torch.device(device))
     assert bool(doubts) is doubted
-    assert all("--threads 1" in doubt for doubt in doubts)
+    assert all("threads=1" in doubt for doubt in doubts)
 
 
 def test_each_process_of_a_machine_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,4 +169,4 @@ def test_another_number_of_threads_is_told(
         changed = replace(checkpoint, threads=threads)
         resume_run(training.run, changed, checkpoint.config, CPU, notes.append)
         assert len(notes) == told
-        assert not told or f"was trained with --threads {threads}" in notes[0]
+        assert not told or f"was trained with threads={threads}" in notes[0]

@@ -8,6 +8,7 @@ import pytest
 
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput
+from ganctl.spelling import on_command_line
 from ganctl.training.run import (
     PRETRAINED,
     Run,
@@ -48,13 +49,13 @@ def test_a_run_is_never_begun_over_another() -> None:
     finished("one")
     with pytest.raises(BadInput, match="exists already") as caught:
         new_run("one")
-    assert "--resume one" in caught.value.hint
+    assert "ganctl.train(resume='one')" in caught.value.hint
     unsaved = new_run("unsaved")
     unsaved.create()
     unsaved.metrics.touch()
     with pytest.raises(BadInput, match="exists already") as caught:
         new_run("unsaved")
-    assert "--resume" not in caught.value.hint
+    assert "resume" not in caught.value.hint
 
 
 @pytest.mark.parametrize("what", ["a file", "a link to nothing"])
@@ -86,7 +87,9 @@ def test_of_two_who_begin_at_once_one_is_refused() -> None:
 
 
 def test_a_name_with_spaces_can_be_typed_again() -> None:
-    assert Run(RUNS / "my run").resume_command == "ganctl train --resume 'my run'"
+    assert Run(RUNS / "my run").resume_command == "ganctl.train(resume='my run')"
+    with on_command_line():
+        assert Run(RUNS / "my run").resume_command == "ganctl train --resume 'my run'"
 
 
 def test_the_newest_checkpoint_is_found() -> None:
@@ -121,7 +124,7 @@ def test_what_is_not_there_is_named() -> None:
     for name, message in ((None, "no run in"), ("none", "in checkpoints/none"), ("begun", "begun")):
         with pytest.raises(BadInput, match=message) as caught:
             find_run(name)
-        assert "ganctl train" in caught.value.hint
+        assert "ganctl.train()" in caught.value.hint
     with pytest.raises(BadInput, match="no checkpoint none"):
         find_checkpoint(Path("none"))
     with pytest.raises(BadInput, match="no checkpoint /"):
