@@ -15,9 +15,10 @@ from ganctl.environment import RUNS
 from ganctl.errors import GanctlError
 from ganctl.files import write_atomic
 from ganctl.quality.monitor import real_figures
+from ganctl.run_files import CURVES, FILM, LAST, REPORT
 from ganctl.runs.curves import curves
 from ganctl.runs.film import film, read_grid
-from ganctl.runs.folder import CURVES, FILM, LAST, REPORT, read_config, samples
+from ganctl.runs.folder import read_config, samples
 from ganctl.runs.history import DISTANCE, read_history
 from ganctl.runs.page import Report, page
 
