@@ -10,8 +10,8 @@ import numpy as np
 
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.inference.known import SMALL, Call, Known, Shape, Unknown, check, elements
-from ganctl.inference.onnx_file import (
-    ANY_OP,
+from ganctl.inference.onnx_file import ANY_OP
+from ganctl.inference.onnx_model import (
     ELEMENTS,
     FLOAT,
     MAX_BYTES,
