@@ -226,7 +226,7 @@ def _real_distance(data: ImageData) -> float | None:
 
 
 def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: Notify) -> None:
-    from ganctl.api.train import monitor
+    from ganctl.api.monitor import monitor
     from ganctl.cli.training_screen import TrainingScreen
 
     began, run, told = time.monotonic(), training.run, False
