@@ -23,7 +23,7 @@ from ganctl.data.digits import load_digits
 from ganctl.data.idx import find_idx
 from ganctl.data.known import KNOWN
 from ganctl.data.load import DIGITS, default_data_dir
-from ganctl.errors import CheckFailed, GanctlError, explain
+from ganctl.errors import CheckFailed, GanctlError
 from ganctl.files import make_folder, write_atomic
 from ganctl.images import Pixels
 from ganctl.latents import Labels
@@ -31,6 +31,7 @@ from ganctl.quality import judge as judges
 from ganctl.quality.judge import CLASSES, FEATURES, Judge, Looks, as_digits, digits_of
 from ganctl.quality.metrics import moments
 from ganctl.quality.neighbours import authenticity
+from ganctl.shipped import read_shipped
 
 Doubles = NDArray[np.float64]
 
@@ -110,12 +111,7 @@ def load_shipped() -> Shipped:
     Raises:
         CheckFailed: the file is missing, is not the one that was shipped, or is of another judge.
     """
-    try:
-        data = FILE.read_bytes()
-    except OSError as error:
-        raise CheckFailed(f"cannot read {FILE}: {explain(error)}", "install ganctl anew") from error
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise CheckFailed(f"{FILE} is damaged: its SHA-256 is wrong", "install ganctl anew")
+    data = read_shipped(FILE, SHA256)
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         shipped = Shipped(*(archive[name] for name in Shipped._fields))
     if str(shipped.judge) != judges.SHA256:
