@@ -152,7 +152,7 @@ def out_argument(default: str) -> Any:
     """Return what OUT is, for the help and the shell; ``default``: what stands for it."""
     return typer.Argument(
         metavar="OUT",
-        parser=out_path,
+        parser=path,  # --help shows its name
         autocompletion=complete.files(".png", ".gif", ".npy"),
         help="A grid (.png), an animation (.gif, with --interpolate), a uint8 array of N×C×H×W "
         "(.npy), or a folder (one PNG an image); - for a grid to stdout.",
@@ -160,10 +160,10 @@ def out_argument(default: str) -> Any:
     )
 
 
-def out_path(typed: str) -> Path:
+def path(typed: str) -> Path:
     """Return the path that is typed, of which ``./-``, unlike ``-``, is not `STDOUT`."""
-    path = Path(typed)
-    return Path(os.path.abspath(path)) if path == STDOUT and typed != str(STDOUT) else path
+    out = Path(typed)
+    return Path(os.path.abspath(out)) if out == STDOUT and typed != str(STDOUT) else out
 
 
 @contextmanager
