@@ -233,6 +233,13 @@ def to_dict(config: ModelConfig | TrainConfig) -> dict[str, Any]:
     return asdict(config)
 
 
+def flat(config: TrainConfig) -> dict[str, Any]:
+    """Return the configuration's fields by their names, the networks' first among them."""
+    values = to_dict(config)
+    model: dict[str, Any] = values.pop("model")
+    return model | values
+
+
 def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
     """Return the configuration that `to_dict` wrote.
 

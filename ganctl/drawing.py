@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def draw(
 
 
 def draw_to(
-    out: Path,
+    out: Path | BinaryIO,
     generator: GeneratorFunction,
     inputs: Inputs,
     image_shape: tuple[int, int, int],
@@ -57,7 +58,7 @@ def draw_to(
     """Draw as `draw` does and write as `write_images` does, with the errors of both.
 
     Args:
-        out: a grid (.png), an animation (.gif), an array (.npy) or a folder.
+        out: a grid (.png), an animation (.gif), an array (.npy) or a folder; or what takes a grid.
         generator: draws the batches.
         inputs: what it draws from.
         image_shape: (C, H, W) of its images.

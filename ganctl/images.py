@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,16 +176,17 @@ def check_output(out: Path) -> None:
         raise BadInput(f"cannot write {out}: it is in the way", "name another file or folder")
 
 
-def check_size(out: Path, count: int, image_shape: tuple[int, int, int], cols: int) -> None:
+def check_size(
+    out: Path | BinaryIO, count: int, image_shape: tuple[int, int, int], cols: int
+) -> None:
     """Refuse a picture that no viewer would open, and what the disk has no room for.
 
     Raises:
-        BadInput: ``out`` is a .png or a .gif and has more than `MAX_GRID_PIXELS`.
+        BadInput: ``out`` takes a grid or is a .gif, and has more than `MAX_GRID_PIXELS`.
         OutOfResources: ``out`` is a .npy or a folder, and larger than what is free.
     """
     channels, height, width = image_shape
-    kind = "" if out.is_dir() else out.suffix.lower()
-    pixels = 0
+    kind, pixels = _kind(out), 0
     if kind == ".png":
         rows, cols = grid_shape(count, cols)
         pixels = rows * (height + PADDING) * cols * (width + PADDING)
@@ -197,6 +198,8 @@ def check_size(out: Path, count: int, image_shape: tuple[int, int, int], cols: i
             "write an array (out.npy) or a folder (out), or draw fewer",
         )
     needed = {".npy": channels * height * width, "": SMALLEST_FILE}.get(kind, 0) * count
+    if not isinstance(out, Path):  # no disk
+        return
     free = shutil.disk_usage(out.parent).free
     if needed > free:
         raise OutOfResources(
@@ -205,27 +208,37 @@ def check_size(out: Path, count: int, image_shape: tuple[int, int, int], cols: i
         )
 
 
+def _kind(out: Path | BinaryIO) -> str:
+    """Return the ending, in small letters, that says what is written; "" for a folder."""
+    if not isinstance(out, Path):
+        return ".png"
+    return "" if out.is_dir() else out.suffix.lower()
+
+
 def write_images(
-    out: Path, batches: Iterable[Pixels], count: int, start: int = 0, cols: int = 0
+    out: Path | BinaryIO, batches: Iterable[Pixels], count: int, start: int = 0, cols: int = 0
 ) -> None:
     """Write ``count`` images, which come in batches of (B, C, H, W), all or nothing.
 
     A .png is one grid; a .gif shows one after the other; a .npy is one uint8 array of (N, C, H, W),
     written batch by batch; anything else is a folder with a PNG an image, named by its index from
-    ``start`` on.
+    ``start`` on. What is no path is written a grid, as a PNG.
 
     Raises:
         BadInput: the place cannot be written.
         OutOfResources: the disk is full.
     """
-    if out.is_dir() or out.suffix == "":
+    if not isinstance(out, Path):
+        out.write(encode_png(grid(np.concatenate(list(batches)), cols)))
+        return
+    kind = _kind(out)
+    if kind == "":
         _write_folder(out, batches, count, start)
-    elif out.suffix.lower() == ".npy":
+    elif kind == ".npy":
         _write_npy(out, batches, count)
     else:
         images = np.concatenate(list(batches))
-        gif = out.suffix.lower() == ".gif"
-        write_atomic(out, encode_gif(images) if gif else encode_png(grid(images, cols)))
+        write_atomic(out, encode_gif(images) if kind == ".gif" else encode_png(grid(images, cols)))
 
 
 def _write_npy(out: Path, batches: Iterable[Pixels], count: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganctl.config import ModelConfig, TrainConfig, from_dict, to_dict, train_config
+from ganctl.config import ModelConfig, TrainConfig, flat, from_dict, to_dict, train_config
 from ganctl.errors import BadInput
 
 
@@ -80,6 +80,14 @@ def test_a_value_out_of_range_is_named(name: str, value: float) -> None:
 def test_a_shape_out_of_range_is_named(name: str, value: Any) -> None:
     with pytest.raises(BadInput, match=f"{name}="):
         ModelConfig(**{name: value})
+
+
+def test_a_flat_configuration_has_every_field_once() -> None:
+    nested = to_dict(TrainConfig(model=ModelConfig(img_size=16), epochs=3))
+    model = nested.pop("model")
+    values = flat(TrainConfig(model=ModelConfig(img_size=16), epochs=3))
+    assert (values["img_size"], values["epochs"]) == (16, 3)
+    assert list(values.items()) == [*model.items(), *nested.items()]
 
 
 def test_an_unknown_recipe_is_refused() -> None:

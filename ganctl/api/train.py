@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from ganctl.api.arguments import real, text, truth, whole
 from ganctl.api.generator import MAX_THREADS, Generator, load
+from ganctl.api.monitor import monitor
 from ganctl.api.notes import needing_extra, note
 from ganctl.config import ModelConfig, OutOfRange, TrainConfig, train_config
 from ganctl.environment import DEVICES
@@ -26,12 +27,7 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Unpack
 
-    from ganctl.data import ImageData
-    from ganctl.images import Pixels
-    from ganctl.latents import Labels
-    from ganctl.quality.monitor import Monitor
     from ganctl.training.loop import Training
-    from ganctl.training.observer import Measure
     from ganctl.training.progress import Progress
 
 MODEL = ("arch", "latent_dim", "img_size", "channels")
@@ -175,31 +171,6 @@ def _resumed(
             f"for more: {call('train', resume=run.name, epochs=2 * epochs)}",
         )
     return training
-
-
-def monitor(data: ImageData, stop: Callable[[], bool]) -> Measure:
-    """Return what measures images against ``data``, until ``stop`` says so.
-
-    What it needs is loaded at its first use.
-    """
-    from ganctl.training.observer import Stopped
-
-    loaded: list[Monitor] = []
-
-    def between() -> None:
-        if stop():
-            raise Stopped
-
-    def measure(images: Pixels, labels: Labels | None) -> dict[str, float]:
-        if not loaded:
-            import torch
-
-            from ganctl.quality.monitor import Monitor
-
-            loaded.append(Monitor(data, len(images), torch.get_num_threads(), between))
-        return loaded[0](images, labels)
-
-    return measure
 
 
 def _run(training: Training, on_progress: Callable[[Progress], object] | None) -> TrainedRun:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 
-from ganctl.environment import RUNS
+from ganctl.run_files import checkpoint_names
 
 DATA_NAMES = ("mnist", "fashion-mnist", "kmnist", "emnist-digits", "usps", "digits")
 """`ganctl.data.load.NAMES`, whose import would take longer than all else."""
@@ -39,9 +40,7 @@ def runs(*endings: str) -> Completion:
     """Return what completes the names of runs, and paths of files with these endings."""
 
     def complete(incomplete: str) -> list[str]:
-        return [name for name in _runs() if name.startswith(incomplete)] + _paths(
-            incomplete, endings
-        )
+        return words(*checkpoint_names(MOST))(incomplete) + _paths(incomplete, endings)
 
     return complete
 
@@ -51,36 +50,20 @@ def data(incomplete: str) -> list[str]:
     return words(*DATA_NAMES)(incomplete) + _paths(incomplete, (".zip",))
 
 
-def _runs() -> list[str]:
-    found = []
-    with suppress(OSError):
-        for entry in _entries(str(RUNS)):
-            if entry.name.endswith(".safetensors"):
-                found.append(entry.name.removesuffix(".safetensors"))
-            elif os.path.isfile(os.path.join(entry.path, "last.safetensors")):
-                found.append(entry.name)
-    return sorted(found)
-
-
 def _paths(incomplete: str, endings: tuple[str, ...]) -> list[str]:
     folder, begun = os.path.split(incomplete)
     found = []
     with suppress(OSError, ValueError):
-        for entry in _entries(os.path.expanduser(folder) or "."):
-            name = entry.name
-            if not name.startswith(begun) or (name.startswith(".") and not begun):
-                continue
-            if entry.is_dir():
-                found.append(os.path.join(folder, name, ""))
-            elif name.lower().endswith(endings) and endings:
-                found.append(os.path.join(folder, name))
+        with os.scandir(os.path.expanduser(folder) or ".") as entries:
+            for entry in islice(entries, MOST):
+                name = entry.name
+                if not name.startswith(begun) or (name.startswith(".") and not begun):
+                    continue
+                if entry.is_dir():
+                    found.append(os.path.join(folder, name, ""))
+                elif name.lower().endswith(endings) and endings:
+                    found.append(os.path.join(folder, name))
     # A shell would end the word after its only completion: what lies in the folder is offered too.
     if len(found) == 1 and found[0].endswith(os.sep):
         return [*found, *_paths(found[0], endings)]
     return sorted(found)
-
-
-def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        for _, entry in zip(range(MOST), entries, strict=False):
-            yield entry

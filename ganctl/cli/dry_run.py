@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ganctl.cli import screen
-from ganctl.config import TrainConfig, to_dict
+from ganctl.config import TrainConfig, flat
 from ganctl.text import counted
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def show_estimate(
     from ganctl.config_file import FROM_DATA, to_toml
 
     found = estimate(config, name, device, fallback, screen.note)
-    values = to_dict(found.config)
-    values |= values.pop("model")
+    values = flat(found.config)
     del values[FROM_DATA]
     if name is not None:
         values["name"] = name

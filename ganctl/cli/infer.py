@@ -11,8 +11,6 @@ import typer
 
 from ganctl.cli import complete, screen
 from ganctl.cli.options import (
-    OUT_HELP,
-    PICTURES,
     UNTRUSTED,
     Cols,
     Count,
@@ -26,6 +24,7 @@ from ganctl.cli.options import (
     Threads,
     Truncation,
     nothing_written,
+    out_argument,
     refuse_same,
     tell_kept,
 )
@@ -64,16 +63,7 @@ def infer(
             help="An ONNX file: of ganctl export, or another generator.",
         ),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="OUT",
-            readable=False,
-            autocompletion=PICTURES,
-            help=OUT_HELP,
-            show_default="the model's name with .png",
-        ),
-    ] = None,
+    out: Annotated[Path | None, out_argument("the model's name with .png")] = None,
     count: Count = None,
     seed: Seed = 0,
     start: Start = 0,

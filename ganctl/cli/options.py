@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ganctl.cli import complete, screen
+from ganctl.cli.piped import STDOUT
 from ganctl.config import MAX_SEED
 from ganctl.environment import THREADS_VARIABLE
 
@@ -146,11 +147,23 @@ MaxModel = Annotated[
     ),
 ]
 
-PICTURES = complete.files(".png", ".gif", ".npy")
-OUT_HELP = (
-    "A grid (.png), an animation (.gif, with --interpolate), a uint8 array of N×C×H×W (.npy), or "
-    "a folder (one PNG an image); - for a grid to stdout."
-)
+
+def out_argument(default: str) -> Any:
+    """Return what OUT is, for the help and the shell; ``default``: what stands for it."""
+    return typer.Argument(
+        metavar="OUT",
+        parser=path,  # --help shows its name
+        autocompletion=complete.files(".png", ".gif", ".npy"),
+        help="A grid (.png), an animation (.gif, with --interpolate), a uint8 array of N×C×H×W "
+        "(.npy), or a folder (one PNG an image); - for a grid to stdout.",
+        show_default=default,
+    )
+
+
+def path(typed: str) -> Path:
+    """Return the path that is typed, of which ``./-``, unlike ``-``, is not `STDOUT`."""
+    out = Path(typed)
+    return Path(os.path.abspath(out)) if out == STDOUT and typed != str(STDOUT) else out
 
 
 @contextmanager

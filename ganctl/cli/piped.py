@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import typer
 
@@ -44,8 +45,8 @@ def check_place(out: Path, show: bool) -> None:
 
 
 @contextmanager
-def place_for(out: Path) -> Iterator[Path]:
-    """Yield where to write: ``out``, or for stdout a file whose bytes go there at the end.
+def place_for(out: Path) -> Iterator[Path | BinaryIO]:
+    """Yield where to write: ``out``, or for stdout memory whose bytes go there at the end.
 
     Raises:
         BadInput, OutOfResources: stdout cannot be written.
@@ -53,7 +54,6 @@ def place_for(out: Path) -> Iterator[Path]:
     if out != STDOUT:
         yield out
         return
-    with tempfile.TemporaryDirectory(prefix="ganctl-") as folder:
-        place = Path(folder, PICTURE)
-        yield place
-        screen.send(place.read_bytes())
+    picture = io.BytesIO()
+    yield picture
+    screen.send(picture.getvalue())

@@ -10,8 +10,6 @@ import typer
 
 from ganctl.cli import screen
 from ganctl.cli.options import (
-    OUT_HELP,
-    PICTURES,
     Checkpoint,
     Cols,
     Count,
@@ -23,6 +21,7 @@ from ganctl.cli.options import (
     Start,
     Truncation,
     nothing_written,
+    out_argument,
     tell_kept,
 )
 
@@ -37,16 +36,7 @@ class Weights(str, Enum):
 
 
 def sample(
-    out: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="OUT",
-            readable=False,
-            autocompletion=PICTURES,
-            help=OUT_HELP,
-            show_default="samples.png",
-        ),
-    ] = None,
+    out: Annotated[Path | None, out_argument("samples.png")] = None,
     count: Count = None,
     seed: Seed = 0,
     start: Start = 0,

@@ -148,7 +148,7 @@ def train(
 
 def _finish_again(training: Training, note: Notify) -> None:
     """Make good what a kill after the last save has left undone; the rest stays as it is."""
-    from ganctl.runs.folder import REPORT
+    from ganctl.run_files import REPORT
 
     training.train(_ignore, lambda: False)
     if training.world.leads and not (training.run.folder / REPORT).exists():
@@ -226,7 +226,7 @@ def _real_distance(data: ImageData) -> float | None:
 
 
 def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: Notify) -> None:
-    from ganctl.api.train import monitor
+    from ganctl.api.monitor import monitor
     from ganctl.cli.training_screen import TrainingScreen
 
     began, run, told = time.monotonic(), training.run, False

@@ -6,13 +6,12 @@ The file is bzip2 of 10,000 label bytes and then 10,000 × 784 pixel bytes; see 
 from __future__ import annotations
 
 import bz2
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from ganctl.data.image_data import DIGIT_NAMES, GreyImages
-from ganctl.errors import CheckFailed, explain
+from ganctl.shipped import read_shipped
 
 FILE = Path(__file__).with_name("digits.bin.bz2")
 SHA256 = "1085da30dad98c203f5732c4faf52f9043948b3ebb270eb8f753a74200180b98"
@@ -27,12 +26,7 @@ def load_digits() -> GreyImages:
     Raises:
         CheckFailed: the file is missing or is not the one that was shipped.
     """
-    try:
-        packed = FILE.read_bytes()
-    except OSError as error:
-        raise CheckFailed(f"cannot read {FILE}: {explain(error)}", "install ganctl anew") from error
-    if hashlib.sha256(packed).hexdigest() != SHA256:
-        raise CheckFailed(f"{FILE} is damaged: its SHA-256 is wrong", "install ganctl anew")
+    packed = read_shipped(FILE, SHA256)
     content = np.frombuffer(bz2.decompress(packed), np.uint8)
     labels, pixels = content[:COUNT], content[COUNT:]
     return GreyImages(pixels.reshape(COUNT, SIDE, SIDE), labels.astype(np.int64), DIGIT_NAMES)

@@ -52,11 +52,13 @@ def describe_onnx(path: Path, max_mb: int = LIMITS.model_mb) -> OnnxDescription:
     """
     data = read_model(path, max_mb)
     check_digest(data, str(path))
-    model = parse_model(data, str(path), any_op=True, any_place=True)
-    generator, problem, way_out = None, None, None
+    model, generator, problem, way_out = None, None, None, None
     try:
-        generator = parse_onnx(data, str(path), threads=1, batch_size=1)
+        model = parse_model(data, str(path))
+        generator = parse_onnx(data, str(path), threads=1, batch_size=1, parsed=model)
     except (BadInput, OutOfResources) as error:
+        if model is None:  # what cannot be drawn from may still be described
+            model = parse_model(data, str(path), any_op=True, any_place=True)
         if model.producer[0] == PRODUCER or CARD_KEY in model.metadata:
             raise
         problem, way_out = error.message.removeprefix(f"{path} "), error.hint

@@ -19,7 +19,8 @@ import onnxruntime as ort
 from ganctl.card import CARD_KEY, Card, card_from_json
 from ganctl.errors import BadInput, OutOfResources
 from ganctl.inference.known import Known
-from ganctl.inference.onnx_file import ELEMENTS, REMAKE, Model, parse_model
+from ganctl.inference.onnx_file import parse_model
+from ganctl.inference.onnx_model import ELEMENTS, REMAKE, Model
 from ganctl.inference.reading import read_model
 from ganctl.inference.seal import check_digest, check_seal
 from ganctl.inference.self_test import SELF_TEST_KEY, Verdict, run_self_test
@@ -215,10 +216,12 @@ def parse_onnx(
     batch_size: int = BATCH,
     told: Told = NOTHING_TOLD,
     limits: Limits = LIMITS,
+    parsed: Model | None = None,
 ) -> OnnxGenerator:
     """Load the generator in ``data``, the bytes of an ONNX file; ``name`` is for the errors.
 
-    Args and errors are as of `load_onnx`.
+    Args and errors are as of `load_onnx`; ``parsed`` is what `parse_model` has made of ``data``,
+    whose digest was right, if it has.
     """
     offered = providers()
     if provider not in offered:
@@ -226,8 +229,10 @@ def parse_onnx(
             f"this onnxruntime has no provider '{provider}', only {', '.join(offered)}",
             f"use {option('provider', 'cpu')}, or install an onnxruntime that has it",
         )
-    check_digest(data, name)  # first: what is damaged may look like anything else
-    model = in_time(lambda: parse_model(data, name, limits.any_op), name, limits)
+    if parsed is None:
+        check_digest(data, name)  # first: what is damaged may look like anything else
+        parsed = in_time(lambda: parse_model(data, name, limits.any_op), name, limits)
+    model = parsed
     sealed = check_seal(data, model.producer[0], model.metadata, name)
     card = card_from_json(model.metadata[CARD_KEY]) if CARD_KEY in model.metadata else None
     inputs = read_inputs(model, told, card, name)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ganctl.inference.onnx_file import ELEMENTS, MAX_RANK, Node
+from ganctl.inference.onnx_model import ELEMENTS, MAX_RANK, Node
 
 SMALL = 1024
 """Elements of the largest tensor whose values are followed."""

@@ -24,7 +24,7 @@ from ganctl.inference.known import (
     counted,
     unchanged,
 )
-from ganctl.inference.onnx_file import BOOL, ELEMENTS, FLOAT, INT64, UINT8, Tensor
+from ganctl.inference.onnx_model import BOOL, ELEMENTS, FLOAT, INT64, UINT8, Tensor
 from ganctl.inference.products import PRODUCTS
 from ganctl.inference.rearrange import REARRANGING
 

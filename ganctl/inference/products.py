@@ -12,7 +12,7 @@ from ganctl.inference.known import (
     broadcast,
     check,
 )
-from ganctl.inference.onnx_file import INT64
+from ganctl.inference.onnx_model import INT64
 
 
 def _matmul(call: Call) -> list[Known]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ganctl.errors import BadInput, OutOfResources, explain
 from ganctl.files import near_file
-from ganctl.inference.onnx_file import REMAKE
+from ganctl.inference.onnx_model import REMAKE
 from ganctl.spelling import option
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import onnxruntime as ort
 
 from ganctl.errors import BadInput, GanctlError, OutOfResources, is_memory_error
-from ganctl.inference.onnx_file import REMAKE
+from ganctl.inference.onnx_model import REMAKE
 from ganctl.inference.patience import TookTooLong, wait_for
 from ganctl.spelling import option
 

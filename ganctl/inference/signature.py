@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ganctl.card import Card
 from ganctl.errors import BadInput
-from ganctl.inference.onnx_file import ELEMENTS, REMAKE, Model, Node, ValueInfo, quote
+from ganctl.inference.onnx_model import ELEMENTS, REMAKE, Model, Node, ValueInfo, quote
 from ganctl.spelling import option
 
 Shape = tuple[int, ...]

@@ -10,7 +10,8 @@ import numpy as np
 
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.inference.known import SMALL, Call, Known, Shape, Unknown, check, elements
-from ganctl.inference.onnx_file import (
+from ganctl.inference.onnx_file import if_trusted
+from ganctl.inference.onnx_model import (
     ELEMENTS,
     FLOAT,
     MAX_BYTES,
@@ -19,7 +20,6 @@ from ganctl.inference.onnx_file import (
     Node,
     Tensor,
     fits,
-    if_trusted,
     quote,
 )
 from ganctl.inference.operators import DIVIDING, RANDOM, RULES

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ from PIL import Image
 
 from ganctl.data.image_data import DIGIT_NAMES
 from ganctl.data.transforms import fit
-from ganctl.errors import CheckFailed, explain
 from ganctl.images import Pixels, picture
 from ganctl.latents import Labels
+from ganctl.shipped import read_shipped
 
 FILE = Path(__file__).with_name("judge.onnx")
 SHA256 = "e3cb23964a828a3e97b806a4d762d08bf44476e5c2fc62c1b6431589abf35ee4"
@@ -79,12 +78,7 @@ def load_judge(threads: int = 0) -> Judge:
     Raises:
         CheckFailed: the file is missing or is not the one that was shipped.
     """
-    try:
-        data = FILE.read_bytes()
-    except OSError as error:
-        raise CheckFailed(f"cannot read {FILE}: {explain(error)}", "install ganctl anew") from error
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise CheckFailed(f"{FILE} is damaged: its SHA-256 is wrong", "install ganctl anew")
+    data = read_shipped(FILE, SHA256)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     # Threads that spin while they wait would take the cores from a training beside them.

@@ -23,7 +23,7 @@ from ganctl.data.digits import load_digits
 from ganctl.data.idx import find_idx
 from ganctl.data.known import KNOWN
 from ganctl.data.load import DIGITS, default_data_dir
-from ganctl.errors import CheckFailed, GanctlError, explain
+from ganctl.errors import CheckFailed, GanctlError
 from ganctl.files import make_folder, write_atomic
 from ganctl.images import Pixels
 from ganctl.latents import Labels
@@ -31,6 +31,7 @@ from ganctl.quality import judge as judges
 from ganctl.quality.judge import CLASSES, FEATURES, Judge, Looks, as_digits, digits_of
 from ganctl.quality.metrics import moments
 from ganctl.quality.neighbours import authenticity
+from ganctl.shipped import read_shipped
 
 Doubles = NDArray[np.float64]
 
@@ -38,11 +39,11 @@ FILE = Path(__file__).with_name("mnist.npz")
 SHA256 = "abcd508b0b9e70e3af6125e5f80c49238edeb79508d790405492140762cb1b2c"
 
 MNIST = "mnist"
-FINGERPRINTS = (
-    "71d3be42f93ad20da73bb4a9744d0bebdaa6832be56dc010e21940e72c4c8b1e",
-    "bbe98594824860641460c76e0bb10fd0632e4d52fd3a44480caa4b4f904641a6",
-)
-"""Of MNIST's training split and of the embedded digits at 28×28, whatever they are called."""
+FINGERPRINTS = {
+    MNIST: "71d3be42f93ad20da73bb4a9744d0bebdaa6832be56dc010e21940e72c4c8b1e",
+    DIGITS: "bbe98594824860641460c76e0bb10fd0632e4d52fd3a44480caa4b4f904641a6",
+}
+"""The data whose statistics ship, by its names; at 28×28 it has these, whatever it is called."""
 
 MOST = 10_000
 """So many real images make the real row, and so many others the reference's single points."""
@@ -110,12 +111,7 @@ def load_shipped() -> Shipped:
     Raises:
         CheckFailed: the file is missing, is not the one that was shipped, or is of another judge.
     """
-    try:
-        data = FILE.read_bytes()
-    except OSError as error:
-        raise CheckFailed(f"cannot read {FILE}: {explain(error)}", "install ganctl anew") from error
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise CheckFailed(f"{FILE} is damaged: its SHA-256 is wrong", "install ganctl anew")
+    data = read_shipped(FILE, SHA256)
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         shipped = Shipped(*(archive[name] for name in Shipped._fields))
     if str(shipped.judge) != judges.SHA256:
@@ -149,11 +145,11 @@ def find_reference(
         CheckFailed: a file that ships or a data set's file is damaged.
     """
     place = data_dir or default_data_dir()
-    if source in (MNIST, DIGITS):
+    if source in FINGERPRINTS:
         return mnist_reference(judge, _training_digits(source, place))
     channels, height, _ = image_shape
     data = load_data(source, data_dir=data_dir, img_size=height, channels=channels, notify=notify)
-    if data.fingerprint in FINGERPRINTS:
+    if data.fingerprint in FINGERPRINTS.values():
         return mnist_reference(judge, data.images)
     return data_reference(data, judge, place / "quality", notify)
 

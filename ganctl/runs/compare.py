@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganctl.card_rules import is_number
-from ganctl.config import TrainConfig
+from ganctl.config import TrainConfig, flat
 from ganctl.images import Pixels
 from ganctl.quality.explain import MONITORED
 from ganctl.runs.chart import (
@@ -25,7 +25,6 @@ from ganctl.runs.chart import (
 from ganctl.runs.film import read_grid
 from ganctl.runs.folder import read_config, samples
 from ganctl.runs.history import DISTANCE, History, read_history
-from ganctl.runs.words import flat
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,6 +1,6 @@
 """A run's folder as it is read without torch: which one is meant, its configuration, its pictures.
 
-`ganctl.training.run` writes it; a test compares the names.
+`ganctl.training.run` writes it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,15 @@ from typing import Any
 from ganctl.config import TrainConfig, from_dict
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
+from ganctl.run_files import CONFIG as CONFIG
+from ganctl.run_files import DIVERGED as DIVERGED
+from ganctl.run_files import LAST as LAST
+from ganctl.run_files import LOCK as LOCK
+from ganctl.run_files import REPORT as REPORT
+from ganctl.run_files import SAMPLES, folders, newest
+from ganctl.run_files import changed as changed
 from ganctl.spelling import call
 from ganctl.text import did_you_mean
-
-CONFIG = "config.json"
-METRICS = "metrics.jsonl"
-LAST = "last.safetensors"
-DIVERGED = "diverged.safetensors"
-LOCK = ".lock"
-SAMPLES = "samples"
-
-CURVES, FILM, REPORT = "curves.png", "progress.gif", "report.html"
-DRAWN = (CURVES, FILM, REPORT)
-"""What is drawn of a run when it ends, and may be drawn again at any time."""
 
 MAX_CONFIG = 1_000_000
 """Bytes of a configuration: one of ganctl's has a thousand."""
@@ -34,14 +30,13 @@ MAX_CONFIG = 1_000_000
 def find_folder(given: Path | None) -> Path:
     """Return the folder of the run that is meant: by its name, its folder or one of its files.
 
-    None means the run whose configuration or checkpoint was written last.
+    None means the run that changed last.
 
     Raises:
         BadInput: there is none.
     """
     if given is None:
-        folders = (path.parent for path in RUNS.glob(f"*/{CONFIG}"))
-        found = max(folders, key=changed, default=None)
+        found = newest(CONFIG)
         if found is None:
             raise BadInput(f"there is no run in {RUNS}/", f"train one: {call('train')}")
         return found
@@ -49,22 +44,8 @@ def find_folder(given: Path | None) -> Path:
     for candidate in (folder, RUNS / given):
         if os.path.isfile(candidate / CONFIG):
             return candidate
-    names = [path.parent.name for path in RUNS.glob(f"*/{CONFIG}")]
-    near = did_you_mean(str(given), names)
+    near = did_you_mean(str(given), [run.name for run in folders(CONFIG)])
     raise BadInput(f"there is no run {given}{near}", "name a run's folder or its name: ganctl runs")
-
-
-def changed(folder: Path) -> float:
-    """Return when the run last wrote something that it goes on from, in seconds of the epoch."""
-    times = [_written(folder / name) for name in (METRICS, LAST, DIVERGED, CONFIG)]
-    return max(times) or _written(folder)
-
-
-def _written(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def read_config(folder: Path) -> TrainConfig:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from html import escape
 
 from ganctl import html_page
-from ganctl.config import TrainConfig
+from ganctl.config import TrainConfig, flat
 from ganctl.html_page import card, joined, side_by_side
 from ganctl.quality.explain import MONITORED
 from ganctl.runs.history import History
-from ganctl.runs.words import command, flat, unsaid, what
+from ganctl.runs.words import command, unsaid, what
 
 STYLE = """
 @media (min-width: 60rem) { .two { grid-template-columns: 1fr 1fr } }

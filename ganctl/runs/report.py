@@ -15,17 +15,16 @@ from ganctl.environment import RUNS
 from ganctl.errors import GanctlError
 from ganctl.files import write_atomic
 from ganctl.quality.monitor import real_figures
+from ganctl.quality.reference import FINGERPRINTS
+from ganctl.run_files import CURVES, FILM, LAST, REPORT
 from ganctl.runs.curves import curves
 from ganctl.runs.film import film, read_grid
-from ganctl.runs.folder import CURVES, FILM, LAST, REPORT, read_config, samples
+from ganctl.runs.folder import read_config, samples
 from ganctl.runs.history import DISTANCE, read_history
 from ganctl.runs.page import Report, page
 
 MEASURED = 2000
 """Images that are measured while training; so as many real ones stand beside them."""
-
-DIGITS = ("mnist", "digits")
-"""Data whose test digits are known: MNIST, and the embedded part of it."""
 
 PACKAGES = ("torch", "numpy", "onnxruntime")
 
@@ -87,7 +86,7 @@ def write_report(folder: Path) -> list[Path]:
 
 def known_figures(config: TrainConfig) -> Mapping[str, float]:
     """Return the figures of as many real test digits as are measured; {} for other data."""
-    if config.data in DIGITS and config.model.image_shape == (1, 28, 28):
+    if config.data in FINGERPRINTS and config.model.image_shape == (1, 28, 28):
         return real_figures(MEASURED)
     return {}
 

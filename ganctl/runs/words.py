@@ -6,9 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ganctl.config import TrainConfig, to_dict, train_config
-
-Fields = dict[str, Any]
+from ganctl.config import TrainConfig, flat, train_config
 
 
 def data_name(config: TrainConfig) -> str:
@@ -28,13 +26,6 @@ def what(config: TrainConfig) -> str:
     return " · ".join([*parts, f"seed {config.seed}"])
 
 
-def flat(config: TrainConfig) -> Fields:
-    """Return the configuration's fields by their names, the networks' among them."""
-    values = to_dict(config)
-    model: Fields = values.pop("model")
-    return model | values
-
-
 def command(config: TrainConfig, threads: int = 0) -> str:
     """Return the command line that begins the same run.
 
@@ -52,7 +43,7 @@ def command(config: TrainConfig, threads: int = 0) -> str:
     return shlex.join(["ganctl", "train", *words])
 
 
-def _usual(config: TrainConfig) -> Fields:
+def _usual(config: TrainConfig) -> dict[str, Any]:
     return flat(train_config(config.recipe, {"arch": config.model.arch}))
 
 

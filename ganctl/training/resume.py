@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from typing import Any
 
-from ganctl.config import TrainConfig, to_dict
+from ganctl.config import TrainConfig, flat
 from ganctl.errors import BadInput
 from ganctl.spelling import option
 
@@ -33,7 +32,7 @@ def resumed_config(saved: TrainConfig, asked: TrainConfig, given: Collection[str
     Raises:
         BadInput: an option contradicts the run.
     """
-    old, new = _flat(saved), _flat(asked)
+    old, new = flat(saved), flat(asked)
     changes = {
         name: new[name]
         for name in given
@@ -49,9 +48,3 @@ def resumed_config(saved: TrainConfig, asked: TrainConfig, given: Collection[str
                 f"or begin a new run without {option('resume')}",
             )
     return dataclasses.replace(saved, **changes)
-
-
-def _flat(config: TrainConfig) -> dict[str, Any]:
-    values = to_dict(config)
-    model: dict[str, Any] = values.pop("model")
-    return model | values

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,27 @@ from ganctl.environment import DEFAULT_RUNS, RUNS
 from ganctl.errors import BadInput
 from ganctl.files import LITTER, make_folder, near_file, sweep, write_atomic, write_error
 from ganctl.locks import Claim, claimed
+from ganctl.run_files import (
+    BEST,
+    CONFIG,
+    DIVERGED,
+    LOCK,
+    METRICS,
+    SAMPLES,
+    checkpoint_names,
+    newest,
+    size,
+)
+from ganctl.run_files import (
+    LAST as LAST,
+)
 from ganctl.spelling import call, option
 from ganctl.text import did_you_mean, is_plain
 
-LAST = "last.safetensors"
-BEST = "best.safetensors"
-CONFIG = "config.json"
 SNAPSHOTS = f"step-{'[0-9]' * 12}.safetensors"
 JOB = ".torchrun"
-LOCK = ".lock"
 
-BEGUN = (CONFIG, JOB, LOCK, "samples")
+BEGUN = (CONFIG, JOB, LOCK, SAMPLES)
 """What there is of a run before its first checkpoint."""
 
 Stamp = tuple[int, int, int] | None
@@ -60,16 +70,16 @@ class Run:
     @property
     def diverged(self) -> Path:
         """Return the path of the state in which training went on to no finite number."""
-        return self.folder / "diverged.safetensors"
+        return self.folder / DIVERGED
 
     @property
     def metrics(self) -> Path:
         """Return the path of the figures, one JSON object an epoch."""
-        return self.folder / "metrics.jsonl"
+        return self.folder / METRICS
 
     def sample(self, epoch: int) -> Path:
         """Return the path of the sample grid drawn after ``epoch`` epochs."""
-        return self.folder / "samples" / f"{epoch:06d}.png"
+        return self.folder / SAMPLES / f"{epoch:06d}.png"
 
     def snapshot(self, step: int) -> Path:
         """Return the path of the checkpoint after ``step`` steps, which later ones leave alone."""
@@ -88,16 +98,11 @@ class Run:
 
     def samples(self) -> int:
         """Return how many sample grids there are."""
-        return len(list((self.folder / "samples").glob("*.png")))
+        return len(list((self.folder / SAMPLES).glob("*.png")))
 
     def size(self) -> int:
         """Return the bytes of all its files; those that go while they are counted do not count."""
-        total = 0
-        for folder, _, names in os.walk(self.folder):
-            for name in names:
-                with suppress(OSError):
-                    total += os.lstat(os.path.join(folder, name)).st_size
-        return total
+        return size(self.folder)
 
     @property
     def resume_command(self) -> str:
@@ -124,7 +129,7 @@ class Run:
         make_folder(RUNS)
         try:
             self.folder.mkdir(exist_ok=again)
-            (self.folder / "samples").mkdir(exist_ok=again)
+            (self.folder / SAMPLES).mkdir(exist_ok=again)
         except FileExistsError as error:
             raise _taken(self) from error
         except OSError as error:
@@ -157,7 +162,7 @@ class Run:
                 claim = held.enter_context(claimed(self.folder / LOCK, taken))
             except OSError as error:
                 raise write_error(self.folder, error) from error
-            for folder in (self.folder, self.folder / "samples"):
+            for folder in (self.folder, self.folder / SAMPLES):
                 sweep(folder)
             yield claim
 
@@ -169,7 +174,7 @@ class Run:
             OutOfResources: the disk is full.
             OSError: the lock cannot be made.
         """
-        make_folder(self.folder / "samples")
+        make_folder(self.folder / SAMPLES)
         claim.renew()
         if not (self.folder / CONFIG).exists():
             self.write_config(config)
@@ -269,12 +274,9 @@ def _taken(run: Run) -> BadInput:
 
 
 def newest_run() -> Run | None:
-    """Return the run whose checkpoint was written last, if there is any."""
-    return max(
-        (Run(path.parent) for path in RUNS.glob(f"*/{LAST}")),
-        key=lambda run: run.checkpoint.stat().st_mtime_ns,
-        default=None,
-    )
+    """Return the run, of those with a checkpoint, that changed last, if there is any."""
+    folder = newest(LAST)
+    return None if folder is None else Run(folder)
 
 
 def find_run(name: str | None) -> Run:
@@ -335,20 +337,9 @@ def find_checkpoint(given: Path | None) -> Path:
     )
 
 
-def names() -> list[str]:
-    """Return the names of all that `find_checkpoint` finds by name."""
-    runs = [path.parent.name for path in RUNS.glob(f"*/{LAST}")]
-    return sorted(
-        [
-            *runs,
-            *(path.stem for place in {RUNS, DEFAULT_RUNS} for path in place.glob("*.safetensors")),
-        ]
-    )
-
-
 def meant(given: Path) -> str:
     """Return ": did you mean 'first-try'?" for a run or a file that is not there; else ""."""
-    return did_you_mean(str(given), names()) or near_file(given)
+    return did_you_mean(str(given), checkpoint_names()) or near_file(given)
 
 
 def introduce(found: Path) -> str:

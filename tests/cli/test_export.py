@@ -71,7 +71,7 @@ def test_rounded_weights_are_judged_beside_those_that_are_not(
     assert following == "next: ganctl infer tiny.onnx"
     match = re.fullmatch(r"Fréchet distance ([\d.]+), ([\d.]+) in fp32 \(500 images each\)", judged)
     assert match
-    digits = ImageData("mnist", np.zeros((2, 1, 28, 28), np.uint8), None, (), FINGERPRINTS[0])
+    digits = ImageData("mnist", np.zeros((2, 1, 28, 28), np.uint8), None, (), FINGERPRINTS["mnist"])
     measure = Monitor(digits, 500, threads=1)
     for name, printed in zip(("tiny.onnx", "small.onnx"), match.groups(), strict=True):
         batches = draw(load_onnx(Path(name)), seeded(0, 100), start=0, count=500, batch_size=64)

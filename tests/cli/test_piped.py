@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,24 @@ def test_a_png_goes_to_stdout_and_nothing_else(
     assert main([*command, "out.png", "-n", "4", "--cols", "2"]) == 0
     assert piped.format == "PNG"
     assert np.array_equal(np.array(piped), np.array(Image.open("out.png")))
+
+
+def test_no_folder_is_needed_that_can_be_written(
+    workplace: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(workplace / "none"))
+        assert main(["infer", "small.onnx", "-", "-n", "1"]) == 0
+    assert Image.open(io.BytesIO(capfdbinary.readouterr().out)).size == (32, 32)
+
+
+@pytest.mark.parametrize("command", [["sample"], ["infer", "small.onnx"]])
+def test_a_file_of_that_name_is_not_stdout(
+    command: list[str], workplace: Path, ganctl: Ganctl
+) -> None:
+    outcome = ganctl(*command, "./-")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "/-: that is no name" in outcome.err and not Path("./-").exists()
 
 
 def test_a_walk_is_a_strip(workplace: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

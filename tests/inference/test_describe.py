@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from ganctl.errors import BadInput, CheckFailed
+from ganctl.inference import generator
 from ganctl.inference.describe import describe_onnx
 from ganctl.inference.generator import load_onnx
 
@@ -37,6 +38,13 @@ def test_a_file_of_somebody_elses_has_its_shapes(tmp_path: Path) -> None:
     assert not found.sealed and found.class_names == () and len(found.guesses) == 2
     path.write_bytes(generators.asked("one-hot").SerializeToString())
     assert len(describe_onnx(path).class_names) > 1
+
+
+def test_what_can_be_drawn_from_is_parsed_once(
+    conditional: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(generator, "parse_model")
+    assert describe_onnx(conditional / "asked.onnx").problem is None
 
 
 def test_what_cannot_be_drawn_from_as_it_is_is_described_all_the_same(tmp_path: Path) -> None:

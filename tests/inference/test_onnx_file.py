@@ -17,7 +17,8 @@ from PIL import Image
 from safetensors.numpy import save
 
 from ganctl.errors import BadInput
-from ganctl.inference.onnx_file import Model, Node, ValueInfo, parse_model
+from ganctl.inference.onnx_file import parse_model
+from ganctl.inference.onnx_model import Model, Node, ValueInfo
 
 from .models import info, model, node
 

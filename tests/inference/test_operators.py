@@ -12,7 +12,8 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, R
 
 from ganctl.errors import BadInput
 from ganctl.inference.known import Known
-from ganctl.inference.onnx_file import ELEMENTS, parse_model
+from ganctl.inference.onnx_file import parse_model
+from ganctl.inference.onnx_model import ELEMENTS
 from ganctl.inference.operators import RULES
 from ganctl.inference.sizes import measure
 

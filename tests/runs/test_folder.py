@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 
 from ganctl.errors import BadInput
-from ganctl.runs import folder
 from ganctl.runs.folder import find_folder, read_config, samples
-from ganctl.training import run
-from ganctl.training.run import Run
 
 from .made_up import config, lines, made_up
 
@@ -17,14 +14,6 @@ from .made_up import config, lines, made_up
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def test_the_names_are_those_that_training_writes() -> None:
-    for name in ("CONFIG", "LAST", "LOCK"):
-        assert getattr(folder, name) == getattr(run, name)
-    written = Run(Path("x"))
-    assert (written.metrics.name, written.diverged.name) == (folder.METRICS, folder.DIVERGED)
-    assert written.sample(1).parent.name == folder.SAMPLES
 
 
 def test_a_run_is_found_by_its_name_its_folder_and_its_files() -> None:

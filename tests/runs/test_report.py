@@ -11,8 +11,8 @@ from PIL import Image
 from ganctl.config import TrainConfig
 from ganctl.errors import OutOfResources
 from ganctl.quality.monitor import real_figures
+from ganctl.run_files import DRAWN
 from ganctl.runs import report
-from ganctl.runs.folder import DRAWN
 from ganctl.runs.report import known_figures, write_report
 from ganctl.training import observer
 

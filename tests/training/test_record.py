@@ -19,11 +19,11 @@ import torch
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import BadInput, OutOfResources
+from ganctl.run_files import LAST, LOCK
 from ganctl.training import loop, record
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.loop import Diverged, Training
 from ganctl.training.progress import Progress
-from ganctl.training.run import LAST, LOCK
 from ganctl.training.start import resume_run, start_run
 
 CPU = torch.device("cpu")
