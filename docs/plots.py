@@ -22,13 +22,14 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from ganctl.config import MEASURED
 from ganctl.data import load_data
 from ganctl.drawing import draw
 from ganctl.environment import RUNS
 from ganctl.inputs import seeded
 from ganctl.quality.monitor import Monitor
 from ganctl.training.generate import as_function, load_generator
-from ganctl.training.observer import MEASURED, MEASURED_START
+from ganctl.training.observer import MEASURED_START
 
 OUT = Path("docs/img")
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # told apart by the colour-blind, too

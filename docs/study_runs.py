@@ -11,11 +11,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from ganctl.config import TrainConfig, train_config
+from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.environment import RUNS
 from ganctl.quality.monitor import Monitor
 from ganctl.training.device import resolve_device, use_threads
-from ganctl.training.observer import MEASURED
 from ganctl.training.start import start_run
 
 CPU = resolve_device("cpu")

@@ -17,6 +17,9 @@ Config = TypeVar("Config", "ModelConfig", "TrainConfig")
 MAX_SEED = 2**32 - 1
 """Seeds are 0 … MAX_SEED, as in most tools of the field."""
 
+MEASURED = 2000
+"""Images that are drawn to be measured while training; so as many real ones stand beside them."""
+
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 """fp32 throughout, or matrix products in 16 bits; auto: bf16 where it is clearly faster."""
 

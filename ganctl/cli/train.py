@@ -19,7 +19,7 @@ from ganctl.cli.from_file import fields_without_option
 from ganctl.cli.resume import typed_options
 from ganctl.cli.signals import EXIT_BASE, caught_signals
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
-from ganctl.config import TrainConfig, train_config
+from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.errors import BadInput
 from ganctl.text import counted
 
@@ -220,7 +220,6 @@ def _prepared(
 
 def _real_distance(data: ImageData) -> float | None:
     from ganctl.quality.monitor import real_distance
-    from ganctl.training.observer import MEASURED
 
     return real_distance(data, MEASURED)
 

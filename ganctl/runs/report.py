@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ganctl
 from ganctl.checkpoint_file import Header, read_checkpoint, read_header
-from ganctl.config import TrainConfig
+from ganctl.config import MEASURED, TrainConfig
 from ganctl.environment import RUNS
 from ganctl.errors import GanctlError
 from ganctl.files import write_atomic
@@ -22,9 +22,6 @@ from ganctl.runs.film import film, read_grid
 from ganctl.runs.folder import read_config, samples
 from ganctl.runs.history import DISTANCE, read_history
 from ganctl.runs.page import Report, page
-
-MEASURED = 2000
-"""Images that are measured while training; so as many real ones stand beside them."""
 
 PACKAGES = ("torch", "numpy", "onnxruntime")
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from ganctl.config import TrainConfig
+from ganctl.config import MEASURED, TrainConfig
 from ganctl.data import ImageData
 from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
@@ -22,10 +22,8 @@ from ganctl.training.state import TrainState
 
 SAMPLES = 64
 
-MEASURED = 2000
-"""Images that are drawn to be measured, at indices that nobody asks for: from `MEASURED_START`."""
-
 MEASURED_START = 2**40
+"""The first of the indices of images that are measured, for which nobody asks."""
 
 Measure = Callable[[Pixels, Labels | None], dict[str, float]]
 """Images (N, C, H, W) and the classes asked for, if any → figures, with a ``frechet_distance``.

@@ -14,7 +14,6 @@ from ganctl.quality.monitor import real_figures
 from ganctl.run_files import DRAWN
 from ganctl.runs import report
 from ganctl.runs.report import known_figures, write_report
-from ganctl.training import observer
 
 from .made_up import HOSTILE, config, lines, made_up
 
@@ -99,7 +98,6 @@ def test_whatever_a_run_is_called_it_is_escaped(tmp_path: Path) -> None:
 
 
 def test_real_digits_stand_beside_digits_alone() -> None:
-    assert report.MEASURED == observer.MEASURED
     assert known_figures(config()) == real_figures(2000)
     small = TrainConfig(model=config().model.__class__(img_size=16), data="mnist")
     assert known_figures(small) == known_figures(config(data="kmnist")) == {}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganctl.config import TrainConfig, train_config
+from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.data import ImageData, load_data
 from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
@@ -22,7 +22,7 @@ from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.ema import recompute_statistics
 from ganctl.training.generate import as_function, load_generator
 from ganctl.training.networks import Generator
-from ganctl.training.observer import MEASURED, MEASURED_START, SAMPLES, Observer
+from ganctl.training.observer import MEASURED_START, SAMPLES, Observer
 from ganctl.training.progress import Progress
 from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
