@@ -36,6 +36,8 @@ def caught_signals() -> Iterator[list[int]]:
     def catch(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
         signal.signal(signal.SIGINT, _end)
+        if number == signal.SIGINT and "TORCHELASTIC_RUN_ID" in os.environ:
+            signal.signal(signal.SIGTERM, _end)  # as which torchrun hands the second one on
 
     before = {number: _handle(number, catch) for number in ENDING}
     try:

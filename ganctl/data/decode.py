@@ -96,16 +96,11 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
                 yield image
     except UnidentifiedImageError as error:  # its text names the file object
         raise Unreadable("no PNG or JPEG") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        most = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+        raise Unreadable(f"{most}, Pillow's limit against decompression bombs") from error
     # Pillow has no error of its own for damaged files: these are what its two parsers raise.
-    except (
-        OSError,
-        EOFError,
-        SyntaxError,
-        ValueError,
-        struct.error,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
+    except (OSError, EOFError, SyntaxError, ValueError, struct.error) as error:
         raise Unreadable(str(error)) from error
 
 

@@ -23,7 +23,7 @@ from ganctl.text import inert
 
 from ..conftest import Ganctl
 from .seams import cut
-from .wrong_values import NUMBERS, PATHS, TEXTS, Parameter, build, parameters
+from .wrong_values import ENDINGS, MADE, NUMBERS, PATHS, TEXTS, Parameter, build, parameters
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
 
@@ -31,6 +31,9 @@ PARAMETERS = list(parameters())
 
 SECONDS = 10
 """After which a case counts as one that never ends."""
+
+UP = 2
+"""How many folders a drawn path may climb out of the one that the commands run in."""
 
 Entry = tuple[int, ...]
 """What changes whenever a file does; of a folder, its kind."""
@@ -62,9 +65,9 @@ class Place:
         self.files = self.look()
 
     def look(self) -> dict[str, Entry]:
-        """Return all that lies in and beside the folder."""
+        """Return all that lies in, beside and above the folder, as far up as `PLACES` go."""
         found: dict[str, Entry] = {}
-        for folder, folders, files in os.walk(self.here.parent):
+        for folder, folders, files in os.walk(self.here.parents[UP - 1]):
             for name in folders:
                 path = os.path.join(folder, name)
                 found[path] = (os.lstat(path).st_mode,)
@@ -109,7 +112,7 @@ class Place:
 def place(
     conditional: Path, small_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
-    pristine, here = (tmp_path_factory.mktemp(name) / "here" for name in ("pristine", "bad"))
+    pristine, here = (tmp_path_factory.mktemp(name) / "a/here" for name in ("pristine", "bad"))
     for folder in (pristine, here):
         build(folder, conditional, small_data)
     with pytest.MonkeyPatch.context() as patch:
@@ -176,8 +179,39 @@ CHARACTERS = st.characters(exclude_characters="/\0", exclude_categories=["Cs"]) 
     min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"]
 )  # what a system hands over: a byte that is no UTF-8 becomes one of the latter
 
+HERE = "{here}"
+"""What stands for the folder that the commands run in, at the beginning of a drawn path."""
+
+LONG = st.builds(
+    lambda text, length: (text * length)[:length],
+    st.text(CHARACTERS, min_size=1, max_size=9),
+    st.integers(51, 5000),
+)
+
+PARTS = (
+    st.sampled_from(["", ".", "..", "new", "none", "small", "checkpoints", "asked", "last"])
+    | st.sampled_from([*MADE, "picture", "config.json", "samples", "x" * 300, "é" * 150, "😀"])
+    | st.text(CHARACTERS, max_size=9)
+)
+
+
+def stays_near(parts: list[str]) -> bool:
+    """Tell whether what is written there would be seen, and removed."""
+    return os.path.normpath("./" + "/".join(parts)).split("/").count("..") <= UP
+
+
+PLACES = st.builds(
+    lambda root, parts, end: root + "/".join(parts).lstrip("/") + end,
+    st.sampled_from(["", "", "./", f"{HERE}/", f"{HERE}//"]),
+    st.lists(PARTS, min_size=1, max_size=5).filter(stays_near),
+    st.sampled_from([*ENDINGS, "/", "//", ".png/"]),
+)
+
 WORDS = (
     st.text(CHARACTERS, max_size=50)
+    | LONG
+    | PLACES
+    | PLACES
     | st.integers(-(10**20), 10**20).map(str)
     | st.floats().map(str)
     | st.lists(st.integers(-2, 70_000).map(str), max_size=4).map(",".join)
@@ -193,7 +227,7 @@ WORDS = (
 )
 @given(st.sampled_from(PARAMETERS), WORDS)
 def test_any_value(place: Place, ganctl: Ganctl, parameter: Parameter, word: str) -> None:
-    check(ganctl, place, parameter, word)
+    check(ganctl, place, parameter, word.replace(HERE, str(place.here)))
 
 
 def test_no_option_is_left_out(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,22 @@ def test_signals_are_caught_once_and_ctrl_c_ends_the_second_time() -> None:
         assert caught == [signal.SIGHUP]
         os.kill(os.getpid(), signal.SIGINT)
     assert [signal.getsignal(number) for number in CODES] == before
+
+
+@pytest.mark.parametrize("launched", [False, True])
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_ctrl_c_comes_as_sigterm_under_torchrun_alone(
+    first: signal.Signals, launched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    if launched:
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")
+    ends = launched and first == signal.SIGINT
+    with pytest.raises(SystemExit, match="143") if ends else nullcontext():
+        with caught_signals() as caught:
+            os.kill(os.getpid(), first)
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert caught == ([first] if ends else [first, signal.SIGTERM])
 
 
 def test_a_signal_at_any_time_of_the_start_ends_it(trained: Path, tmp_path: Path) -> None:

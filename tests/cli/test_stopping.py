@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +16,7 @@ from ganctl.data.digits import load_digits
 from ganctl.training.checkpoint import load_checkpoint
 
 from ..data.files import write_idx_pair
+from ..work import worked, worked_by_children
 
 RUN = Path("checkpoints/run")
 LAST = RUN / "last.safetensors"
@@ -58,18 +57,6 @@ def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> No
     while not happened():
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.01)
-
-
-def worked(process: int) -> float:
-    """Return the seconds that a process has worked: a busy machine makes it wait, not work."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def worked_by_children() -> float:
-    """Return what the processes that have ended worked together."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def test_a_measurement_is_cut_short_by_sigterm(tmp_path: Path) -> None:

@@ -394,6 +394,16 @@ def test_quiet_prints_errors_alone(ganctl: Ganctl, small_data: Path) -> None:
     assert both.code == 2 and "choose one of --plain and --quiet" in both.err
 
 
+def test_quiet_is_silent_about_a_report_that_could_not_be_drawn(
+    ganctl: Ganctl, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    arguments = ["train", "--data", small_data, "--epochs", 1, "--quiet", "--name", "run"]
+    assert ganctl(*arguments) == (0, "", "")
+    assert load_checkpoint(LAST).step == 4 and not LAST.with_name("report.html").exists()
+    assert ganctl("train", "--resume", "run", "--quiet") == (0, "", "")  # which tries again
+
+
 @pytest.mark.parametrize(("real", "scale"), [(5.975, "; real test digits: 6.0"), (None, "")])
 def test_the_end_says_how_good_it_is_beside_real_digits(real: float | None, scale: str) -> None:
     shown = TrainingScreen(lambda: real, plain=True)

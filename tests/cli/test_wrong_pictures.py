@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import struct
 import zipfile
 import zlib
@@ -12,10 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganctl.benchmark.memory import peak_memory
+
 from ..conftest import Ganctl
 from ..data.files import write_idx_pair
 
 TRAIN = ("train", "--epochs", 1, "--img-size", 8, "--name", "run", "--eval-every", 0)
+
+BOMB = "more than 89,478,485 pixels, Pillow's limit against decompression bombs"
 
 
 def picture(mode: str = "L", side: int = 9, kind: str = "PNG") -> bytes:
@@ -37,14 +42,22 @@ def animated() -> bytes:
     return file.getvalue()
 
 
-def header_of(side: int) -> bytes:
-    """Return a PNG that says it has so many pixels a side, and has hardly any."""
-    chunk = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    parts = [(b"IHDR", chunk), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b"")]
+def png(side: int, rows: bytes) -> bytes:
+    """Return a PNG that says it has so many pixels a side of one bit each."""
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in parts
+        for kind, body in ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
     )
+
+
+@pytest.fixture(scope="module")
+def huge() -> bytes:
+    """A PNG of 20,000 × 20,000 black pixels, all there: 49 kB, and 400 MB in memory."""
+    deflate = zlib.compressobj()
+    strip = bytes(100 * (1 + 20_000 // 8))  # before each row its filter
+    rows = b"".join(deflate.compress(strip) for _ in range(200)) + deflate.flush()
+    return png(20_000, rows)
 
 
 GOOD = {
@@ -56,8 +69,7 @@ GOOD = {
     "palette.png": picture("P"),
 }
 BAD = {
-    "20,000.png": header_of(20_000),
-    "bomb.png": header_of(2**31 - 1),
+    "bomb.png": png(2**31 - 1, zlib.compress(bytes(100))),
     "cut.jpg": picture(side=64, kind="JPEG")[:300],
     "empty.png": b"",
     "text.jpg": b"hello",
@@ -71,9 +83,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_what_can_be_read_is_trained_on_and_the_rest_is_named(
-    packed: bool, ganctl: Ganctl, tmp_path: Path
+    packed: bool, huge: bytes, ganctl: Ganctl, tmp_path: Path
 ) -> None:
-    files = GOOD | BAD
+    files = GOOD | BAD | {"20,000.png": huge}
     if packed:
         with zipfile.ZipFile("pictures.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in files.items():
@@ -85,6 +97,48 @@ def test_what_can_be_read_is_trained_on_and_the_rest_is_named(
     outcome = ganctl(*TRAIN, "--data", "pictures.zip" if packed else "pictures")
     assert outcome.code == 0, outcome.err
     assert "skipped 5 of 11 files as unreadable: '20,000.png', 'bomb.png', 'cut.jpg'" in outcome.err
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ((*TRAIN, "--data"), "skipped 1 of 6 files as unreadable: 'huge.png'"),
+        (("data", "show"), f"huge.png ({BOMB})"),
+        (("evaluate", "-n", 6), "skipped 1 of 6 files as unreadable: 'huge.png'"),
+    ],
+    ids=["train", "data show", "evaluate"],
+)
+def test_400_million_pixels_are_not_unpacked(
+    command: tuple[object, ...],
+    says: str,
+    huge: bytes,
+    ganctl: Ganctl,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    Path("pictures").mkdir()
+    for side in range(5, 10):
+        Path("pictures", f"{side}.png").write_bytes(picture(side=side))
+    assert ganctl(*command, "pictures").code == 0  # what this loads is not counted
+    shutil.rmtree("checkpoints", ignore_errors=True)
+    Path("pictures/huge.png").write_bytes(huge)
+    Path("/proc/self/clear_refs").write_text("5", "utf-8")  # forget the peak
+    before = peak_memory()
+    outcome = ganctl(*command, "pictures")
+    assert outcome.code == 0, outcome.err
+    assert len([line for line in (outcome.out + outcome.err).splitlines() if says in line]) == 1
+    assert peak_memory() - before < 100e6
+
+
+def test_nothing_but_400_million_pixels(huge: bytes, ganctl: Ganctl) -> None:
+    Path("pictures").mkdir()
+    Path("pictures/huge.png").write_bytes(huge)
+    for command in (*TRAIN, "--data"), ("data", "show"):
+        outcome = ganctl(*command, "pictures")
+        assert outcome.code == 3 and outcome.err.splitlines()[1:] == [
+            f"hint: 1 file could not be read, such as 'huge.png': {BOMB}"
+        ]
 
 
 def test_a_zip_that_points_outside_writes_nothing_there(ganctl: Ganctl, tmp_path: Path) -> None:
