@@ -96,10 +96,10 @@ def why_not(text: str) -> str:
     return next((reason for pattern, reason in NOT_RUN if re.search(pattern, text)), "")
 
 
-def not_its_own(texts: list[str]) -> list[str]:
-    """Return those of `FILES` that these commands do not find in the folder of a fresh clone.
+def to_lay_out(texts: list[str]) -> list[str]:
+    """Return those of `FILES` that a fresh clone lacks for these commands.
 
-    They name it, and not in a line that makes it or below that.
+    They name it before a line of theirs has made it.
     """
     missing = []
     for name, maker in FILES.items():
@@ -120,7 +120,7 @@ def check(block: Block, pristine: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="ganctl-docs-") as temporary:
         folder = Path(temporary) / "clone"
         shutil.copytree(pristine, folder)
-        for name in FILES.keys() - not_its_own([command.text for command in found]):
+        for name in FILES.keys() - to_lay_out([command.text for command in found]):
             (folder / name).unlink()
         for command in found:
             reason = why_not(command.text)

@@ -17,7 +17,7 @@ import typer
 from ganctl.cli.app import COMMANDS, app
 
 from .cli.wrong_values import BASE
-from .docs_check import NOT_RUN, SHORTER, shortened, why_not
+from .docs_check import AS_WRITTEN, NOT_RUN, SHORTER, shortened, to_lay_out, why_not
 from .pages import PAGES, ROOT, Command, all_commands, blocks, ganctl_arguments, inline_code
 
 DOCS = [page for page in PAGES if page.parent == ROOT / "docs"]
@@ -168,11 +168,22 @@ def test_docs_check_shortens_what_takes_long_and_has_no_rule_too_many() -> None:
     assert shortened("ganctl train --resume a --epochs 9") == "ganctl train --resume a --epochs 2"
     assert shortened("ganctl evaluate a -n 2000") == "ganctl evaluate a -n 500"
     assert shortened("ganctl infer gen.onnx -n 64") == "ganctl infer gen.onnx -n 64"
+    assert (
+        shortened("ganctl train --data shapes --epochs 9")
+        == "ganctl train --data shapes --epochs 9"
+    )
     texts = [command.text for command in all_commands()]
+    assert any(re.search(AS_WRITTEN, text) for text in texts)
     for pattern, _ in NOT_RUN:
         assert any(re.search(pattern, text) for text in texts), pattern
     for pattern, _ in SHORTER:
         assert any(re.search(pattern, text) for text in texts if not why_not(text)), pattern
+
+
+def test_docs_check_lays_out_what_a_block_does_not_make_itself() -> None:
+    assert to_lay_out(["ganctl infer gen.onnx", "ganctl export gen.onnx"]) == ["gen.onnx"]
+    assert to_lay_out(["ganctl export gen.onnx", "ganctl infer gen.onnx"]) == []
+    assert to_lay_out(["ganctl train --data pictures.zip"]) == ["pictures.zip"]
 
 
 def links(page: Path) -> list[str]:
