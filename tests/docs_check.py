@@ -35,8 +35,9 @@ SHORTER = [
     (r"^(ganctl evaluate(?!.* -n ).*)", r"\1 -n 500"),
     (r"^(ganctl bench train.*)", r"\1 --rounds 1 --steps 10"),
     (r"^python docs/study_runs.py", "python docs/study_runs.py --epochs 1"),
+    (r"\| display$", "> displayed.png"),
 ]
-"""Patterns and what takes their place: 10,000 digits, an epoch, 500 images."""
+"""Patterns and what takes their place: 10,000 digits, an epoch, 500 images, no window."""
 
 AS_WRITTEN = r"\bshapes\b"
 """Lines that are not shortened: the worked example, six minutes of one core."""
