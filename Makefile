@@ -1,7 +1,7 @@
 # make demo        train on real digits, draw, export, draw again without torch
 # make test        run the tests
 # make check       format check, lint, types, then the tests
-# make docs-check  run the commands of README.md and docs/, shortened
+# make docs-check  run the commands of README.md and docs/, most of them shortened: 20 minutes
 # make bench       measure training, drawing and starting (DATA=mnist for the full set)
 # make format      rewrite the code in the project's format
 # make clean       remove what the targets above have made, but no trained run

@@ -2,7 +2,8 @@
 
 A fenced block without a language holds commands, one a line; where a line in it begins with ``$ ``,
 such lines alone are the commands and the rest is what they print. Blocks in a language (python,
-dockerfile, text, …) hold none.
+dockerfile, text, …) hold none. Inline code in prose and tables may be a command too, where capitals
+stand for what is the reader's.
 """
 
 from __future__ import annotations
@@ -76,6 +77,17 @@ def commands(block: Block) -> list[Command]:
 def all_commands() -> list[Command]:
     """Return the commands of all pages."""
     return [command for page in PAGES for block in blocks(page) for command in commands(block)]
+
+
+def inline_code(page: Path) -> Iterator[Command]:
+    """Yield what stands in backticks on a page, outside of its blocks."""
+    text = page.read_text(encoding="utf-8")
+    text = re.sub(
+        r"^```.*?^```", lambda block: "\n" * block[0].count("\n"), text, flags=re.M | re.S
+    )
+    for found in re.finditer(r"`([^`]+)`", text):
+        line = text.count("\n", 0, found.start()) + 1
+        yield Command(f"{page.relative_to(ROOT)}:{line}", " ".join(found[1].split()))
 
 
 def ganctl_arguments(text: str) -> list[str] | None:

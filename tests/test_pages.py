@@ -4,42 +4,163 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
-from ganctl.cli.app import app
+from ganctl.cli.app import COMMANDS, app
 
-from .docs_check import NOT_RUN, SHORTER, shortened, why_not
-from .pages import PAGES, ROOT, Command, all_commands, blocks, ganctl_arguments
-
-COMMANDS = [command for command in all_commands() if ganctl_arguments(command.text) is not None]
+from .cli.wrong_values import BASE
+from .docs_check import AS_WRITTEN, NOT_RUN, SHORTER, shortened, to_lay_out, why_not
+from .pages import PAGES, ROOT, Command, all_commands, blocks, ganctl_arguments, inline_code
 
 DOCS = [page for page in PAGES if page.parent == ROOT / "docs"]
 
+INLINE = [code for page in PAGES for code in inline_code(page)]
 
-@pytest.mark.parametrize("command", COMMANDS, ids=[command.place for command in COMMANDS])
+PLACEHOLDERS = {"COMMAND": "train", "N": "1", "START": "0", "COUNT": "1"}
+"""Words in capitals that are no name or path, and one of those that they stand for."""
+
+Failure: type[Exception] = typer.BadParameter.__mro__[1]
+Missing: type[Exception] = vars(sys.modules[Failure.__module__])["MissingParameter"]
+
+
+def command_of(rest: list[str]) -> tuple[Any, str]:
+    """Return the parser that these words name, and its name; take the name out of ``rest``."""
+    name, parser = "ganctl", typer.main.get_command(app)
+    while hasattr(parser, "get_command"):
+        if not rest or rest[0].startswith("-"):  # of ganctl itself, such as --version
+            break
+        name = rest.pop(0)
+        parser = parser.get_command(parser.make_context("ganctl", [name]), name)
+        assert parser is not None, f"there is no command {name}"
+    return parser, name
+
+
+def options_of(parser: Any) -> set[str]:
+    return {option for each in parser.params for option in (*each.opts, *each.secondary_opts)}
+
+
+def parse(arguments: list[str]) -> None:
+    """Read a command line as ganctl would; raise Failure where it would refuse it."""
+    rest = [PLACEHOLDERS.get(word, word) for word in arguments]
+    parser, name = command_of(rest)
+    if name == "ganctl":  # to read --install-completion is to do it
+        assert set(rest) <= {"--help"} | options_of(parser), rest
+        return
+    try:
+        parser.make_context(name, rest)
+    except typer.Exit:
+        pass  # --help and --version end at once
+
+
+def parse_mentioned(arguments: list[str]) -> None:
+    """The same for one in prose, which need not say all: ``ganctl export --precision int8``.
+
+    What is missing is noticed after all that is there has been read.
+    """
+    try:
+        parse(arguments)
+    except Missing:
+        pass
+
+
+BLOCK_COMMANDS = [c for c in all_commands() if ganctl_arguments(c.text) is not None]
+
+
+@pytest.mark.parametrize("command", BLOCK_COMMANDS, ids=[c.place for c in BLOCK_COMMANDS])
 def test_every_command_parses(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("run.toml").touch()  # a command before wrote it
-    arguments, parser = ganctl_arguments(command.text), typer.main.get_command(app)
+    arguments = ganctl_arguments(command.text)
     assert arguments is not None
-    name = "ganctl"
-    while hasattr(parser, "get_command"):
-        if not arguments or arguments[0].startswith("-"):  # of ganctl itself, such as --version
-            break
-        name = arguments.pop(0)
-        parser = parser.get_command(parser.make_context("ganctl", [name]), name)
-        assert parser is not None, f"there is no command {name}"
+    parse(arguments)
+
+
+def mentioned(text: str) -> list[str] | None:
+    """Return a mention's arguments: of ``ganctl …``, and of ``infer --verify``."""
+    if "-m ganctl" in text or text.startswith("ganctl "):
+        return ganctl_arguments(text)
+    words = text.split()
+    named = tuple(words[:2]) in BASE or words[0] in COMMANDS and words[1:2] and words[1][0] == "-"
+    return words if named else None
+
+
+def test_every_command_in_prose_and_tables_parses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkpoints/NAME").mkdir(parents=True)
+    (tmp_path / "checkpoints/NAME/config.json").touch()
+    monkeypatch.chdir(tmp_path)
+    wrong, count = [], 0
+    for place, text in INLINE:
+        arguments = mentioned(text)
+        if arguments is not None:
+            count += 1
+            try:
+                parse_mentioned(arguments)
+            except (Failure, AssertionError) as error:
+                wrong.append(f"{place}: {text}: {error!r}")
+    assert count >= 40 and not wrong, "\n".join(wrong)
+
+
+def accepts(arguments: list[str]) -> bool:
     try:
-        parser.make_context(name, arguments)
-    except typer.Exit:
-        pass  # --help and --version end at once
+        parse_mentioned(arguments)
+    except (Failure, AssertionError):
+        return False
+    return True
+
+
+def test_every_option_in_prose_and_tables_is_one_of_some_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose value it may have, such as ``--keep 3``."""
+    monkeypatch.chdir(tmp_path)
+    parsers = [command_of(list(name))[0] for name in [(), *BASE]]
+    options = set[str]().union(*map(options_of, parsers))
+    spans = {text: place for place, text in INLINE if re.match(r"--?[a-z]", text)}
+    assert len(spans) >= 40
+    for text, place in spans.items():
+        words = shlex.split(text)
+        if "…" in text or words[0] == "--max-restarts":  # a message; torchrun's
+            continue
+        if len(words) == 1:
+            assert words[0] in options, f"{place}: {text}"
+        else:
+            assert any(accepts([*name, *words]) for name in BASE), f"{place}: {text}"
+
+
+def test_targets_test_files_and_modules_on_the_pages_are_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    known = set(re.findall(r"^([\w-]+)(?=:| \?=)", makefile, re.M))
+    found = {"make": 0, "pytest": 0, "python": 0, "path": 0}
+    for place, text in [*all_commands(), *INLINE]:
+        words = text.split()
+        if words[0] in ("make", "pytest"):
+            found[words[0]] += 1
+            for word in words[1:]:
+                there = (
+                    word.split("=")[0] in known if words[0] == "make" else (ROOT / word).exists()
+                )
+                assert there, f"{place}: {text}: {word}"
+        elif words[:2] == ["python", "-m"] and words[2] != "ganctl":
+            found["python"] += 1
+            assert (ROOT / words[2].replace(".", "/")).with_suffix(".py").is_file(), (
+                f"{place}: {text}"
+            )
+        elif re.fullmatch(r"(ganctl|tests|docs)/[\w/.-]+", text):
+            found["path"] += 1
+            assert (ROOT / text).exists(), f"{place}: {text}"
+    assert all(found.values()), found
 
 
 def test_docs_check_shortens_what_takes_long_and_has_no_rule_too_many() -> None:
@@ -47,11 +168,22 @@ def test_docs_check_shortens_what_takes_long_and_has_no_rule_too_many() -> None:
     assert shortened("ganctl train --resume a --epochs 9") == "ganctl train --resume a --epochs 2"
     assert shortened("ganctl evaluate a -n 2000") == "ganctl evaluate a -n 500"
     assert shortened("ganctl infer gen.onnx -n 64") == "ganctl infer gen.onnx -n 64"
+    assert (
+        shortened("ganctl train --data shapes --epochs 9")
+        == "ganctl train --data shapes --epochs 9"
+    )
     texts = [command.text for command in all_commands()]
+    assert any(re.search(AS_WRITTEN, text) for text in texts)
     for pattern, _ in NOT_RUN:
         assert any(re.search(pattern, text) for text in texts), pattern
     for pattern, _ in SHORTER:
         assert any(re.search(pattern, text) for text in texts if not why_not(text)), pattern
+
+
+def test_docs_check_lays_out_what_a_block_does_not_make_itself() -> None:
+    assert to_lay_out(["ganctl infer gen.onnx", "ganctl export gen.onnx"]) == ["gen.onnx"]
+    assert to_lay_out(["ganctl export gen.onnx", "ganctl infer gen.onnx"]) == []
+    assert to_lay_out(["ganctl train --data pictures.zip"]) == ["pictures.zip"]
 
 
 def links(page: Path) -> list[str]:
