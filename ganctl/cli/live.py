@@ -51,7 +51,7 @@ class LiveLines:
         text = self._up() + ("" if same_place else ERASE_BELOW)
         for old, new in zip(before, lines, strict=True):
             changed = old is not new and old != new
-            text += rendered([new], self._console) + ERASE_LINE + "\n" if changed else "\n"
+            text += f"{ERASE_LINE}{rendered([new], self._console)}\n" if changed else "\n"
         self._write(text)
         self._shown, self._width = list(lines), self._console.width
 
@@ -59,7 +59,6 @@ class LiveLines:
         """Print ``text``, whole lines, above those that are shown."""
         again = "".join(f"{rendered([line], self._console)}\n" for line in self._shown)
         self._write(f"{self._up()}{ERASE_BELOW}{text}{again}")
-        self._width = self._console.width
 
     def _up(self) -> str:
         """Return what moves the cursor to the first line, wherever a narrower window has put it."""

@@ -17,6 +17,7 @@ from ganctl.cli.terminal_pictures import (
 from ganctl.images import Pixels
 
 if TYPE_CHECKING:
+    from ganctl.runs.history import History
     from ganctl.training.progress import Progress
 
 DISTANCE = "frechet_distance"
@@ -33,7 +34,7 @@ FIGURES = {
 MEANS = [key for key in FIGURES if key != DISTANCE]
 """What a report gives the means of, over the epoch so far."""
 
-NAME, VALUE, RANGE = 18, 7, 16
+NAME, VALUE, RANGE = 18, 7, 21
 """Columns of a curve's name, of its last value and of its range."""
 
 MOST_ROWS = 3
@@ -56,10 +57,16 @@ class Panel:
     def __init__(self, colours: bool) -> None:
         self._colours = colours
         self._real: float | None = None
+        self._best: float | None = None
         self._curves = {key: Curve() for key in FIGURES}
         self._last: Progress | None = None
         self._images: Pixels | None = None
         self._strip: tuple[tuple[int, int], list[Text]] | None = None  # for (width, height)
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing is reported yet."""
+        return self._last is None
 
     def add(self, progress: Progress, real: float | None = None) -> None:
         """Take in where the run stands: means over the epoch become those since the last report.
@@ -78,7 +85,23 @@ class Panel:
             self._curves[key].add(progress.step - known, total / (progress.step - known))
         distance = progress.frechet_distance
         if distance is not None and (last is None or distance != last.frechet_distance):
-            self._curves[DISTANCE].add(1, distance)
+            self._add_distance(distance)
+
+    def add_history(self, history: History, steps: int) -> None:
+        """Take in the epochs that were finished before, of so many steps each."""
+        for key in MEANS:
+            for mean in history.series(key)[1]:
+                self._curves[key].add(steps, mean)
+        for distance in history.series(DISTANCE)[1]:
+            self._add_distance(distance)
+
+    def _add_distance(self, distance: float) -> None:
+        self._curves[DISTANCE].add(1, distance)
+        self._best = distance if self._best is None else min(self._best, distance)
+
+    def stand_at(self, progress: Progress) -> None:
+        """Let the head say this, a step that is not reported: the curves stay."""
+        self._last = progress
 
     def add_images(self, images: Pixels) -> None:
         """Take in images (N, C, H, W) as they are drawn by now."""
@@ -96,25 +119,31 @@ class Panel:
             left: seconds until the run is finished.
         """
         if self._last is None:
-            return [Text("starting", "dim")]
+            return [self.head(width, left)]
         strip = self._pictures(width, height - len(FIGURES) - 2)
         above = height - len(strip)
         rows = min(max((above - 1) // len(FIGURES), 1), MOST_ROWS)
         room = width - NAME - VALUE - RANGE - 5
         curves = [line for key in FIGURES for line in self._curve(key, room, rows)]
-        shown = [self._head(self._last, width, left), *curves][:above] + strip
+        shown = [self.head(width, left), *curves][:above] + strip
         for line in shown:
             line.truncate(width)
         return shown
 
-    def _head(self, progress: Progress, width: int, left: float) -> Text:
+    def head(self, width: int, left: float) -> Text:
+        """Return the first of the `lines`, which says how far the run is."""
+        if self._last is None:
+            return Text("starting", "dim")
+        progress = self._last
         where = f"epoch {progress.epoch}/{progress.epochs}  step {progress.step}/{progress.steps}"
         rest = f"{duration(left)} left  {progress.images_per_second:,.0f} images/s"
         room = width - len(where) - len(rest) - 4
         share = (progress.epoch - 1 + progress.step / progress.steps) / progress.epochs
         full = round(share * room)
         bar = Text.assemble(("━" * full, "green"), ("─" * (room - full), "dim"), "  ")
-        return Text.assemble(where, "  ", bar if room > 5 else "", rest)
+        line = Text.assemble(where, "  ", bar if room > 5 else "", rest)
+        line.truncate(width)
+        return line
 
     def _curve(self, key: str, room: int, rows: int) -> list[Text]:
         """Return a figure's name, last value, course of ``room`` columns, and range."""
@@ -125,13 +154,13 @@ class Panel:
         if curve.points and room >= SMALLEST:
             values = [*curve.values(room)[:-1], curve.points[-1][1]]  # the newest as it is
             low, high = min(values), max(values)
-            least = _number(low)
-            if key == DISTANCE and self._real is not None:
-                low, least = min(self._real, low), f"real {self._real:.1f}"
             courses = sparkline(values, low, high, rows)
-            ranges = [_number(high), *[""] * (rows - 2), least]
+            ranges = [_number(high), *[""] * (rows - 2), _number(low)]
             if rows == 1:
-                ranges = [f"{least} – {_number(high)}"]
+                ranges = [f"{_number(low)} – {_number(high)}"]
+            if key == DISTANCE and self._best is not None:
+                ranges[-1] = f"best {_number(self._best)}"
+                ranges[-1] += "" if self._real is None else f" (real {self._real:.1f})"
         return [
             Text.assemble(
                 *(

@@ -17,21 +17,20 @@ class Curve:
     """A figure's means over stretches of steps, which may be of any lengths."""
 
     points: list[tuple[float, float]] = field(default_factory=list)  # (steps, mean over them)
+    longest: float = 0  # steps that a point is to have
 
     def add(self, steps: float, mean: float) -> None:
-        """Add the mean over so many more steps, above 0; a much shorter stretch joins the last."""
-        if self.points and steps < self.points[-1][0] / 2:
+        """Add the mean over so many more steps, above 0; a short stretch joins the last one."""
+        self.longest = max(self.longest, steps)
+        is_short = steps < self.longest / 2
+        if self.points and is_short and self.points[-1][0] <= self.longest:
             self.points[-1] = _joined([self.points[-1], (steps, mean)])
         else:
             self.points.append((steps, mean))
         if len(self.points) > MOST_POINTS:
             pairs = range(0, len(self.points), 2)
             self.points = [_joined(self.points[first : first + 2]) for first in pairs]
-
-    @property
-    def last(self) -> float:
-        """The newest mean."""
-        return self.points[-1][1]
+            self.longest *= 2
 
     def values(self, width: int) -> list[float]:
         """Return at most ``width`` values, each the mean over as many steps as the others."""

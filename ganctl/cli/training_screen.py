@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from ganctl.cli import screen
 from ganctl.cli.live import LiveLines
 from ganctl.cli.panel import Panel
 from ganctl.cli.terminal_pictures import shows_colours
 from ganctl.images import Pixels
+from ganctl.runs.history import History, read_history
 from ganctl.training.pace import Pace
 
 if TYPE_CHECKING:
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 
 REDRAW_SHARE, REDRAW_SECONDS = 0.01, 0.4
 """Of the training time, that frames may take, new pictures aside; and the time between two."""
+
+HEAD_SECONDS = 0.4
+"""Between two renewals of the line that says how far the run is, whatever share that takes."""
 
 KEPT_FREE = 2
 """Lines of a terminal that the panel leaves: the cursor's, and one for what stands above."""
@@ -44,6 +51,7 @@ class TrainingScreen:
         self._start = time.perf_counter()
         self._first: int | None = None
         self._distance: float | None = None
+        self._last: Progress | None = None
 
     def __enter__(self) -> TrainingScreen:
         if self._live:
@@ -59,8 +67,14 @@ class TrainingScreen:
         if self._live:
             self._live.close()
 
+    def go_on(self, folder: Path, step: int, steps: int) -> None:
+        """Let the curves begin with a run's epochs up to ``step``, of so many steps each."""
+        if self._live:
+            self._live.go_on(read_history(folder).until(step), steps)
+
     def show(self, progress: Progress) -> None:
         """Show where the run stands."""
+        self._last = progress
         left, self._distance = self._seconds_left(progress), progress.frechet_distance
         if self._live:
             real = None if self._distance is None else self._real_distance
@@ -70,6 +84,13 @@ class TrainingScreen:
                 f"epoch {progress.epoch}/{progress.epochs}  {_figures(progress)}  "
                 f"{progress.images_per_second:,.0f} images/s  {screen.duration(left)} left"
             )
+
+    def stopped(self, step: int) -> None:
+        """Show that the run was stopped, and saved, after ``step`` steps."""
+        if self._live and self._last and step:
+            epochs, done = divmod(step - 1, self._last.steps)
+            at = dataclasses.replace(self._last, epoch=epochs + 1, step=done + 1)
+            self._live.stopped(at, self._seconds_left(at))
 
     @property
     def show_samples(self) -> Callable[[Pixels], None] | None:
@@ -105,7 +126,10 @@ class _LivePanel:
         self._panel = Panel(shows_colours(console))
         self._lines = LiveLines(console)
         self._pace = Pace(REDRAW_SHARE, REDRAW_SECONDS)
+        self._head_pace = Pace(1, HEAD_SECONDS)
         self._left = 0.0
+        self._size = console.size
+        self._shown: list[Text] = []
 
     def open(self) -> None:
         self._lines.__enter__()
@@ -113,9 +137,15 @@ class _LivePanel:
 
     def close(self) -> None:
         try:
-            self._draw()
+            if self._panel.is_empty:  # "starting" is over
+                self._lines.show([])
+            else:
+                self._draw()
         finally:
             self._lines.__exit__(None, None, None)
+
+    def go_on(self, history: History, steps: int) -> None:
+        self._panel.add_history(history, steps)
 
     def show(self, progress: Progress, left: float, real: float | None) -> None:
         self._panel.add(progress, real)
@@ -123,14 +153,28 @@ class _LivePanel:
         if self._pace.is_due():
             with self._pace.taken():
                 self._draw()
+        elif self._head_pace.is_due():
+            with self._head_pace.taken():
+                self._draw_head()
+
+    def stopped(self, at: Progress, left: float) -> None:
+        self._panel.stand_at(at)
+        self._left = left
 
     def show_samples(self, images: Pixels) -> None:
         self._panel.add_images(images)
         self._draw()
 
     def _draw(self) -> None:
-        width, height = self._console.size
-        self._lines.show(self._panel.lines(width, max(height - KEPT_FREE, 1), self._left))
+        self._size = width, height = self._console.size
+        self._shown = self._panel.lines(width, max(height - KEPT_FREE, 1), self._left)
+        self._lines.show(self._shown)
+
+    def _draw_head(self) -> None:
+        if self._console.size != self._size:
+            return self._draw()
+        self._shown[0] = self._panel.head(self._size.width, self._left)
+        self._lines.show(self._shown)
 
 
 def _figures(progress: Progress) -> str:

@@ -35,6 +35,11 @@ class History:
         ]
         return [at for at, _ in pairs], [value for _, value in pairs]
 
+    def until(self, step: int) -> History:
+        """Return the figures without those of later steps than ``step``."""
+        lines = self.lines
+        return History([x for x in lines if not is_number(x.get("step")) or x["step"] <= step])
+
     def last(self, name: str) -> float | None:
         """Return the newest value of a figure; None where there is none."""
         values = self.series(name, name)[1]

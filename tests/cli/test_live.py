@@ -100,6 +100,19 @@ def test_a_window_made_narrower_leaves_nothing_behind(width: int) -> None:
     assert terminal.rows == ["above", "y" * width, "z", ""]
 
 
+def test_what_is_printed_before_a_narrower_window_is_drawn_leaves_nothing_behind() -> None:
+    terminal = Terminal(40)
+    lines, console = lines_on(terminal)
+    with lines:
+        lines.show([Text("x" * 40), Text("short")])
+        terminal.narrow(20)
+        console.width = 20
+        print("note", file=sys.stderr)
+        terminal.narrow(20)  # what has been written again is too wide as well
+        lines.show([Text("y" * 20), Text("z")])
+    assert terminal.rows == ["note", "y" * 20, "z", ""]
+
+
 def test_a_terminal_that_goes_away_stops_nothing() -> None:
     class Gone(Terminal):
         def write(self, text: str) -> int:

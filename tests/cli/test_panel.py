@@ -10,6 +10,7 @@ from rich.console import Console
 from ganctl.cli.panel import FIGURES, Panel
 from ganctl.cli.terminal_pictures import rendered
 from ganctl.data.digits import load_digits
+from ganctl.runs.history import History
 from ganctl.training.progress import Progress
 
 DIGITS = load_digits().images[:64, None]
@@ -98,10 +99,34 @@ def test_the_distance_stands_beside_that_of_real_images_where_it_is_known() -> N
     panel.add(progress(1, 100))
     assert re.search(r"Fréchet distance +– *$", text_of(panel, 80, 6))
     panel.add(progress(2, 100, frechet_distance=2846.2))
-    assert re.search(r"distance +2,846  . +2,846 – 2,846", text_of(panel, 80, 6))
-    for epoch in (3, 4):
-        panel.add(progress(epoch, 100, frechet_distance=60.7), real=5.975)
-    assert re.search(r"distance +60\.7  █▁ +real 6\.0 – 2,846", text_of(panel, 80, 6))
+    assert re.search(r"distance +2,846  . +best 2,846 *$", text_of(panel, 80, 6))
+    for epoch, distance in ((3, 60.7), (4, 60.7), (5, 70.2)):
+        panel.add(progress(epoch, 100, frechet_distance=distance), real=5.975)
+    assert re.search(r"distance +70\.2  █▁▁ +best 60\.7 \(real 6\.0\) *$", text_of(panel, 80, 6))
+    top, *_, foot = text_of(panel, 120, 20).splitlines()[-3:]
+    assert top.rstrip().endswith("  2,846") and foot.rstrip().endswith("  best 60.7 (real 6.0)")
+
+
+def test_the_curves_go_on_from_the_epochs_before() -> None:
+    lines = [
+        {"epoch": epoch, "g_loss": 3 - epoch, "frechet_distance": 100.0 / epoch} for epoch in (1, 2)
+    ]
+    panel = Panel(False)
+    panel.add_history(History([*lines, {"epoch": 3, "d_real": "?"}]), 100)
+    assert text_of(panel, 80, 6) == "starting"
+    panel.add(progress(4, 100, g_loss=0.0))
+    text = text_of(panel, 80, 6)
+    assert re.search(r"generator loss +0\.000  █▅▁ +0\.000 – 2\.000", text)
+    assert re.search(r"distance +50\.0  █▁ +best 50\.0", text)
+
+
+def test_the_head_can_be_renewed_alone_and_say_where_a_run_was_stopped() -> None:
+    panel = panel_after(3)
+    whole = panel.lines(80, 20, 48)
+    assert panel.head(80, 48) == whole[0]
+    panel.stand_at(progress(4, 7))
+    assert panel.head(80, 48).plain.startswith("epoch 4/20  step 7/100 ")
+    assert panel.lines(80, 20, 48)[1:] == whole[1:]
 
 
 def test_nothing_is_shown_but_that_it_starts_before_the_first_report() -> None:

@@ -41,6 +41,14 @@ def test_a_short_stretch_at_an_epochs_end_is_no_point_of_its_own() -> None:
     assert len(curve.points) == 2
 
 
+def test_after_a_long_stretch_short_ones_are_gathered_into_points_of_their_own() -> None:
+    curve = Curve()
+    for steps in (157, *[40] * 20):
+        curve.add(steps, 1.0)
+    lengths = [steps for steps, _ in curve.points]
+    assert sum(lengths) == 157 + 800 and len(lengths) == 6 and max(lengths) < 2 * 157
+
+
 def test_a_long_run_takes_no_more_room_and_keeps_its_mean() -> None:
     curve = Curve()
     for step in range(10_000):
