@@ -142,12 +142,13 @@ def train(
         from ganctl.training.start import start_run
 
         where = resolve_device(device)
-        for doubt in use_threads(threads, 1, where):
-            note(doubt)
+        doubts = use_threads(threads, 1, where)
         if resume is False:
             training = start_run(asked, name, where, fallback, note)
         else:
             training = _resumed(None if resume is True else Path(resume), asked, options, where)
+        for doubt in doubts:
+            note(doubt)
     return _run(training, on_progress)
 
 

@@ -59,7 +59,7 @@ class LeaveAfterOneStep:
         return False
 
 @contextmanager
-def caught_signals():
+def caught_signals(_):
     yield LeaveAfterOneStep()
 
 ganctl.cli.train.caught_signals = caught_signals

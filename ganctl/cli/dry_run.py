@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ganctl.cli import screen
@@ -21,6 +21,7 @@ def show_estimate(
     device: torch.device,
     fallback: bool,
     where: Mapping[str, str | int],
+    doubts: Sequence[str],
 ) -> None:
     """Print the configuration as TOML, and all else as its comments, so that it can be kept.
 
@@ -30,11 +31,14 @@ def show_estimate(
         device: where a few steps of it are taken.
         fallback: as of `ganctl.benchmark.estimate.estimate`.
         where: device and threads, as far as they were asked for.
+        doubts: about the machine, told where nothing else is amiss.
     """
     from ganctl.benchmark.estimate import estimate
     from ganctl.config_file import FROM_DATA, to_toml
 
     found = estimate(config, name, device, fallback, screen.note)
+    for doubt in doubts:
+        screen.note(doubt)
     values = flat(found.config)
     del values[FROM_DATA]
     if name is not None:

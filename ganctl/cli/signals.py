@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -29,19 +29,33 @@ def end_on_signals() -> None:
 
 
 @contextmanager
-def caught_signals() -> Iterator[list[int]]:
-    """Collect signals instead of ending by them; after the first, a second Ctrl-C ends at once."""
+def caught_signals(last_words: Callable[[], None]) -> Iterator[list[int]]:
+    """Collect signals instead of ending by them; after the first, a second Ctrl-C ends at once.
+
+    Args:
+        last_words: said as the second one leaves the block, or the process.
+    """
     caught: list[int] = []
 
     def catch(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
-        signal.signal(signal.SIGINT, _end)
+        signal.signal(signal.SIGINT, leave)
         if number == signal.SIGINT and "TORCHELASTIC_RUN_ID" in os.environ:
-            signal.signal(signal.SIGTERM, _end)  # as which torchrun hands the second one on
+            signal.signal(signal.SIGTERM, leave)  # as which torchrun hands the second one on
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, _end)
+        if _imports(frame):  # then nobody else comes to say it
+            with suppress(Exception):
+                last_words()
+        _end(number, frame)
 
     before = {number: _handle(number, catch) for number in ENDING}
     try:
         yield caught
+    except (KeyboardInterrupt, SystemExit):
+        last_words()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -60,10 +74,17 @@ def _end(number: int, frame: FrameType | None) -> None:
 
     Modules written in C turn it into another or swallow it.
     """
-    while frame is not None:
-        if frame.f_code.co_filename == IMPORTING:
-            os._exit(EXIT_BASE + number)
-        frame = frame.f_back
+    if _imports(frame):
+        os._exit(EXIT_BASE + number)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(EXIT_BASE + number)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Tell whether a module is being imported there."""
+    while frame is not None:
+        if frame.f_code.co_filename == IMPORTING:
+            return True
+        frame = frame.f_back
+    return False

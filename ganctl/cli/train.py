@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from ganctl.cli.dry_run import show_estimate
 from ganctl.cli.from_file import fields_without_option
 from ganctl.cli.resume import typed_options
 from ganctl.cli.signals import EXIT_BASE, caught_signals
+from ganctl.cli.stopped import say_unsaved
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
 from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.errors import BadInput
@@ -120,17 +121,15 @@ def train(
 
     torch_device = resolve_device(device, local_rank())
     if dry_run:
-        for doubt in use_threads(threads, 1, torch_device):
-            screen.note(doubt)
+        doubts = use_threads(threads, 1, torch_device)
         asked: dict[str, str | int] = {"device": device, "threads": threads}
         where = {key: asked[key] for key in typed_options(ctx) if key in asked}
-        show_estimate(config, name, torch_device, fallback, where)
+        show_estimate(config, name, torch_device, fallback, where, doubts)
         return
     with joined(torch_device) as world:
         quiet = quiet or not world.leads
         note = _ignore if quiet else screen.note
-        for doubt in use_threads(threads, local_size(), torch_device):
-            note(doubt)
+        doubts = use_threads(threads, local_size(), torch_device)
         training = _prepared(
             config, name, resume, source, typed_options(ctx), torch_device, fallback, note, world
         )
@@ -143,6 +142,8 @@ def train(
             if not quiet:
                 _say_finished(training)
             return
+        for doubt in doubts:
+            note(doubt)
         _run(training, plain, quiet, tensorboard, note)
 
 
@@ -155,7 +156,7 @@ def _finish_again(training: Training, note: Notify) -> None:
         _draw_report(training.run, note)
 
 
-def _draw_report(run: Run, note: Notify) -> Path | None:
+def _draw_report(run: Run, note: Notify) -> list[Path]:
     from ganctl.runs.report import draw_report  # and with it onnxruntime: not before it is needed
 
     return draw_report(run.folder, note)
@@ -230,7 +231,8 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: 
 
     began, run, told = time.monotonic(), training.run, False
     shown = TrainingScreen(lambda: _real_distance(training.data), plain)
-    with caught_signals() as caught:
+    shown.go_on(run.folder, training.state.step, training.steps)
+    with caught_signals(lambda: say_unsaved(training)) as caught:
 
         def stop() -> bool:
             nonlocal told
@@ -252,21 +254,30 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: 
                 log(progress)
 
             finished = training.train(report, stop)
+            if not finished:
+                shown.stopped(training.state.step)
+    if not finished and not quiet:
+        screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
+        screen.note(f"to go on: {run.resume_command}")
     in_haste = not finished and signal.SIGINT not in caught  # a scheduler kills those who linger
-    drawn = _draw_report(run, note) if training.world.leads and not in_haste else None
+    drawn = _draw_report(run, note) if training.world.leads and not in_haste else []
     if not finished:
-        if not quiet:
-            screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
-            screen.note(f"to go on: {run.resume_command}")
         raise typer.Exit(EXIT_BASE + (caught or [signal.SIGTERM])[0])
     if not quiet:
         seconds = screen.duration(time.monotonic() - began)
         screen.result(
             f"trained {counted(training.config.epochs, 'epoch')} in {seconds}",
-            *(f"wrote {path}" for path in (run.checkpoint, drawn) if path is not None),
+            f"wrote {run.folder}: {_made(run, drawn)}",
             *shown.quality,
             f"next: ganctl sample{_checkpoint_option(run)} out.png",
         )
+
+
+def _made(run: Run, drawn: Sequence[Path]) -> str:
+    """Return what a finished run has in its folder, ``drawn`` of it just now."""
+    saved = "last and best checkpoint" if run.best.exists() else "last checkpoint"
+    pictures = ["samples/"] if run.samples() else []
+    return ", ".join([saved, *(path.name for path in reversed(drawn)), *pictures])
 
 
 def _checkpoint_option(run: Run) -> str:

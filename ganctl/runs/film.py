@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ganctl.images import PADDING, Pixels, encode_gif
@@ -29,7 +30,7 @@ MAX_BYTES = 2_000_000
 
 
 def film(folder: Path, img_size: int, channels: int) -> bytes | None:
-    """Return a run's samples as an animated GIF; None where there are none that can be read.
+    """Return a run's samples as an animated GIF; None where fewer than two can be read.
 
     Args:
         folder: of the run.
@@ -39,24 +40,29 @@ def film(folder: Path, img_size: int, channels: int) -> bytes | None:
     tiles = max(1, (SIDE - PADDING) // (img_size + PADDING))
     most = FRAMES if channels == 1 else COLOUR_FRAMES
     grids = [grid for grid in map(read_grid, spread(samples(folder), most)) if grid is not None]
-    if not grids:
+    alike = [grid for grid in grids if grid.shape == grids[-1].shape]
+    if len(alike) < 2:
         return None
     side, step = tiles * (img_size + PADDING) + PADDING, 255 / (LEVELS - 1)
     levels = np.rint(np.rint(np.arange(256) / step) * step).astype(np.uint8)
-    alike = [grid[:, :side, :side] for grid in grids if grid.shape == grids[-1].shape]
-    frames = np.stack([levels[grid] for grid in alike])
+    frames = np.stack([levels[grid[:, :side, :side]] for grid in alike])
     while True:
         data = encode_gif(frames, [*(len(frames) - 1) * [FRAME_MS], LAST_MS])
-        if len(data) <= MAX_BYTES or len(frames) == 1:
+        if len(data) <= MAX_BYTES or len(frames) == 2:
             return data
-        frames = frames[(len(frames) - 1) % 2 :: 2]  # every other one, and the last
+        frames = frames[_evenly(len(frames), max(2, len(frames) // 2))]
 
 
 def spread(paths: Sequence[Path], most: int) -> list[Path]:
     """Return at most so many of the paths, evenly spread, the first and the last among them."""
     if len(paths) <= most:
         return list(paths)
-    return [paths[index] for index in np.linspace(0, len(paths) - 1, most).round().astype(int)]
+    return [paths[index] for index in _evenly(len(paths), most)]
+
+
+def _evenly(count: int, most: int) -> NDArray[np.int64]:
+    """Return so many indices below ``count``, evenly spread, the first and the last among them."""
+    return np.linspace(0, count - 1, most).round().astype(np.int64)
 
 
 def read_grid(path: Path) -> Pixels | None:

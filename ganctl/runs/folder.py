@@ -76,4 +76,5 @@ def _read(path: Path) -> bytes:
 
 def samples(folder: Path) -> list[Path]:
     """Return a run's sample grids, the oldest first."""
-    return sorted(path for path in (folder / SAMPLES).glob("[0-9]*.png") if path.is_file())
+    found = (folder / SAMPLES).glob("[0-9]*.png")
+    return sorted(path for path in found if path.stem.isdecimal() and path.is_file())

@@ -37,6 +37,7 @@ class Report:
     real: Mapping[str, float]  # figures of real images; {} where they are unknown
     curves: bytes  # a PNG
     grid: bytes | None  # the last samples, a PNG
+    grid_epoch: int  # after which they were drawn
     film: bytes | None  # a GIF
     threads: int  # that it was trained with; 0: unknown
     notes: Sequence[str]  # what the reader must know
@@ -48,7 +49,7 @@ def page(report: Report) -> bytes:
     pictures = [
         card(title, html_page.image(data, kind, about, "squares"), caption)
         for title, data, kind, about, caption in (
-            *(("Its last samples", report.grid, "png", "a grid of samples", ""),),
+            *(("Its last samples", report.grid, "png", "a grid of samples", _after(report)),),
             *(("How they came to be", report.film, "gif", "the same latents through time", ""),),
         )
         if data is not None
@@ -68,6 +69,11 @@ def _beside(*cards: str) -> str:
     """Return the cards that are not empty, two of them beside each other."""
     present = [each for each in cards if each]
     return side_by_side(*present) if len(present) == 2 else joined(present)
+
+
+def _after(report: Report) -> str:
+    epoch = report.grid_epoch
+    return f"Drawn after epoch {epoch:,}." if epoch else "Drawn before the first step."
 
 
 def _progress(report: Report) -> str:

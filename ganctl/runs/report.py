@@ -26,27 +26,27 @@ from ganctl.runs.page import Report, page
 PACKAGES = ("torch", "numpy", "onnxruntime")
 
 
-def draw_report(folder: Path, notify: Callable[[str], None]) -> Path | None:
+def draw_report(folder: Path, notify: Callable[[str], None]) -> list[Path]:
     """Draw a run's report where training has ended; what keeps it from being drawn is told.
 
     Returns:
-        The page, if there is one.
+        What was written.
     """
     try:
-        return write_report(folder)[-1]
+        return write_report(folder)
     except GanctlError as error:
         reason = error.message
     except Exception as error:  # whatever it is, the run is saved, and its exit code is its own
         reason = f"{type(error).__name__}: {error}"
     notify(f"no report was drawn: {reason}; to try again: ganctl runs report {folder}")
-    return None
+    return []
 
 
 def write_report(folder: Path) -> list[Path]:
     """Draw a run's curves, film and page into its folder, each whole or not at all.
 
     Returns:
-        What was written; no film where there are no samples.
+        What was written; no film where there is one grid of samples, or none.
 
     Raises:
         BadInput: the configuration cannot be read, or the folder not be written.
@@ -60,7 +60,7 @@ def write_report(folder: Path) -> list[Path]:
     if moving is not None:
         drawn[FILM] = moving
     header = _header(folder)
-    newest = samples(folder)[::-1]
+    grid = next((path for path in samples(folder)[::-1] if read_grid(path) is not None), None)
     drawn[REPORT] = page(
         Report(
             name=folder.name,
@@ -69,8 +69,9 @@ def write_report(folder: Path) -> list[Path]:
             history=history,
             real=real,
             curves=drawn[CURVES],
-            grid=next((path.read_bytes() for path in newest if read_grid(path) is not None), None),
-            film=moving if len(newest) > 1 else None,
+            grid=None if grid is None else grid.read_bytes(),
+            grid_epoch=0 if grid is None else int(grid.stem),
+            film=moving,
             threads=0 if header is None else header.threads,
             notes=[header.card.data_note] if header is not None and header.card.data_note else [],
             versions=dict(_versions()),

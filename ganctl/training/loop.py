@@ -139,6 +139,8 @@ class Training:
         if not self._record.stands_at(self.state.step):
             self._save()
         self._record.rewind(self._recorded)
+        if self.config.sample_every and not self.state.step:
+            self._observer.draw_samples(0)  # the film begins with it
 
     def _check_found(self) -> None:
         """Refuse a run that another process has gone on with before it was claimed."""

@@ -97,7 +97,7 @@ def _cut_training(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(start, "restore_state", lambda *_: None)
     patch.setattr(start, "Training", NoTraining)
     patch.setattr(torch, "set_num_threads", lambda _: None)
-    patch.setattr(report, "draw_report", lambda *_: None)
+    patch.setattr(report, "draw_report", lambda *_: [])
     patch.setattr(report, "curves", lambda *_: b"a picture")
     patch.setattr(compare, "picture", lambda *_: b"a picture")
 

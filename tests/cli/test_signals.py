@@ -26,7 +26,7 @@ def run(code: str, folder: Path, *command: str) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         timeout=60,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
     )
 
 
@@ -77,7 +77,7 @@ def test_nohup_is_respected(tmp_path: Path) -> None:
         from ganctl.cli.signals import caught_signals, end_on_signals
         end_on_signals()
         os.kill(os.getpid(), signal.SIGHUP)
-        with caught_signals() as caught:
+        with caught_signals(print) as caught:
             os.kill(os.getpid(), signal.SIGHUP)
         print("went on", caught)
         """
@@ -86,11 +86,15 @@ def test_nohup_is_respected(tmp_path: Path) -> None:
 
 
 def test_signals_are_caught_once_and_ctrl_c_ends_the_second_time() -> None:
-    before = [signal.getsignal(number) for number in CODES]
-    with pytest.raises(KeyboardInterrupt), caught_signals() as caught:
+    before, said = [signal.getsignal(number) for number in CODES], []
+    with (
+        pytest.raises(KeyboardInterrupt),
+        caught_signals(lambda: said.append("last words")) as caught,
+    ):
         os.kill(os.getpid(), signal.SIGHUP)
-        assert caught == [signal.SIGHUP]
+        assert (caught, said) == ([signal.SIGHUP], [])
         os.kill(os.getpid(), signal.SIGINT)
+    assert said == ["last words"]
     assert [signal.getsignal(number) for number in CODES] == before
 
 
@@ -102,12 +106,27 @@ def test_a_second_ctrl_c_comes_as_sigterm_under_torchrun_alone(
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     if launched:
         monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")
-    ends = launched and first == signal.SIGINT
+    ends, said = launched and first == signal.SIGINT, list[str]()
     with pytest.raises(SystemExit, match="143") if ends else nullcontext():
-        with caught_signals() as caught:
+        with caught_signals(lambda: said.append("last words")) as caught:
             os.kill(os.getpid(), first)
             os.kill(os.getpid(), signal.SIGTERM)
     assert caught == ([first] if ends else [first, signal.SIGTERM])
+    assert said == (["last words"] if ends else [])
+
+
+def test_the_last_words_are_said_in_an_import_too(tmp_path: Path) -> None:
+    twice = "import os\nfor _ in range(2): os.kill(os.getpid(), 2)\n"
+    (tmp_path / "twice.py").write_text(twice, "utf-8")
+    done = run(
+        """
+        from ganctl.cli.signals import caught_signals
+        with caught_signals(lambda: print("last words", flush=True)):
+            import twice
+        """,
+        tmp_path,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "last words\n", "")
 
 
 def test_a_signal_at_any_time_of_the_start_ends_it(trained: Path, tmp_path: Path) -> None:

@@ -41,9 +41,10 @@ def test_a_pipe_gets_one_line_an_epoch_and_stdout_the_results(
         distance = r"  FD \d+\.\d" if number == 2 else ""  # measured at the end
         speed = r"[\d,]+ images/s  \d+:\d\d left"
         assert re.fullmatch(rf"epoch {number}/2  {figures}{distance}  {speed}", line)
-    trained, wrote, drew, quality, following = outcome.out.splitlines()
+    trained, wrote, quality, following = outcome.out.splitlines()
     assert trained.startswith("trained 2 epochs in ")
-    assert (wrote, drew) == (f"wrote {LAST}", f"wrote {LAST.with_name('report.html')}")
+    made = "last and best checkpoint, report.html, progress.gif, curves.png, samples/"
+    assert wrote == f"wrote checkpoints/run: {made}"
     assert re.fullmatch(r"Fréchet distance [\d,]+\.\d", quality)
     assert following == "next: ganctl sample out.png"
 
@@ -249,6 +250,17 @@ def test_training_that_diverges_exits_5(ganctl: Ganctl, small_data: Path) -> Non
     assert not LAST.exists()
 
 
+def test_busy_cores_are_no_news_where_there_is_an_error(
+    ganctl: Ganctl, small_data: Path, tmp_path: Path
+) -> None:
+    threads = ["--threads", 1024]  # more than there are, of which a note tells
+    for wrong in (["--data", "mnsit"], ["--resume"], ["--data", "mnsit", "--dry-run"]):
+        outcome = ganctl("train", *wrong, *threads)
+        assert outcome.code == 3 and outcome.err.startswith("error: ")
+    outcome = ganctl("train", "--data", small_data, "--epochs", 1, "--eval-every", 0, *threads)
+    assert outcome.code == 0 and "1024 threads would wait for each other" in outcome.err
+
+
 def test_without_a_network_mnist_falls_back_and_says_so(
     ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +299,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
+    assert f"note: stopped after step {load_checkpoint(LAST).step:,}; saved {LAST}\n" in err
     assert ("note: saving; Ctrl-C again leaves without\n" in err) == (number == signal.SIGINT)
     assert "to go on: ganctl train --resume run" in err
     checkpoint = load_checkpoint(LAST)
@@ -402,6 +415,12 @@ def test_quiet_is_silent_about_a_report_that_could_not_be_drawn(
     assert ganctl(*arguments) == (0, "", "")
     assert load_checkpoint(LAST).step == 4 and not LAST.with_name("report.html").exists()
     assert ganctl("train", "--resume", "run", "--quiet") == (0, "", "")  # which tries again
+
+
+def test_what_is_not_made_is_not_named(ganctl: Ganctl, small_data: Path) -> None:
+    arguments = ["--data", small_data, "--epochs", 1, "--name", "run", "--eval-every", 0]
+    outcome = ganctl("train", *arguments, "--sample-every", 0)
+    assert "wrote checkpoints/run: last checkpoint, report.html, curves.png\n" in outcome.out
 
 
 @pytest.mark.parametrize(("real", "scale"), [(5.975, "; real test digits: 6.0"), (None, "")])

@@ -80,8 +80,12 @@ def test_a_picture_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run", config(8), lines(8), grids=2)
     (run / "samples/000002.png").write_bytes(b"no picture")
     write_report(run)
-    assert [kind for kind, _ in read(run).pictures] == ["PNG", "GIF", "PNG"]
-    (run / "samples/000001.png").unlink()
+    assert [kind for kind, _ in read(run).pictures] == ["PNG", "PNG"]
+    assert "Drawn after epoch 1." in read(run).text and not (run / "progress.gif").exists()
+    (run / "samples/000001.png").rename(run / "samples/000000.png")
+    write_report(run)
+    assert "Drawn before the first step." in read(run).text
+    (run / "samples/000000.png").unlink()
     write_report(run)
     assert [kind for kind, _ in read(run).pictures] == ["PNG"]
 

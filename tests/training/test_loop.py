@@ -77,6 +77,7 @@ def test_a_run_leaves_what_the_design_says(small_data: Path) -> None:
         "config.json",
         "last.safetensors",
         "metrics.jsonl",
+        "samples/000000.png",
         "samples/000002.png",
         "samples/000003.png",
     ]
