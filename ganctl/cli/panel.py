@@ -34,7 +34,7 @@ FIGURES = {
 MEANS = [key for key in FIGURES if key != DISTANCE]
 """What a report gives the means of, over the epoch so far."""
 
-NAME, VALUE, RANGE = 18, 7, 21
+NAME, VALUE, RANGE = 18, 7, 22
 """Columns of a curve's name, of its last value and of its range."""
 
 MOST_ROWS = 3

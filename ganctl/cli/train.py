@@ -277,7 +277,8 @@ def _made(run: Run, drawn: Sequence[Path]) -> str:
     """Return what a finished run has in its folder, ``drawn`` of it just now."""
     saved = "last and best checkpoint" if run.best.exists() else "last checkpoint"
     pictures = ["samples/"] if run.samples() else []
-    return ", ".join([saved, *(path.name for path in reversed(drawn)), *pictures])
+    page_first = [*drawn[-1:], *drawn[:-1]]
+    return ", ".join([saved, *(path.name for path in page_first), *pictures])
 
 
 def _checkpoint_option(run: Run) -> str:

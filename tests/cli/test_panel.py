@@ -142,3 +142,9 @@ def test_new_pictures_are_drawn_and_old_ones_not_again() -> None:
     assert rendered(panel.lines(80, 22, 3), Console(color_system="truecolor")) != rendered(
         second, Console(color_system="truecolor")
     )
+
+
+def test_the_distance_of_a_generator_that_knows_nothing_fits_too() -> None:
+    panel = Panel(False)
+    panel.add(progress(1, 100, frechet_distance=13_006.9), real=5.975)
+    assert text_of(panel, 80, 6).endswith("best 13,007 (real 6.0)")

@@ -43,7 +43,7 @@ def test_a_pipe_gets_one_line_an_epoch_and_stdout_the_results(
         assert re.fullmatch(rf"epoch {number}/2  {figures}{distance}  {speed}", line)
     trained, wrote, quality, following = outcome.out.splitlines()
     assert trained.startswith("trained 2 epochs in ")
-    made = "last and best checkpoint, report.html, progress.gif, curves.png, samples/"
+    made = "last and best checkpoint, report.html, curves.png, progress.gif, samples/"
     assert wrote == f"wrote checkpoints/run: {made}"
     assert re.fullmatch(r"Fréchet distance [\d,]+\.\d", quality)
     assert following == "next: ganctl sample out.png"
