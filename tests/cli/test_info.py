@@ -100,7 +100,7 @@ def test_a_run_says_where_it_stands(target: str, workplace: Path, ganctl: Ganctl
         r"best\.safetensors, after epoch [12]: Fréchet distance \d+\.\d\d", run["best checkpoint"]
     )
     assert run["last epoch"].startswith("epoch 2, step 8, g_loss ")
-    assert run["sample pictures"] == "1"
+    assert run["sample pictures"] == "2"
     assert run["report"] == str(LAST.with_name("report.html"))
     assert shown["file"]["path"].endswith(str(LAST))
 
