@@ -94,5 +94,4 @@ def test_a_second_ctrl_c_ends_at_once_and_leaves_the_checkpoint(small_data: Path
         assert last[1] == "hint: to go on from there: ganctl train --resume run"
     else:  # the second one came after the file had taken its place
         assert last[1] == f"note: stopped after step {step:,}; saved {LAST}"
-    assert step > 0
     assert not list(RUN.glob(".*"))

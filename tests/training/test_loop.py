@@ -144,7 +144,8 @@ def test_a_run_that_is_looked_at_trains_the_same(
     monkeypatch.setattr(observer, "PREVIEW_SHARE", 1e9)  # at every report
     monkeypatch.setattr(observer, "PREVIEW_SECONDS", 0)
     assert training.train(ignore, never)
-    assert len(shown) == 3 * 4 and {images.shape for images in shown} == {(SAMPLES, 1, 28, 28)}
+    assert len(shown) == 1 + 3 * 4  # the untrained one, and at every report
+    assert {images.shape for images in shown} == {(SAMPLES, 1, 28, 28)}
     one, other = load_checkpoint(unseen.checkpoint), load_checkpoint(training.run.checkpoint)
     assert one.tensors.keys() == other.tensors.keys()
     for name, tensor in one.tensors.items():
