@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from ganctl.spelling import call
 FORMAT = 1
 
 SUFFIX = ".safetensors"
+
+MAX_HEADER = 100_000_000
+"""Bytes of the JSON in front of the tensors, as safetensors has it."""
 
 PREFIXES = {"ema": "generator_ema", "live": "generator"}
 """What the tensors of a checkpoint's two generators are named by, before the first full stop."""
@@ -91,8 +95,12 @@ def read_checkpoint(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        hint = f"train one: {call('train')}"
-        raise BadInput(f"cannot read checkpoint {path}: {explain(error)}", hint) from error
+        raise _cannot_read(path, error) from error
+
+
+def _cannot_read(path: Path, error: OSError) -> BadInput:
+    hint = f"train one: {call('train')}"
+    return BadInput(f"cannot read checkpoint {path}: {explain(error)}", hint)
 
 
 def metadata(config: TrainConfig, card: Card, step: int, threads: int) -> dict[str, str]:
@@ -126,8 +134,38 @@ def read_header(data: bytes, name: str) -> Header:
     """
     _verify(data, name)
     header_end = _header_end(data)
+    return _parsed(data[8:header_end], len(data) - header_end, name)
+
+
+def peek(path: Path) -> Header:
+    """Return what a checkpoint says of itself by its first bytes: the digest is not verified.
+
+    For a look at many files; nothing may be computed from what is found.
+
+    Raises:
+        BadInput: it cannot be read, is no checkpoint or not a whole one, or has another format or
+            a card that cannot be read.
+    """
     try:
-        tensors = json.loads(data[8:header_end])
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(file.read(8), "little")
+            if length > min(size - 8, MAX_HEADER):
+                raise no_checkpoint(str(path))
+            header = file.read(length)
+    except OSError as error:
+        raise _cannot_read(path, error) from error
+    return _parsed(header, size - 8 - length, str(path))
+
+
+def _parsed(header: bytes, size: int, name: str) -> Header:
+    """Return what the JSON ``header`` says; ``size`` bytes lie behind it.
+
+    Raises:
+        BadInput: as `read_header`.
+    """
+    try:
+        tensors = json.loads(header)
         values = json.loads(tensors.pop("__metadata__")[_KEY])
         if values["format"] != FORMAT:
             raise BadInput(
@@ -143,7 +181,7 @@ def read_header(data: bytes, name: str) -> Header:
             card=card_from_json(values["card"]),
             step=values["step"],
             threads=threads,
-            shapes=_shapes(tensors, len(data) - header_end),
+            shapes=_shapes(tensors, size),
         )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise no_checkpoint(name) from error

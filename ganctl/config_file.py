@@ -59,7 +59,8 @@ def read_config(path: Path) -> dict[str, Any]:
         BadInput: it cannot be read, or a key or a value is wrong; the file and the key are named.
     """
     values: dict[str, Any] = {}
-    for key, value in _flat(_parsed(path)):
+    parsed, in_json = _parsed(path)
+    for key, value in _flat(parsed):
         name = key.replace("-", "_")
         if name not in FIELDS:
             words = [field.replace("_", "-") for field in FIELDS if field != FROM_DATA]
@@ -69,7 +70,7 @@ def read_config(path: Path) -> dict[str, Any]:
             )
         if name in values:
             raise BadInput(f"{path} says {key} twice", "say it once")
-        values[name] = _checked(path, key, name, value)
+        values[name] = _checked(path, key, name, value, in_json)
     values.pop(FROM_DATA, None)
     return values
 
@@ -116,24 +117,30 @@ def _quoted(text: str) -> str:
     return f'"{"".join(escaped)}"'
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> tuple[dict[str, Any], bool]:
+    """Return what the file says, and whether it is JSON: by its name, or by how it begins."""
     text = _text(path)
-    parse: Callable[[str], dict[str, Any]]
-    if text.lstrip().startswith("{"):  # as no TOML does
-        parse, kind = json.loads, "JSON"
+    in_json = path.suffix.lower() == ".json" or text.lstrip().startswith("{")  # as no TOML does
+    parse: Callable[[str], Any]
+    if in_json:
+        parse, kind, example = json.loads, "JSON", '{"epochs": 50}'
     else:
+        kind, example = "TOML", "epochs = 50"
         if sys.version_info >= (3, 11):
             import tomllib
         else:
             import tomli as tomllib
-        parse, kind = tomllib.loads, "TOML"
+        parse = tomllib.loads
     try:
-        return parse(text)
+        parsed = parse(text)
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
         raise BadInput(
-            f"{path} is no {kind} that can be read: {reason[:200]}", "such as: epochs = 50"
+            f"{path} is no {kind} that can be read: {reason[:200]}", f"such as: {example}"
         ) from error
+    if not isinstance(parsed, dict):
+        raise BadInput(f"{path} is no JSON object", f"such as: {example}")
+    return parsed, in_json
 
 
 def _text(path: Path) -> str:
@@ -161,7 +168,7 @@ def _flat(parsed: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _checked(path: Path, key: str, name: str, value: Any) -> Any:
+def _checked(path: Path, key: str, name: str, value: Any, in_json: bool) -> Any:
     """Return the value, which is of its field's type and in its range."""
     kind = FIELDS[name]
     default = getattr(kind(), name)
@@ -171,7 +178,9 @@ def _checked(path: Path, key: str, name: str, value: Any) -> Any:
     if type(value).__name__ != declared:
         raise BadInput(
             f"{path}: {key} = {value!r:.60} is not {WORDS[declared]}",
-            f"such as: {key} = {_toml(default)}",
+            f'such as: "{key}": {json.dumps(default)}'
+            if in_json
+            else f"such as: {key} = {_toml(default)}",
         )
     try:
         kind(**{name: value})

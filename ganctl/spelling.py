@@ -51,6 +51,11 @@ def call(command: str, **options: object) -> str:
     )
 
 
+def either(typed: str, python: str) -> str:
+    """Return what is written otherwise on a command line than in Python."""
+    return typed if _typed else python
+
+
 def shown(value: object) -> str:
     """Return a value as Python writes it, on one line that is not too long."""
     text = " ".join(repr(value).split())

@@ -23,6 +23,14 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
+def sized(count: int) -> str:
+    """Return so many bytes in words: "812 bytes", "12.3 kB" or "1,204.5 MB"."""
+    for unit, name in ((10**6, "MB"), (10**3, "kB")):
+        if count >= unit:
+            return f"{count / unit:,.1f} {name}"
+    return counted(count, "byte")
+
+
 def inert(text: str) -> str:
     r"""Return ``text`` with all that a terminal would obey, not show, written out as ``\x1b``."""
     if text.isprintable():

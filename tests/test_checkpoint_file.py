@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ganctl.checkpoint_file import metadata, read_checkpoint, read_header, seal
+from ganctl.checkpoint_file import metadata, peek, read_checkpoint, read_header, seal
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput, CheckFailed, GanctlError
 
@@ -67,6 +67,23 @@ def test_the_header_says_what_is_in_the_file(tmp_path: Path) -> None:
         "latent_rng": 5,
         "nothing": 0,
     }
+
+
+def test_a_glance_sees_the_same_in_the_first_bytes_alone(tmp_path: Path) -> None:
+    data, path = checkpoint(), tmp_path / "x.safetensors"
+    path.write_bytes(data)
+    assert peek(path) == read_header(data, "x")
+    path.write_bytes(data[:-1] + b"!")  # a weight: nobody has looked
+    assert peek(path).step == 7
+    for cut in (0, 7, 8, 9, len(data) - 1):
+        path.write_bytes(data[:cut])
+        with pytest.raises(BadInput, match="x.safetensors is not a ganctl checkpoint"):
+            peek(path)
+    path.write_bytes(b"\xff" * 7 + data)
+    with pytest.raises(BadInput, match="is not a ganctl checkpoint"):
+        peek(path)
+    with pytest.raises(BadInput, match="cannot read checkpoint .*: no such file"):
+        peek(tmp_path / "none")
 
 
 def test_without_an_average_the_live_weights_are_counted() -> None:

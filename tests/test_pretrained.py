@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ganctl import pretrained
 from ganctl.drawing import draw
 from ganctl.inputs import seeded
+from ganctl.pretrained import NAMES, PRETRAINED, place_of
 from ganctl.quality.judge import load_judge
 from ganctl.training.generate import as_function, load_generator
-from ganctl.training.run import PRETRAINED
 
 from .conftest import Ganctl
 
@@ -43,6 +44,23 @@ def test_it_is_small_says_what_it_is_and_draws_digits(name: str, conditional: bo
     assert (labels is not None) is conditional
     if labels is not None:
         assert (probabilities.argmax(axis=1) == labels).mean() >= 0.98
+
+
+def test_all_are_known_by_name_and_found_from_anywhere(
+    ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {path.stem for path in FOLDER.glob("*.safetensors")} == {*NAMES}
+    monkeypatch.chdir(tmp_path)
+    outcome = ganctl("sample")
+    assert outcome.code == 3 and "there is no run in checkpoints/" in outcome.err
+    assert f"ganctl sample --checkpoint {FOLDER / PRETRAINED.name}\n" in outcome.err
+    outcome = ganctl("export", "--checkpoint", "mnist-mlp")
+    assert outcome.code == 3
+    assert f"hint: it lies in ganctl's clone: {FOLDER}/mnist-mlp.safetensors\n" in outcome.err
+    monkeypatch.setattr(
+        pretrained, "__file__", str(tmp_path / "site-packages/ganctl/pretrained.py")
+    )
+    assert place_of() == f"CLONE/{PRETRAINED}"
 
 
 def test_without_a_run_it_is_drawn_from_and_exported(

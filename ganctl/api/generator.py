@@ -27,7 +27,7 @@ from ganctl.inference.watched import Watched
 from ganctl.inputs import check_classes, in_rows, in_turn, seeded, since, truncated
 from ganctl.machine import usable_cores
 from ganctl.spelling import option
-from ganctl.text import inert
+from ganctl.text import counted, inert
 
 if TYPE_CHECKING:
     from ganctl.inference.signature import Told
@@ -163,7 +163,7 @@ class Generator:
 
     def __repr__(self) -> str:
         channels, height, width = self.image_shape
-        classes = f", {len(self.classes)} classes" if self.classes else ""
+        classes = f", {counted(len(self.classes), 'class', 'classes')}" if self.classes else ""
         return f"<Generator {inert(str(self.path))}: {channels}×{height}×{width}{classes}>"
 
     def _repr_html_(self) -> str:
@@ -185,9 +185,9 @@ class Generator:
         if card := self.card:
             rows += [
                 ("network", f"{card.architecture}, weights: {card.weights}"),
-                ("data", f"{card.data_name}, {card.data_count:,} images"),
+                ("data", f"{card.data_name}, {counted(card.data_count, 'image')}"),
                 ("note", card.data_note),
-                ("trained", f"{card.epochs:,} epochs, {card.steps:,} steps"),
+                ("trained", f"{counted(card.epochs, 'epoch')}, {counted(card.steps, 'step')}"),
             ]
             if (distance := card.quality.get("frechet_distance")) is not None:
                 rows.append(("Fréchet distance", f"{distance:.1f}, while training"))
@@ -202,7 +202,8 @@ class Generator:
             return f"<p>{_text(error.message)}</p>"
         png = encode_png(enlarged(grid_of(images, STRIP), SHOWN_SIDE))
         data = base64.b64encode(png).decode()
-        return f'<img alt="{len(images)} images of seed 0" src="data:image/png;base64,{data}">'
+        about = f"{counted(len(images), 'image')} of seed 0"
+        return f'<img alt="{about}" src="data:image/png;base64,{data}">'
 
 
 def load(
@@ -224,7 +225,8 @@ def load(
 
     Args:
         source: an ONNX file, which needs no torch; or a ``.safetensors`` file, a run's folder or
-            its name, which do. None: the newest run; else the one that comes with ganctl.
+            its name, which do. None: the newest run; where there is none, the one in
+            ``checkpoints/`` of ganctl's clone.
         weights: of a checkpoint: "ema", the running average (the live ones where the run keeps
             none), or "live", the weights that train.
         threads: that an ONNX file may use on the CPU; 0 for all cores.

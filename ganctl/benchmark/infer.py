@@ -21,6 +21,7 @@ from ganctl.drawing import GeneratorFunction, draw, draw_to
 from ganctl.images import encode_png, grid
 from ganctl.inference.generator import OnnxGenerator, load_onnx
 from ganctl.inputs import seeded
+from ganctl.text import counted
 from ganctl.training.generate import as_function
 
 SECONDS = 0.2
@@ -97,7 +98,7 @@ def bench_infer(
         for batch in batches:
             notify(f"batches of {batch}")
             results.append(_bench_batch(generator, network, batch, rounds, clock))
-        notify(f"whole commands, {count:,} images each")
+        notify(f"whole commands, {counted(count, 'image')} each")
         commands: dict[str, Callable[[], float]] = {
             out: partial(
                 process_seconds,

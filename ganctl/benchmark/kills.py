@@ -22,6 +22,7 @@ from ganctl.data.digits import load_digits
 from ganctl.environment import DEFAULT_RUNS
 from ganctl.errors import CheckFailed, GanctlError
 from ganctl.run_files import DRAWN, LOCK
+from ganctl.text import counted
 from ganctl.training.run import Run
 
 IMAGES = 320
@@ -126,7 +127,7 @@ def bench_kills(
         for place in (whole, killed):
             place.mkdir()
         run = Run(whole / DEFAULT_RUNS / "run")
-        notify(f"training {epochs} epochs that nobody disturbs")
+        notify(f"training {counted(epochs, 'epoch')} that nobody disturbs")
         with watched(begin, whole) as process:
             starting, begun = _begin(process, run), time.time()
             _finish(process)
@@ -152,7 +153,10 @@ def bench_kills(
                 tally.at_start += early
                 tally.while_writing += any(run.folder.rglob(".*.tmp"))
                 if tally.kills % 10 == 0:
-                    notify(f"{tally.kills} of {times} kills, {finished} runs finished")
+                    notify(
+                        f"{tally.kills} of {counted(times, 'kill')}, "
+                        f"{counted(finished, 'run')} finished"
+                    )
             ended = not was_killed  # a kill after the last save has left things to be made good
             if ended:
                 finished += 1

@@ -91,7 +91,12 @@ class LazyCommands(TyperGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-app = typer.Typer(cls=LazyCommands, rich_markup_mode=None, invoke_without_command=True)
+app = typer.Typer(
+    cls=LazyCommands,
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of all commands
+)
 
 
 def _show_version(ctx: typer.Context, asked: bool) -> None:

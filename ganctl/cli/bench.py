@@ -16,6 +16,7 @@ import typer
 from ganctl.cli import complete, screen
 from ganctl.cli.endurance import kills, soak
 from ganctl.cli.options import DataDir, Json, Threads
+from ganctl.text import counted
 
 if TYPE_CHECKING:
     from ganctl.benchmark.infer import InferResult
@@ -69,11 +70,11 @@ def train(
         ),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option(metavar="N", min=2, max=65536, help="Of the baseline: images a step.")
+        int, typer.Option(metavar="N", min=2, max=65536, help="Images a step of the baseline.")
     ] = 64,
     rounds: Rounds = 7,
     steps: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Of the baseline in a round.")
+        int, typer.Option(metavar="N", min=1, help="Steps of the baseline in a round.")
     ] = 100,
     threads: Threads = 0,
     as_json: Json = False,
@@ -222,7 +223,7 @@ def _show_train(result: TrainResult) -> None:
     ]
     show_table(
         f"Training, batch {result.batch_size}, {result.images:,} images of {result.data}: "
-        f"{result.rounds} rounds of {result.steps} steps",
+        f"{counted(result.rounds, 'round')} of {counted(result.steps, 'step')}",
         ["loop", "images/s", "the note's", "of the floor", "around", "memory"],
         rows,
     )
@@ -240,7 +241,7 @@ def _show_infer(result: InferResult) -> None:
     from ganctl.cli.tables import show_table
 
     show_table(
-        f"Drawing with {result.model}, the network alone: {result.rounds} rounds",
+        f"Drawing with {result.model}, the network alone: {counted(result.rounds, 'round')}",
         ["batch", "onnxruntime, images/s", "torch, images/s", "onnxruntime / torch"],
         [
             [str(each.batch), _rate(each.onnx), _rate(each.torch), f"× {_ratio(each.over_torch)}"]
@@ -248,7 +249,7 @@ def _show_infer(result: InferResult) -> None:
         ],
     )
     show_table(
-        f"Whole commands, {result.count:,} images",
+        f"Whole commands, {counted(result.count, 'image')}",
         ["command", "images/s"],
         [
             [f"ganctl infer -n {result.count} out.npy", _rate(result.npy)],
@@ -267,7 +268,7 @@ def _show_start(result: StartResult) -> None:
     from ganctl.cli.tables import show_table
 
     show_table(
-        f"Whole processes: {result.rounds} rounds",
+        f"Whole processes: {counted(result.rounds, 'round')}",
         ["command", "seconds", "against", "seconds", "ratio", "target", ""],
         [
             [
@@ -300,10 +301,10 @@ def _use_threads(asked: int) -> None:
 def _machine(machine: Machine, threads: int | None = None) -> list[str]:
     """Return what the figures were measured on, in lines."""
     load = "load unknown" if machine.load is None else f"load {machine.load:.2f} at the start"
-    used = [f"{threads} threads"] if threads else []
+    used = [counted(threads, "thread")] if threads else []
     packages = [f"{name} {version}" for name, version in machine.versions.items()]
     lines = [
-        ", ".join([machine.cpu, f"{machine.cores} cores", *used, machine.system, load]),
+        ", ".join([machine.cpu, counted(machine.cores, "core"), *used, machine.system, load]),
         ", ".join([*packages, f"Python {machine.python}"]),
     ]
     if machine.busy:

@@ -8,6 +8,7 @@ from typing import Any
 from ganctl.card import Card
 from ganctl.card_rules import is_number
 from ganctl.quality.explain import MONITORED
+from ganctl.runs.words import FIGURES
 
 Rows = list[tuple[str, str]]
 Sections = list[tuple[str, Rows]]
@@ -128,5 +129,10 @@ def _figures(figures: Mapping[str, float], known: Mapping[str, tuple[str, str, s
 
 
 def figures_line(figures: Mapping[str, Any]) -> str:
-    """Return a line of metrics, its numbers in short."""
-    return ", ".join(f"{name} {number(each)}" for name, each in figures.items() if is_number(each))
+    """Return a line of metrics in words, its numbers in short."""
+    said = []
+    for key, figure in figures.items():
+        if is_number(figure):
+            name, form = FIGURES.get(key, (key, ""))
+            said.append(f"{name} {form.format(figure) if form else number(figure)}")
+    return ", ".join(said)

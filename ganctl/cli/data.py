@@ -13,7 +13,7 @@ import typer
 
 from ganctl.cli import screen
 from ganctl.cli.options import DataDir, Json, refuse_same
-from ganctl.text import counted
+from ganctl.text import counted, sized
 
 if TYPE_CHECKING:
     from ganctl.data.survey import Survey
@@ -46,23 +46,25 @@ def list_known(data_dir: DataDir = None, as_json: Json = False) -> None:
     if as_json:
         _print_json([dataclasses.asdict(each) for each in found])
         return
-    from ganctl.cli.tables import show_table
+    from ganctl.cli.tables import show_fitting_table
 
-    show_table(
-        "Known by name, for --data",
-        ["name", "images", "pixels", "on disk", "download", "what"],
+    show_fitting_table(
+        ["name", "images", "pixels", "on disk", "download", "what", "whose"],
         [
             [
                 each.name,
                 f"{each.images:,}",
                 f"{each.side}×{each.side}",
-                _megabytes(each.size) if each.here else "not here",
-                _megabytes(each.download) if each.download else "",
-                f"{each.what} ({each.source})",
+                sized(each.size) if each.here else "not here",
+                sized(each.download) if each.download else "",
+                each.what,
+                each.source,
             ]
             for each in found
         ],
-        left=("what",),
+        ("what", "whose"),
+        ("whose", "download", "pixels"),
+        "Known by name, for --data",
     )
     screen.result(
         f"they lie in {place}",
@@ -213,7 +215,9 @@ def _rows(found: Survey) -> list[tuple[str, str]]:
     if found.gaps:
         rows.append(("no image of", _some(found.gaps, CLASSES_NAMED)))
     rows.append(("sizes", _sizes(found)))
-    rows.append(("kinds", ", ".join(f"{name} ({count:,})" for name, count in found.kinds.items())))
+    rows.append(("kinds", _tally(found.kinds)))
+    if found.traits:
+        rows.append(("among them", _tally(found.traits)))
     if found.unreadable:
         named = [f"{name} ({reason})" for name, reason in found.unreadable]
         rows.append(("unreadable", f"{len(named):,}: {_some(named, NAMED)}"))
@@ -221,6 +225,10 @@ def _rows(found: Survey) -> list[tuple[str, str]]:
         kinds = [f"{ending or 'no ending'} ({count:,})" for ending, count in found.others.items()]
         rows.append(("passed over", f"{_some(kinds, NAMED)}: only PNG and JPEG are read"))
     return rows
+
+
+def _tally(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} ({count:,})" for name, count in counts.items())
 
 
 def _classes(found: Survey) -> str:
@@ -241,7 +249,7 @@ def _sizes(found: Survey) -> str:
     if len(found.sizes) == 1:
         return f"all {_size(commonest)}"
     return (
-        f"{_size(commonest)} is the commonest ({found.sizes[commonest]:,} images), "
+        f"{_size(commonest)} is the commonest ({counted(found.sizes[commonest], 'image')}), "
         f"{_size(smallest)} the smallest, {_size(largest)} the largest"
     )
 
@@ -251,9 +259,11 @@ def _size(size: tuple[int, int]) -> str:
 
 
 def _training_rows(found: Survey, source: str) -> list[tuple[str, str]]:
+    from ganctl.data.survey import USUAL
+
     side, channels = found.img_size, found.channels
     size = found.images * channels * side * side
-    shape = f"{found.images:,} images of {channels}×{side}×{side}, {_megabytes(size)} in memory"
+    shape = f"{found.images:,} images of {channels}×{side}×{side}, {sized(size)} in memory"
     changes = [
         f"{count:,} {what}"
         for count, what in (
@@ -263,6 +273,8 @@ def _training_rows(found: Survey, source: str) -> list[tuple[str, str]]:
         if count
     ]
     rows = [("makes of them", "; ".join([shape, *changes]))]
+    if found.images < USUAL:
+        rows.append(("few", f"so few are learnt by heart: {USUAL:,} or more are usual"))
     return [*rows, ("command", shlex.join(_command(found, source)))]
 
 
@@ -280,6 +292,8 @@ def _command(found: Survey, source: str) -> list[str]:
 
 def _plain(found: Survey, source: str, sheet: Path) -> dict[str, Any]:
     """Return what was found as JSON types, without the picture."""
+    from ganctl.data.survey import USUAL
+
     return {
         "name": found.name,
         "images": found.images,
@@ -295,6 +309,7 @@ def _plain(found: Survey, source: str, sheet: Path) -> dict[str, Any]:
             },
         },
         "kinds": found.kinds,
+        "traits": found.traits,
         "unreadable": [each._asdict() for each in found.unreadable],
         "passed_over": found.others,
         "training": {
@@ -302,14 +317,11 @@ def _plain(found: Survey, source: str, sheet: Path) -> dict[str, Any]:
             "channels": found.channels,
             "cropped": found.cropped,
             "enlarged": found.enlarged,
+            "few": found.images < USUAL,
         },
         "command": _command(found, source),
         "sheet": str(sheet),
     }
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"
 
 
 def _print_json(found: Any) -> None:

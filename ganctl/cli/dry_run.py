@@ -63,8 +63,8 @@ def _lines(found: Estimate) -> list[str]:
         f"on: {found.device}{threads}, {config.precision}",
         f"an epoch: {counted(found.steps, 'step')}, {_duration(found.epoch_seconds)}, "
         f"{found.images_per_second:,.0f} images/s (by {counted(found.measured, 'step')})",
-        f"all {config.epochs:,}: {_duration(config.epochs * found.epoch_seconds)}, and what "
-        "samples, measurements and checkpoints take",
+        f"{counted(config.epochs, 'epoch')}: {_duration(config.epochs * found.epoch_seconds)}, and "
+        "what samples, measurements and checkpoints take",
         f"memory: {memory}",
         f"folder: {found.folder}, which a run would make",
     ]

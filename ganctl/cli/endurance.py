@@ -17,20 +17,23 @@ from ganctl.text import counted
 
 
 def kills(
-    times: Annotated[int, typer.Option(metavar="N", min=1, help="Kills by SIGKILL.")] = 100,
+    times: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many kills, by SIGKILL.")
+    ] = 100,
     arch: Annotated[Architecture, typer.Option(help="The networks.")] = Architecture.MLP,
     conditional: Annotated[
         bool, typer.Option("--conditional", help="Let them learn the classes.")
     ] = False,
     seed: Annotated[
-        int, typer.Option(metavar="N", min=0, max=MAX_SEED, help="Of the moments.")
+        int, typer.Option(metavar="N", min=0, max=MAX_SEED, help="Of the moments of the kills.")
     ] = 0,
     as_json: Json = False,
 ) -> None:
     """Kill a training at random moments, saves included, and see whether anything is lost.
 
-    It goes on each time, and must end with the bits of the run that was never killed; when it ends
-    before there were kills enough, another is begun.
+    It goes on each time, and must end as the one that was never killed, to the bit.
+
+    When a run ends before there were kills enough, another is begun.
 
     Example: [bold]ganctl bench kills --times 100[/]
     """
@@ -41,8 +44,9 @@ def kills(
         screen.result(*json.dumps(dataclasses.asdict(found), indent=2).splitlines())
     else:
         screen.result(
-            f"{found.kills} kills of runs of {found.epochs} epochs: {found.at_start} before "
-            f"training began, {found.while_writing} while a file was being written",
+            f"{counted(found.kills, 'kill')} of runs of {counted(found.epochs, 'epoch')}: "
+            f"{found.at_start} before training began, "
+            f"{found.while_writing} while a file was being written",
             f"went on from the checkpoint after {found.recovered}, began anew before the first one "
             f"after {found.from_the_beginning}, had nothing left to do after {found.after_the_end}",
             f"lost: {found.lost}",
@@ -67,8 +71,8 @@ def soak(
 ) -> None:
     """Train for long with everything on, and watch memory, open files and the time of a step.
 
-    If memory grows by more than 2% once it has settled, the processor time of an epoch by more than
-    10%, or the number of open files, it exits with 5.
+    It exits with 5 if memory grows by more than 2% once it has settled, or an
+    epoch's processor time by more than 10%, or the number of open files.
 
     Example: [bold]ganctl bench soak --epochs 300[/]
     """

@@ -15,6 +15,7 @@ import typer
 from ganctl.cli import complete, screen
 from ganctl.cli.options import DataDir, Json, SeedOfAll, Threads
 from ganctl.errors import BadInput
+from ganctl.text import counted
 
 if TYPE_CHECKING:
     from ganctl.card import Card
@@ -149,7 +150,8 @@ def _checkpoint(target: Path | None) -> Path:
     if target is not None and os.path.isfile(target) and target.suffix != ".safetensors":
         raise BadInput(f"{target} is nothing that can be evaluated", TARGETS)
 
-    from ganctl.training.run import find_checkpoint, introduce, meant
+    from ganctl.pretrained import introduce
+    from ganctl.training.run import find_checkpoint, meant
 
     try:
         path = find_checkpoint(target)
@@ -217,7 +219,7 @@ def _show(evaluation: Evaluation) -> None:
 
     drawn, real = evaluation.figures, evaluation.real
     screen.result(
-        f"{evaluation.target}: {drawn.samples:,} images",
+        f"{evaluation.target}: {counted(drawn.samples, 'image')}",
         f"real: {evaluation.real_name}",
         f"both measured against {evaluation.reference}",
     )

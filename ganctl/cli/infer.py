@@ -141,9 +141,9 @@ def infer(
 
     The same seed draws the same images as [bold]ganctl sample[/].
 
-    Other tools' generators will do: latents, and classes perhaps, to images.
+    Generators of other tools will do, if they make images of latents (and classes).
 
-    No file is trusted: it reads no other, and its memory and time are limited.
+    No file is trusted: it can read no other file, its memory and time are limited.
 
     Example: [bold]ganctl infer gen.onnx -n 64 --seed 7 out.png[/]
     """

@@ -12,7 +12,7 @@ import typer
 from ganctl.cli import complete, screen
 from ganctl.cli.options import Json, MaxModel
 from ganctl.errors import BadInput, explain
-from ganctl.text import counted
+from ganctl.text import counted, sized
 
 if TYPE_CHECKING:
     from ganctl.cli.card_table import Sections
@@ -189,14 +189,16 @@ def _describe_run(run: Run) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return what is known of a run's folder beyond its newest checkpoint."""
     from ganctl.cli.card_table import figures_line
     from ganctl.runs.folder import REPORT
+    from ganctl.runs.standing import read_standing
     from ganctl.training.describe import describe_run
 
-    found = describe_run(run)
+    found, history = describe_run(run), read_standing(run.folder).history
+    last = history.lines[-1] if history.lines else {}
     plain: dict[str, Any] = {
         "folder": str(run.folder),
         "best": None,
         "report": None,
-        "last_metrics": found.last_metrics,
+        "last_metrics": last,
         "samples": found.samples,
         "size": found.size,
     }
@@ -211,18 +213,14 @@ def _describe_run(run: Run) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         }
         said = "" if distance is None else f": Fréchet distance {distance:.2f}"
         rows.append(("best checkpoint", f"{run.best.name}, after epoch {card.epochs:,}{said}"))
-    if line := figures_line(found.last_metrics):
+    if line := figures_line(last):
         rows.append(("last epoch", line))
     if os.path.isfile(run.folder / REPORT):
         plain["report"] = str(run.folder / REPORT)
         rows.append(("report", plain["report"]))
-    rows += [("sample pictures", f"{found.samples:,}"), ("size of all files", _bytes(found.size))]
+    rows += [("sample pictures", f"{found.samples:,}"), ("size of all files", sized(found.size))]
     return plain, rows
 
 
 def _file_rows(plain: dict[str, Any]) -> list[tuple[str, str]]:
-    return [("path", plain["path"]), ("kind", plain["kind"]), ("size", _bytes(plain["size"]))]
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e6:,.2f} MB"
+    return [("path", plain["path"]), ("kind", plain["kind"]), ("size", sized(plain["size"]))]

@@ -25,9 +25,10 @@ Count = Annotated[
         "--count",
         metavar="N",
         min=1,
-        help="How many images: of each digit, where there are several; or how many numbers.",
-        show_default="64, with --show alone a screenful; 10 of each digit; 1 number; to "
-        "interpolate between, 8",
+        help="How many images; of each digit where --digit names several; with --digits, how often "
+        "the number is written.",
+        show_default="64; with --show alone a screenful; 10 of each digit; 1 number; 8 with "
+        "--interpolate",
         rich_help_panel=DRAWN,
     ),
 ]
@@ -61,7 +62,7 @@ Cols = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="Images a row of the grid; 0: a square.",
+        help="Images in a row of the grid; 0: a square grid.",
         rich_help_panel=DRAWN,
     ),
 ]
@@ -115,7 +116,8 @@ Checkpoint = Annotated[
         readable=False,
         autocompletion=complete.runs(".safetensors"),
         help="A .safetensors file, a run's folder or its name.",
-        show_default="the newest run; else the one that comes with ganctl",
+        show_default="the newest run; where there is none, checkpoints/mnist-conv-conditional of "
+        "ganctl's clone",
     ),
 ]
 Threads = Annotated[

@@ -14,6 +14,7 @@ import typer
 from ganctl.cli import complete, screen
 from ganctl.cli.options import Json
 from ganctl.errors import BadInput
+from ganctl.text import counted, sized
 
 if TYPE_CHECKING:
     from ganctl.runs.compare import Compared
@@ -29,6 +30,9 @@ runs = typer.Typer(
 )
 
 COMPARISON = Path("compare.png")
+
+OTHER_PICTURES = {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg", ".pdf"}
+"""What is taken for a picture to be drawn, not for a run, whose name may have a full stop."""
 
 COLUMNS = ("run", "data", "recipe", "epochs", "FD", "best FD", "size", "age", "state")
 WORDS = ("data", "recipe", "state")
@@ -69,7 +73,7 @@ def _row(run: Summary) -> list[str]:
         f"{run.epochs}/{config.epochs}" if config else "",
         "" if run.distance is None else f"{run.distance:.1f}",
         "" if run.best is None else f"{run.best:.1f}",
-        f"{run.size / 1e6:,.1f} MB",
+        sized(run.size),
         age(time.time() - run.changed),
         run.state,
     ]
@@ -112,8 +116,8 @@ def compare(
             metavar="A B… [OUT.png]",
             readable=False,
             autocompletion=complete.runs(".png"),
-            help=f"Runs by name, folder or one of their files; and where to draw them, "
-            f"{COMPARISON} if it is not said.",
+            help=f"Runs, each by its name, its folder or one of its files; and the PNG to draw, "
+            f"{COMPARISON} if none is named.",
         ),
     ],
     as_json: Json = False,
@@ -131,9 +135,14 @@ def compare(
     named, out = list(given), COMPARISON
     if named[-1].suffix.lower() == ".png":
         out = named.pop()
+    elif named[-1].suffix.lower() in OTHER_PICTURES and not named[-1].exists():
+        raise BadInput(
+            f"cannot write {named[-1]}: '{named[-1].suffix}' is no kind of output", "end it in .png"
+        )
     if not 2 <= len(named) <= MOST:
         raise BadInput(
-            f"{len(named)} runs cannot be compared", f"name 2 to {MOST}: ganctl runs lists them"
+            f"{counted(len(named), 'run')} cannot be compared",
+            f"name 2 to {MOST}: ganctl runs lists them",
         )
     if (out.parent / CONFIG).is_file():
         raise BadInput(f"{out} lies among a run's own pictures", "name a .png in another folder")

@@ -48,7 +48,8 @@ def sample(
     show: Show = False,
     checkpoint: Checkpoint = None,
     weights: Annotated[
-        Weights, typer.Option(help="The generator's running average, or the weights that train.")
+        Weights,
+        typer.Option(help="ema: the running average of the weights; live: the weights that train."),
     ] = Weights.EMA,
 ) -> None:
     """Draw images from a checkpoint.
@@ -59,7 +60,8 @@ def sample(
     from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.cli.asked import Asked
     from ganctl.cli.piped import check_place, file_for
-    from ganctl.training.run import find_checkpoint, introduce
+    from ganctl.pretrained import introduce
+    from ganctl.training.run import find_checkpoint
 
     place = out and file_for(out)
     asked = Asked(place, count, seed, start, cols, digit, digits, truncation, interpolate, show)

@@ -47,6 +47,7 @@ def show_fitting_table(
     rows: Sequence[Sequence[str]],
     words: Sequence[str],
     least: Sequence[str],
+    title: str = "",
 ) -> None:
     """Print a table; on a terminal too narrow for it, some columns are left out.
 
@@ -55,6 +56,7 @@ def show_fitting_table(
         rows: their cells.
         words: as for `show_table`.
         least: the columns that are left out first.
+        title: stands above it.
     """
     stdout = Console()
     kept = list(columns)
@@ -64,7 +66,7 @@ def show_fitting_table(
         widths = (max(cell_len(inert(row[place])) for row in (columns, *rows)) for place in places)
         if not stdout.is_terminal or sum(widths) + GAP * len(kept) < stdout.width:
             break
-    show_table("", kept, [[row[place] for place in places] for row in rows], words)
+    show_table(title, kept, [[row[place] for place in places] for row in rows], words)
 
 
 def show_sections(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> None:

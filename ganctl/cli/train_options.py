@@ -100,14 +100,14 @@ Channels = Annotated[
 Recipe = Annotated[
     RecipeName,
     typer.Option(
-        help="default, or the study note's literal loop, kept for study.",
+        help="default; or classic: the study note's loop as it is, kept for study.",
         rich_help_panel=TRAINING,
     ),
 ]
 Arch = Annotated[
     Architecture,
     typer.Option(
-        help="The study note's fully connected networks, or a small convolutional pair.",
+        help="mlp: the study note's fully connected networks; conv: small convolutional ones.",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -165,7 +165,7 @@ Seed = Annotated[
         metavar="N",
         min=0,
         max=MAX_SEED,
-        help="Of the weights, the order of the data and the latents.",
+        help="Of all that is random: first weights, order of the data, latents.",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -195,8 +195,8 @@ DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Make no run: print its configuration, as a file for --config, and what it would "
-        "take, by a few steps.",
+        help="Make no run: print its configuration, as a file for --config, and the time and "
+        "memory it would take, by a few steps.",
         rich_help_panel=RUN,
     ),
 ]
@@ -247,7 +247,7 @@ Keep = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="Checkpoints that are kept as step-….safetensors, the newest ones.",
+        help="How many of the newest checkpoints stay, as step-….safetensors.",
         rich_help_panel=RUN,
     ),
 ]

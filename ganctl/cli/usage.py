@@ -19,6 +19,10 @@ def explain_usage(error: Any) -> str:
     if option:
         return f"No such option: {option}{did_you_mean(option, _options(context))}"
     if found := re.match(r"No such command '(.*?)'\.", message, re.DOTALL):
+        if f"--{found[1]}" in _options(context):
+            return (
+                f"No such command '{found[1]}': did you mean '{context.command_path} --{found[1]}'?"
+            )
         commands = context.command.list_commands(context)
         return f"No such command '{found[1]}'{did_you_mean(found[1], commands)}"
     if found := re.search(r": '(.*)' is not one of ", message, re.DOTALL):

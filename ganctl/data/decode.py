@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganctl.data.transforms import fit
+from ganctl.errors import explain
 
 SIDE = 64
 """Pixels a side at which a picture is searched for colours."""
@@ -20,6 +21,10 @@ SIDE = 64
 COLOURED = 16
 """Levels by which a pixel's red, green and blue differ at the least where there is colour: a JPEG
 of a grey picture is a few off."""
+
+
+SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+"""How a PNG or a JPEG begins."""
 
 
 class Unreadable(Exception):
@@ -95,13 +100,27 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
             with Image.open(file, formats=("PNG", "JPEG")) as image:
                 yield image
     except UnidentifiedImageError as error:  # its text names the file object
-        raise Unreadable("no PNG or JPEG") from error
+        file.seek(0)
+        raise Unreadable(_unidentified(file.read(8))) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         most = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
         raise Unreadable(f"{most}, Pillow's limit against decompression bombs") from error
     # Pillow has no error of its own for damaged files: these are what its two parsers raise.
     except (OSError, EOFError, SyntaxError, ValueError, struct.error) as error:
-        raise Unreadable(str(error)) from error
+        raise Unreadable(_plainly(error)) from error
+
+
+def _unidentified(beginning: bytes) -> str:
+    if not beginning:
+        return "the file is empty"
+    return "cut short or damaged" if beginning.startswith(SIGNATURES) else "no PNG or JPEG"
+
+
+def _plainly(error: Exception) -> str:
+    """Return what is wrong with a file, of what Pillow says of it."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return explain(error)
+    return "cut short" if "truncated" in str(error).lower() else f"damaged: {error}"
 
 
 def is_transparent(image: Image.Image) -> bool:

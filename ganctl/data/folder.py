@@ -197,21 +197,23 @@ def open_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
         Unreadable: it is damaged, encrypted or too large, or uses another method than `METHODS`.
     """
     if entry.file_size > MAX_ENTRY:
-        raise Unreadable(f"{entry.file_size:,} bytes")
+        raise Unreadable(f"too large: {entry.file_size:,} bytes")
     if entry.compress_type not in METHODS:
-        raise Unreadable(f"compression method {entry.compress_type}")
+        raise Unreadable(f"packed by a method that is not read, {entry.compress_type}")
+    if entry.flag_bits & 1:
+        raise Unreadable("it has a password")
     try:
         return io.BytesIO(archive.read(entry))
     except (
         OSError,
         EOFError,
-        RuntimeError,  # it has a password
+        RuntimeError,
         ValueError,
         struct.error,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        raise Unreadable(str(error)) from error
+        raise Unreadable(f"damaged: {error}") from error
 
 
 def listed(
@@ -269,7 +271,9 @@ def too_few(files: Files, readable: int, skipped: Sequence[Unread]) -> BadInput:
         which = f"{suffix:.20} file" if suffix else "file without an ending"
         hint = f"{counted(count, which)} there: only PNG and JPEG files are read"
     return BadInput(
-        f"{files.source}: {readable} readable PNG or JPEG images, at least 2 are needed", hint
+        f"{files.source}: {counted(readable, 'readable PNG or JPEG image')}, too few to train on: "
+        "at least 2 are needed",
+        hint,
     )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganctl.errors import BadInput, CheckFailed, explain
+from ganctl.text import counted
 
 IMAGES = "train-images-idx3-ubyte"
 LABELS = "train-labels-idx1-ubyte"
@@ -78,8 +79,8 @@ def read_pair(
     labels = read_idx(paths[labels_name], 1, known_digest(paths[labels_name], sha256))
     if len(images) != len(labels):
         raise BadInput(
-            f"{paths[images_name]}: {len(images):,} images, "
-            f"but {paths[labels_name].name} has {len(labels):,} labels",
+            f"{paths[images_name]}: {counted(len(images), 'image')}, "
+            f"but {paths[labels_name].name} has {counted(len(labels), 'label')}",
             "take both files from the same data set",
         )
     if len(images) < 2 or not images.size:
@@ -161,12 +162,14 @@ def parse_idx(content: bytes | memoryview, ndim: int, name: str) -> NDArray[np.u
         )
     header = 4 + 4 * ndim
     if len(content) < header:
-        raise BadInput(f"{name}: {len(content)} bytes, expected a header of {header}", REPLACE)
+        raise BadInput(
+            f"{name}: {counted(len(content), 'byte')}, expected a header of {header}", REPLACE
+        )
     shape = struct.unpack(f">{ndim}I", content[4:header])
     expected = header + math.prod(shape)
     if len(content) != expected:
         raise BadInput(
-            f"{name}: {len(content):,} bytes, expected {expected:,} "
+            f"{name}: {counted(len(content), 'byte')}, expected {expected:,} "
             f"for {' × '.join(map(str, shape))}",
             REPLACE,
         )

@@ -33,6 +33,9 @@ LARGEST = 32
 """Pixels a side that are proposed for training at most: at 64 a step takes four times as long, and
 after as many minutes the pictures were far worse (see the README)."""
 
+USUAL = 1000
+"""Images that a GAN is usually trained on at the least: fewer are learnt by heart."""
+
 Size = tuple[int, int]
 
 
@@ -50,7 +53,9 @@ class Survey:
     sizes: Counter[Size]
     """(width, height) in pixels → images, upright."""
     kinds: dict[str, int]
-    """"grey", "colour" and `ganctl.data.decode.TRAITS` → images, where there are any."""
+    """"grey" and "colour" → images, where there are any: each is one of them."""
+    traits: dict[str, int]
+    """`ganctl.data.decode.TRAITS` → images, where there are any: one may have several, or none."""
     unreadable: tuple[Unread, ...]
     """What training skips."""
     others: dict[str, int]
@@ -139,6 +144,7 @@ def _of_grey(name: str, grey: GreyImages, img_size: int | None, channels: int | 
         gaps=tuple(each for each, there in zip(grey.class_names, counts, strict=True) if not there),
         sizes=sizes,
         kinds={"grey": count},
+        traits={},
         unreadable=(),
         others={},
         img_size=img_size,
@@ -171,7 +177,7 @@ def _of_files(
     labels, class_names = classes(kept)
     sizes = Counter((each.width, each.height) for each in looks)
     kinds = Counter("colour" if each.coloured else "grey" for each in looks)
-    kinds.update(trait for each in looks for trait in each.traits)
+    traits = Counter(trait for each in looks for trait in each.traits)
     img_size = img_size or proposed_size(sizes)
     channels = channels or (3 if kinds["colour"] else 1)
     counts = np.bincount(labels) if labels is not None else np.zeros(0, np.int64)
@@ -184,7 +190,8 @@ def _of_files(
         classes=dict(zip(class_names, counts.tolist(), strict=True)),
         gaps=_empty_folders(files, kept, class_names) if class_names else (),
         sizes=sizes,
-        kinds={name: number for name in ("grey", "colour", *TRAITS) if (number := kinds[name])},
+        kinds={name: number for name in ("grey", "colour") if (number := kinds[name])},
+        traits={name: number for name in TRAITS if (number := traits[name])},
         unreadable=tuple(skipped),
         others=dict(sorted(files.others.items(), key=lambda each: (-each[1], each[0]))),
         img_size=img_size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ganctl.quality.figures import Evaluation, Figures
+from ganctl.text import counted
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def lines(evaluation: Evaluation) -> tuple[Line, ...]:
 def headline(evaluation: Evaluation) -> str:
     """Return what was measured against what."""
     return (
-        f"{evaluation.figures.samples:,} images, beside {evaluation.real_name}; "
+        f"{counted(evaluation.figures.samples, 'image')}, beside {evaluation.real_name}; "
         f"both measured against {evaluation.reference}"
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganctl.errors import BadInput
+from ganctl.text import counted
 
 Reals = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
@@ -221,6 +222,7 @@ def distance_from_uniform(shares: tuple[float, ...]) -> float:
 def _need(rows: Reals, count: int, purpose: str) -> None:
     if len(rows) < count:
         raise BadInput(
-            f"{purpose} cannot be computed of {len(rows)} images: it takes at least {count}",
+            f"{purpose} cannot be computed of {counted(len(rows), 'image')}: "
+            f"it takes at least {count}",
             "use more images",
         )

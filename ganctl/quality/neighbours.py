@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ganctl.errors import BadInput
 from ganctl.images import Pixels
+from ganctl.text import counted
 
 Singles = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -65,8 +66,8 @@ def authenticity(images: Pixels, training: Pixels) -> Authenticity:
     """
     if not len(images) or len(training) < 2:
         raise BadInput(
-            f"copies cannot be sought among {len(images)} samples and {len(training)} training "
-            "images: it takes at least 1 and 2",
+            f"copies cannot be sought among {counted(len(images), 'sample')} and "
+            f"{counted(len(training), 'training image')}: it takes at least 1 and 2",
             "use more images",
         )
     distance, index = nearest(images, training)

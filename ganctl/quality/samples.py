@@ -21,6 +21,7 @@ from ganctl.errors import BadInput, explain
 from ganctl.images import Pixels, to_uint8
 from ganctl.latents import Labels
 from ganctl.quality.judge import digits_of
+from ganctl.text import counted
 
 MAX_SIDE = 128
 """Larger pictures of a folder are scaled down to it: 10,000 in colour take 0.5 GB then."""
@@ -215,4 +216,6 @@ def _as_labels(labels: NDArray[Any], count: int, path: Path) -> Labels:
 
 
 def _fewer(found: int, count: int) -> tuple[str, ...]:
-    return (f"{found:,} images, not {count:,}: there are no more",) if found < count else ()
+    return (
+        (f"{counted(found, 'image')}, not {count:,}: there are no more",) if found < count else ()
+    )

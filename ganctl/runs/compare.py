@@ -24,17 +24,15 @@ from ganctl.runs.chart import (
 )
 from ganctl.runs.film import read_grid
 from ganctl.runs.folder import read_config, samples
-from ganctl.runs.history import DISTANCE, History, read_history
+from ganctl.runs.history import DISTANCE, History
+from ganctl.runs.standing import read_standing
+from ganctl.runs.words import FIGURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LAST = (
-    ("g_loss", "generator's loss", "{:.3f}"),
-    ("d_loss", "discriminator's loss", "{:.3f}"),
-    ("images_per_second", "images/s", "{:,.0f}"),
-)
-"""Figures of the last epoch: key, name and form."""
+LAST = ("g_loss", "d_loss", "images_per_second")
+"""Figures of the last epoch."""
 
 MOST = len(COLOURS)
 """Runs in one picture."""
@@ -58,7 +56,7 @@ def read_run(folder: Path) -> Compared:
     """
     grids = samples(folder)
     grid = read_grid(grids[-1]) if grids else None
-    return Compared(folder.name, read_config(folder), read_history(folder), grid)
+    return Compared(folder.name, read_config(folder), read_standing(folder).history, grid)
 
 
 def differences(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:
@@ -72,9 +70,11 @@ def outcomes(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:
     """Return how far each run came and its last figures, a value a run."""
     rows = [("epochs done", [_epochs(run) for run in runs])]
     rows.append(("best Fréchet distance", [_best(run) for run in runs]))
-    for key, (name, form, _) in MONITORED.items():
+    for key in MONITORED:
+        name, form = FIGURES[key]
         rows.append((name, [_text(run.history.measured.get(key), form) for run in runs]))
-    for key, name, form in LAST:
+    for key in LAST:
+        name, form = FIGURES[key]
         rows.append((name, [_text(run.history.last(key), form) for run in runs]))
     return [(name, values) for name, values in rows if any(values)]
 

@@ -12,6 +12,7 @@ from ganctl.html_page import card, joined, side_by_side
 from ganctl.quality.explain import MONITORED
 from ganctl.runs.history import History
 from ganctl.runs.words import command, unsaid, what
+from ganctl.text import counted
 
 STYLE = """
 @media (min-width: 60rem) { .two { grid-template-columns: 1fr 1fr } }
@@ -78,7 +79,7 @@ def _after(report: Report) -> str:
 
 def _progress(report: Report) -> str:
     done = int(report.history.last("epoch") or 0)
-    said = f"{done:,} of {report.config.epochs:,} epochs"
+    said = f"{done:,} of {counted(report.config.epochs, 'epoch')}"
     if report.history.best is None:
         return said
     best, epoch = report.history.best
@@ -125,7 +126,7 @@ def _settings(config: TrainConfig) -> str:
     rows = [
         f"<div><dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_value(value))}</dd></div>"
         for name, value in flat(config).items()
-        if value != ""
+        if value != "" and (name != "classes" or value)  # 0: the networks know of none
     ]
     return card("Configuration", f'<dl class="settings">\n{joined(rows)}\n</dl>')
 

@@ -20,8 +20,9 @@ from ganctl.run_files import CURVES, FILM, LAST, REPORT
 from ganctl.runs.curves import curves
 from ganctl.runs.film import film, read_grid
 from ganctl.runs.folder import read_config, samples
-from ganctl.runs.history import DISTANCE, read_history
+from ganctl.runs.history import DISTANCE
 from ganctl.runs.page import Report, page
+from ganctl.runs.standing import read_standing
 
 PACKAGES = ("torch", "numpy", "onnxruntime")
 
@@ -53,7 +54,7 @@ def write_report(folder: Path) -> list[Path]:
         OutOfResources: the disk is full.
         ModuleNotFoundError: there is no matplotlib.
     """
-    config, history = read_config(folder), read_history(folder)
+    config, history = read_config(folder), read_standing(folder).history
     real = known_figures(config)
     drawn = {CURVES: curves(folder.name, config, history, real.get(DISTANCE))}
     moving = film(folder, config.model.img_size, config.model.channels)

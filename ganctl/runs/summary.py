@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
-from ganctl.locks import is_held
-from ganctl.runs.folder import DIVERGED, LAST, LOCK, changed, read_config
-from ganctl.runs.history import DISTANCE, read_history
+from ganctl.runs.folder import CONFIG, DIVERGED, LAST, changed, read_config
+from ganctl.runs.history import DISTANCE
+from ganctl.runs.standing import Standing, read_standing
 
 RUNNING, FINISHED, STOPPED, DIVERGING, BROKEN = (
     *("running", "finished", "stopped", "diverged", "broken"),
@@ -20,13 +21,13 @@ RUNNING, FINISHED, STOPPED, DIVERGING, BROKEN = (
 
 @dataclass(frozen=True)
 class Summary:
-    """What can be said of a run without opening a checkpoint."""
+    """What can be said of a run at a glance, without loading a checkpoint."""
 
     folder: Path
     state: str  # running, finished, stopped, diverged or broken
-    problem: str  # why it is broken; or ""
+    problem: str  # why it is broken or cannot go on, and what may be done; or ""
     config: TrainConfig | None  # None: broken
-    epochs: int  # finished
+    epochs: int  # finished and saved; while it runs, finished
     distance: float | None  # Fréchet, as last measured
     best: float | None  # its smallest
     size: int  # bytes of all files
@@ -53,34 +54,39 @@ def summarise(folder: Path) -> Summary:
         config = read_config(folder)
     except BadInput as error:
         problem = error.message
-    history = read_history(folder)
-    epochs = int(history.last("epoch") or 0)
-    best = history.best
-    state = BROKEN if config is None else _state(folder, epochs >= config.epochs)
-    if state == STOPPED and not os.path.isfile(folder / LAST):
-        state, problem = BROKEN, "it ended before its first checkpoint"
+    standing = read_standing(folder)
+    best = standing.history.best
+    state = BROKEN if config is None else _state(folder, standing, config.epochs)
+    if state == BROKEN:
+        problem = problem or standing.problem
+    elif state in (STOPPED, DIVERGING) and standing.saved is None:
+        anew = f"ganctl train --config {shlex.quote(str(folder / CONFIG))} --name NAME"
+        problem = f"it has no checkpoint to go on from; to begin it anew: {anew}"
     return Summary(
         folder=folder,
         state=state,
         problem=problem,
         config=config,
-        epochs=epochs,
-        distance=history.last(DISTANCE),
+        epochs=standing.epochs,
+        distance=standing.history.last(DISTANCE),
         best=None if best is None else best[0],
         size=_size(folder),
         changed=changed(folder),
     )
 
 
-def _state(folder: Path, complete: bool) -> str:
-    if is_held(folder / LOCK):
+def _state(folder: Path, standing: Standing, epochs: int) -> str:
+    if standing.running:
         return RUNNING
-    if complete and os.path.isfile(folder / LAST):
+    if standing.problem:
+        return BROKEN
+    if standing.saved is None:
+        return DIVERGING if os.path.isfile(folder / DIVERGED) else STOPPED
+    recorded = standing.history.last("epoch") or 0  # a stop may come before the last figures
+    if min(standing.epochs, recorded) >= epochs:
         return FINISHED
     with suppress(OSError):
         diverged = os.stat(folder / DIVERGED).st_mtime_ns
-        if not os.path.isfile(folder / LAST):
-            return DIVERGING
         if diverged >= os.stat(folder / LAST).st_mtime_ns:  # it has not gone on since
             return DIVERGING
     return STOPPED

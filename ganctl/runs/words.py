@@ -1,4 +1,4 @@
-"""A run's configuration in words: what it is, and the command that begins the same run anew."""
+"""A run in words: its figures, what it is, and the command that begins the same run anew."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.config import TrainConfig, flat, train_config
+from ganctl.quality.explain import MONITORED
+
+FIGURES = {
+    "g_loss": ("generator's loss", "{:.3f}"),
+    "d_loss": ("discriminator's loss", "{:.3f}"),
+    "d_real": ("D(x)", "{:.2f}"),
+    "d_fake": ("D(G(z))", "{:.2f}"),
+    "images_per_second": ("images/s", "{:,.0f}"),
+    "seconds": ("seconds", "{:,.1f}"),
+    **{key: (name, form) for key, (name, form, _) in MONITORED.items()},
+}
+"""Figures of an epoch: name and form."""
 
 
 def data_name(config: TrainConfig) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
 from ganctl.checkpoint_file import Header, read_checkpoint, read_header
 from ganctl.training.run import Run
@@ -15,7 +14,6 @@ class RunDescription:
     """A run's folder, beside its newest checkpoint."""
 
     best: Header | None  # None: nothing was measured
-    last_metrics: dict[str, Any]  # of the last finished epoch; {} where there are none
     samples: int  # sample grids
     size: int  # bytes of all files
 
@@ -29,4 +27,4 @@ def describe_run(run: Run) -> RunDescription:
     best = None
     if os.path.isfile(run.best):
         best = read_header(read_checkpoint(run.best), str(run.best))
-    return RunDescription(best, run.last_metrics(), run.samples(), run.size())
+    return RunDescription(best, run.samples(), run.size())

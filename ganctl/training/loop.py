@@ -19,6 +19,7 @@ from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels
 from ganctl.locks import Claim
 from ganctl.spelling import option
+from ganctl.text import counted
 from ganctl.training.batches import epoch_batches, epoch_steps, place, scale
 from ganctl.training.checkpoint import Checkpoint, decode
 from ganctl.training.distributed import ALONE, World
@@ -354,7 +355,9 @@ class Training:
                 way_out += f"; its state is in {self.run.diverged}"
             if self.run.checkpoint.exists():
                 way_out += f"; the last good checkpoint is {self.run.checkpoint}"
-        return Diverged(f"training diverged: {what} is not finite after {step:,} steps", way_out)
+        return Diverged(
+            f"training diverged: {what} is not finite after {counted(step, 'step')}", way_out
+        )
 
     def _roll_back(self, error: Diverged) -> None:
         """Go back to the newest checkpoint, or to the beginning, with another order of the data.

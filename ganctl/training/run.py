@@ -16,6 +16,7 @@ from ganctl.environment import DEFAULT_RUNS, RUNS
 from ganctl.errors import BadInput
 from ganctl.files import LITTER, make_folder, near_file, sweep, write_atomic, write_error
 from ganctl.locks import Claim, claimed
+from ganctl.pretrained import NAMES, PRETRAINED, place_of
 from ganctl.run_files import (
     BEST,
     CONFIG,
@@ -30,7 +31,7 @@ from ganctl.run_files import (
 from ganctl.run_files import (
     LAST as LAST,
 )
-from ganctl.spelling import call, option
+from ganctl.spelling import call, either, option
 from ganctl.text import did_you_mean, is_plain
 
 SNAPSHOTS = f"step-{'[0-9]' * 12}.safetensors"
@@ -41,9 +42,6 @@ BEGUN = (CONFIG, JOB, LOCK, SAMPLES)
 
 Stamp = tuple[int, int, int] | None
 """What tells a file from the one that takes its place."""
-
-PRETRAINED = DEFAULT_RUNS / "mnist-conv-conditional.safetensors"
-"""What is drawn from where there is no run: a generator that comes with the repository."""
 
 
 @dataclass(frozen=True)
@@ -323,27 +321,27 @@ def find_checkpoint(given: Path | None) -> Path:
         BadInput: there is none.
     """
     if given is None:
-        pretrained = newest_run() is None and os.path.isfile(PRETRAINED)
-        return PRETRAINED if pretrained else find_run(None).checkpoint
+        newest = newest_run()
+        if newest is None and not os.path.isfile(PRETRAINED):
+            own = place_of()
+            way = either(f"ganctl sample --checkpoint {own}", f"ganctl.load({own!r})")
+            raise BadInput(
+                f"there is no run in {RUNS}/",
+                f"train one: {call('train')}; or draw from one in ganctl's clone: {way}",
+            )
+        return PRETRAINED if newest is None else newest.checkpoint
     named = RUNS / given
     single = f"{named.name}.safetensors"
     candidates = (given, given / LAST, named / LAST, named.parent / single, DEFAULT_RUNS / single)
     for candidate in candidates:
         if os.path.isfile(candidate):
             return candidate
-    raise BadInput(
-        f"there is no checkpoint {given}{meant(given)}",
-        "name a .safetensors file, a run's folder or its name",
-    )
+    hint = "name a .safetensors file, a run's folder or its name"
+    if given.stem in NAMES:
+        hint = f"it lies in ganctl's clone: {place_of(given.stem)}"
+    raise BadInput(f"there is no checkpoint {given}{meant(given)}", hint)
 
 
 def meant(given: Path) -> str:
     """Return ": did you mean 'first-try'?" for a run or a file that is not there; else ""."""
     return did_you_mean(str(given), checkpoint_names()) or near_file(given)
-
-
-def introduce(found: Path) -> str:
-    """Return how to tell the user which checkpoint was found for None."""
-    if found == PRETRAINED:
-        return f"{found}, which comes with ganctl: there is no run here yet"
-    return str(found)

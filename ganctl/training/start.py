@@ -141,7 +141,7 @@ def resume_run(
     if state.step > training.steps * config.epochs:
         raise BadInput(
             f"{run.name} is further than {counted(config.epochs, 'epoch')}: it has taken "
-            f"{state.step:,} steps of {training.steps:,} an epoch",
+            f"{counted(state.step, 'step')} of {training.steps:,} an epoch",
             f"leave {option('epochs')} out to go on, or ask for more",
         )
     if training.is_finished:

@@ -45,7 +45,7 @@ def test_train_prints_a_table(ganctl: Ganctl, small_data: Path) -> None:
     for row in ("the note's loop", "ganctl, classic (fp32)", "floor, batch 64, float32"):
         assert sum(row in line for line in out.splitlines()) == 1
     assert "of an epoch of 200 images at most (target 5%: " in out
-    assert "1 threads" in out and "Python 3." in out
+    assert "1 thread, " in out and "Python 3." in out
 
 
 def test_infer_prints_json(ganctl: Ganctl, workplace: Path) -> None:

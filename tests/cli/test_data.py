@@ -48,6 +48,20 @@ def test_list(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not Path("cache").exists() and not Path("elsewhere").exists()
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_list_fits_a_terminal(
+    columns: int, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, for rich
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = re.sub(r"\x1b\[[0-9;]*m", "", ganctl("data", "list").out)
+    assert max(map(len, out.splitlines())) <= columns
+    rows = [line.split() for line in out.splitlines()]
+    assert all(sum(row[:1] == [name] for row in rows) == 1 for name in (*KNOWN, "digits"))
+    assert ("download" in out) is (columns == 120)
+
+
 def test_fetch_without_a_network_is_one_error(
     ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +99,8 @@ def test_show_writes_a_contact_sheet_and_a_summary(ganctl: Ganctl, shapes: Path)
     assert rows["images"] == "15"
     assert rows["classes"] == "5: circle (3), heart (3), square (3), star (3), triangle (3)"
     assert rows["sizes"] == "all 32×32" and rows["kinds"] == "colour (15)"
+    assert rows["few"] == "so few are learnt by heart: 1,000 or more are usual"
+    assert "15 images of 3×32×32, 46.1 kB in memory" in rows["makes of them"]
     assert rows["unreadable"] == "1: star/broken.png (no PNG or JPEG)"
     command = "ganctl train --data shapes --img-size 32 --channels 3 --arch conv --conditional"
     assert rows["command"] == command
@@ -94,6 +110,17 @@ def test_show_writes_a_contact_sheet_and_a_summary(ganctl: Ganctl, shapes: Path)
         assert sheet.getpixel((4, 4)) == (255, 255, 255)
 
 
+def test_what_a_picture_is_besides_is_told_apart(ganctl: Ganctl, here: Path) -> None:
+    Path("two").mkdir()
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save("two/a.png")
+    Image.new("L", (4, 4)).save("two/b.png")
+    outcome = ganctl("data", "show", "two")
+    assert re.search(r"^  kinds +grey \(2\)$", outcome.out, re.M)
+    assert re.search(
+        r"^  among them +grey stored as colour \(1\), with transparency \(1\)$", outcome.out, re.M
+    )
+
+
 def test_show_as_json(ganctl: Ganctl, shapes: Path) -> None:
     outcome = ganctl("data", "show", "shapes", "s.png", "--json", "--img-size", 8, "--channels", 1)
     assert outcome.code == 0 and outcome.err.startswith("note: wrote s.png: 15 of 15 images")
@@ -101,7 +128,9 @@ def test_show_as_json(ganctl: Ganctl, shapes: Path) -> None:
     assert found["classes"] == dict.fromkeys(["circle", "heart", "square", "star", "triangle"], 3)
     assert found["unreadable"] == [{"name": "star/broken.png", "reason": "no PNG or JPEG"}]
     assert found["sizes"]["smallest"] == {"width": 32, "height": 32}
-    assert found["training"] == {"img_size": 8, "channels": 1, "cropped": 0, "enlarged": 0}
+    training = {"img_size": 8, "channels": 1, "cropped": 0, "enlarged": 0, "few": True}
+    assert found["training"] == training
+    assert (found["kinds"], found["traits"]) == ({"colour": 15}, {})
     with Image.open("s.png") as sheet:
         assert sheet.mode == "L"
 
@@ -130,7 +159,7 @@ def test_show_a_known_set_and_one_that_is_not_here(ganctl: Ganctl) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
-        (["empty"], 3, "empty: 0 readable PNG or JPEG images, at least 2 are needed"),
+        (["empty"], 3, "empty: 0 readable PNG or JPEG images, too few to train on: at least 2 are"),
         (["picture.png"], 3, "picture.png is not a zip file"),
         (["digit"], 3, "no data set or path named 'digit'"),
         (["shapes", "out.jpg"], 2, "'out.jpg' does not end in .png"),

@@ -43,7 +43,7 @@ def test_what_a_run_would_take(ganctl: Ganctl, small_data: Path) -> None:
         "# discriminator: 533,505 parameters",
         "# on: cpu, 1 thread, fp32",
         r"# an epoch: 4 steps, [\d.:]+( s)?, [\d,]+ images/s \(by 16 steps\)",
-        r"# all 30: [\d.:]+( s)?, and what samples, measurements and checkpoints take",
+        r"# 30 epochs: [\d.:]+( s)?, and what samples, measurements and checkpoints take",
         r"# memory: [\d,]+ MB",
         r"# folder: checkpoints/small-default-\d{8}-\d{6}, which a run would make",
     )

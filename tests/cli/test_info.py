@@ -44,7 +44,7 @@ def test_an_onnx_file_is_described(workplace: Path, ganctl: Ganctl) -> None:
     assert list(shown) == ["file", "generator", "data", "training", "quality", "export", "graph"]
     assert shown["graph"]["operators"].startswith("Gemm × 5, ") and shown["graph"]["opset"] == "20"
     assert shown["file"]["kind"] == "ONNX file"
-    assert re.fullmatch(r"6\.\d\d MB", shown["file"]["size"])
+    assert re.fullmatch(r"6\.\d MB", shown["file"]["size"])
     assert shown["generator"] == {
         "name": "small",
         "architecture": "mlp",
@@ -99,10 +99,17 @@ def test_a_run_says_where_it_stands(target: str, workplace: Path, ganctl: Ganctl
     assert re.fullmatch(
         r"best\.safetensors, after epoch [12]: Fréchet distance \d+\.\d\d", run["best checkpoint"]
     )
-    assert run["last epoch"].startswith("epoch 2, step 8, g_loss ")
+    assert run["last epoch"].startswith("epoch 2, step 8, generator's loss ")
+    assert "Fréchet distance" in run["last epoch"] and "_" not in run["last epoch"]
     assert run["sample pictures"] == "2"
     assert run["report"] == str(LAST.with_name("report.html"))
     assert shown["file"]["path"].endswith(str(LAST))
+
+
+def test_figures_beyond_the_checkpoint_are_lost(workplace: Path, ganctl: Ganctl) -> None:
+    with open(LAST.with_name("metrics.jsonl"), "a") as file:
+        file.write('{"epoch": 3, "step": 12}\n')
+    assert told(ganctl, "small")["run"]["last_metrics"]["epoch"] == 2
 
 
 def test_a_run_of_which_little_is_left_says_less(workplace: Path, ganctl: Ganctl) -> None:

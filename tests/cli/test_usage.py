@@ -12,6 +12,8 @@ from ..conftest import Ganctl
     [
         ("tain", "No such command 'tain': did you mean 'train'?"),
         ("xyz", "No such command 'xyz'"),
+        ("version", "No such command 'version': did you mean 'ganctl --version'?"),
+        ("runs json", "No such command 'json': did you mean 'ganctl runs --json'?"),
         ("bench trian", "No such command 'trian': did you mean 'train'?"),
         ("train --epoch 5", "No such option: --epoch: did you mean '--epochs'?"),
         ("train --batch_size=5", "No such option: --batch_size: did you mean '--batch-size'?"),

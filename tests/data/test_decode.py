@@ -122,21 +122,22 @@ def test_every_mode_of_a_white_picture_stays_white(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "reason"),
     [
-        b"",
-        b"not an image",
-        grey_png(3)[:-20],
-        encode(Image.new("L", (40, 40)), "JPEG")[:-30],
-        encode(Image.new("L", (4, 4)), "GIF"),
+        (b"", "the file is empty"),
+        (b"not an image", "no PNG or JPEG"),
+        (grey_png(3)[:-20], "cut short"),
+        (encode(Image.new("L", (40, 40)), "JPEG")[:-30], "cut short"),
+        (encode(Image.new("L", (40, 40)), "JPEG")[:100], "cut short"),
+        (encode(Image.new("L", (4, 4)), "GIF"), "no PNG or JPEG"),
+        (grey_png(3)[:45] + b"!" + grey_png(3)[46:], "damaged: "),
     ],
-    ids=["empty", "text", "cut PNG", "cut JPEG", "another format"],
 )
-def test_what_cannot_be_read(content: bytes) -> None:
+def test_what_cannot_be_read_and_why(content: bytes, reason: str) -> None:
     for read in (lambda file: decode(file, 4, 1), look):
         with pytest.raises(Unreadable) as caught:
             read(io.BytesIO(content))
-        assert "BytesIO" not in str(caught.value)
+        assert str(caught.value).startswith(reason) and "BytesIO" not in str(caught.value)
 
 
 @pytest.mark.parametrize("times", [1.5, 3])  # Pillow warns of the first and refuses the second

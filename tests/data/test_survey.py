@@ -62,14 +62,10 @@ def test_a_folder_is_looked_through(tmp_path: Path, packed: bool) -> None:
     assert found.gaps == (("birds",) if packed else ("birds", "fish"))
     assert found.sizes == {(40, 40): 2, (30, 30): 1, (60, 20): 1}
     assert found.size_range == ((40, 40), (30, 30), (40, 40))
-    assert found.kinds == {
-        "grey": 3,
-        "colour": 1,
-        "grey stored as colour": 1,
-        "with transparency": 1,
-    }
+    assert found.kinds == {"grey": 3, "colour": 1}
+    assert found.traits == {"grey stored as colour": 1, "with transparency": 1}
     assert dict(found.unreadable) == {
-        "birds/1.png": "no PNG or JPEG",
+        "birds/1.png": "the file is empty",
         "dogs/2.png": "no PNG or JPEG",
     }
     assert list(found.others.items()) == [(".webp", 2), (".txt", 1)]

@@ -9,9 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from ganctl.checkpoint_file import metadata, seal
 from ganctl.config import TrainConfig, to_dict, train_config
 from ganctl.images import encode_png, grid
 from ganctl.runs.history import Line
+
+from ..test_card import example
+
+STEPS = 157
+"""In an epoch."""
 
 HOSTILE = "</style><script>alert('1')</script>\"&'$x$ 日本"
 """Nothing of it may do anything, in a page or in a chart."""
@@ -27,7 +33,7 @@ def lines(epochs: int, measured_every: int = 2) -> list[Line]:
     """Return figures of so many epochs; the distance falls to 50 and rises by 1 at the end."""
     found = []
     for epoch in range(1, epochs + 1):
-        figures: Line = {"epoch": epoch, "step": 157 * epoch, "g_loss": 1 + 1 / epoch}
+        figures: Line = {"epoch": epoch, "step": STEPS * epoch, "g_loss": 1 + 1 / epoch}
         figures |= {"d_loss": 0.6, "d_real": 0.6, "d_fake": 0.4, "images_per_second": 5000.0}
         if epoch % measured_every == 0:
             distance = 50 + 10 * max(epochs - 2 * measured_every - epoch, 0) + (epoch == epochs)
@@ -36,14 +42,30 @@ def lines(epochs: int, measured_every: int = 2) -> list[Line]:
     return found
 
 
+def checkpoint(settings: TrainConfig, epochs: int, step: int) -> bytes:
+    """Return one of a generator without any weights."""
+    card = example(epochs=epochs, steps=step, data_note="")
+    header = json.dumps({"__metadata__": metadata(settings, card, step, threads=0)}).encode()
+    return seal(len(header).to_bytes(8, "little") + header)
+
+
 def made_up(
-    folder: Path, settings: TrainConfig, figures: list[Line], grids: int = 0, age: float = 0
+    folder: Path,
+    settings: TrainConfig,
+    figures: list[Line],
+    grids: int = 0,
+    age: float = 0,
+    saved: int | None = None,
 ) -> Path:
-    """Make a run's folder of these, written ``age`` seconds ago, and return it."""
+    """Make a run's folder of these, written ``age`` seconds ago, and return it.
+
+    Its checkpoint was saved after ``saved`` epochs, by default after all.
+    """
     (folder / "samples").mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(to_dict(settings)))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in figures))
-    (folder / "last.safetensors").write_bytes(b"a checkpoint that nobody opens")
+    epochs = len(figures) if saved is None else saved
+    (folder / "last.safetensors").write_bytes(checkpoint(settings, epochs, STEPS * epochs))
     size, channels = settings.model.img_size, settings.model.channels
     for number in range(1, grids + 1):
         images = np.random.default_rng(number).integers(

@@ -66,6 +66,7 @@ def test_a_run_is_drawn_with_all_that_it_left(tmp_path: Path) -> None:
     assert "ganctl train --data digits --epochs 8 --precision auto" in page.text
     assert "51.00" in page.text and f"{real_figures(2000)['frechet_distance']:.2f}" in page.text
     assert "drawn as asked" not in page.text and "onnxruntime" in page.text
+    assert "conditional" in page.text and "classes" not in page.text  # it has none
 
 
 def test_a_run_that_has_nothing_yet_is_drawn(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from .made_up import config, lines, made_up
 def test_each_state_is_told_and_the_newest_is_first(tmp_path: Path) -> None:
     made_up(tmp_path / "finished", config(4), lines(4), age=50)
     made_up(tmp_path / "stopped", config(9), lines(4), age=40)
-    made_up(tmp_path / "unsaved", config(9), [], age=30)
+    made_up(tmp_path / "unsaved", config(9), lines(2), age=30)
     (tmp_path / "unsaved/last.safetensors").unlink()
     made_up(tmp_path / "diverged", config(9), lines(4), age=20)
     (tmp_path / "diverged/diverged.safetensors").touch()
@@ -29,10 +29,12 @@ def test_each_state_is_told_and_the_newest_is_first(tmp_path: Path) -> None:
         found = {run.name: run for run in summaries(tmp_path)}
     states = {name: run.state for name, run in found.items()}
     assert states == {
-        **{"finished": "finished", "stopped": "stopped", "unsaved": "broken", "empty": "broken"},
+        **{"finished": "finished", "stopped": "stopped", "unsaved": "stopped", "empty": "broken"},
         **{"diverged": "diverged", "came-back": "stopped", "running": "running"},
     }
-    assert found["unsaved"].problem == "it ended before its first checkpoint"
+    assert found["unsaved"].epochs == 0
+    anew = f"ganctl train --config {tmp_path}/unsaved/config.json --name NAME"
+    assert found["unsaved"].problem.endswith(f"to begin it anew: {anew}")
     assert "there is no config.json" in found["empty"].problem
     assert list(found)[-2:] == ["running", "empty"]
     assert summarise(tmp_path / "running").state == "stopped"  # its lock is gone
@@ -44,6 +46,32 @@ def test_a_lock_that_a_killed_process_left_is_nobodys(tmp_path: Path) -> None:
     assert summarise(run).state == "stopped"
     with Run(run).claimed():
         assert summarise(run).state == "running"
+
+
+def test_a_run_stands_where_its_checkpoint_does(tmp_path: Path) -> None:
+    """A kill came after figures were written, and before the state that they are of."""
+    run = made_up(tmp_path / "run", config(8), lines(8), saved=6)
+    found = summarise(run)
+    assert (found.state, found.epochs, found.distance, found.best) == ("stopped", 6, 50, 50)
+    with Run(run).claimed():
+        found = summarise(run)
+        assert (found.state, found.epochs, found.distance) == ("running", 8, 51)
+    found = summarise(made_up(tmp_path / "begun", config(8), lines(2), saved=0))
+    assert (found.state, found.epochs, found.distance, found.best) == ("stopped", 0, None, None)
+
+
+def test_a_last_epoch_whose_figures_are_not_taken_is_not_over(tmp_path: Path) -> None:
+    run = summarise(made_up(tmp_path / "run", config(8), lines(7), saved=8))
+    assert (run.state, run.epochs) == ("stopped", 8)
+
+
+def test_a_checkpoint_that_cannot_be_read_breaks_a_run(tmp_path: Path) -> None:
+    run = made_up(tmp_path / "run", config(8), lines(8))
+    path = run / "last.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    found = summarise(run)
+    assert (found.state, found.epochs) == ("broken", 8)
+    assert found.problem == f"{path} is not a ganctl checkpoint"
 
 
 def test_the_figures_are_the_last_and_the_best(tmp_path: Path) -> None:

@@ -8,13 +8,12 @@ import pytest
 
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput
+from ganctl.pretrained import PRETRAINED, introduce
 from ganctl.spelling import on_command_line
 from ganctl.training.run import (
-    PRETRAINED,
     Run,
     find_checkpoint,
     find_run,
-    introduce,
     new_run,
     newest_run,
 )
