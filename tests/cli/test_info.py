@@ -167,7 +167,7 @@ def test_a_file_that_infer_refuses_says_why_and_the_way_out(
     shown = sections(ganctl("info", "x.onnx").out)["generator"]
     assert shown == {
         "infer refuses it": "does not say how many values its latents have",
-        "way out": "say it: --latent-dim Z",
+        "way out": "say it: --latent-dim",
     }
     outcome = ganctl("info", "x.onnx", "--max-model-mb", 1)
     assert outcome.code == 0
