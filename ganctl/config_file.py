@@ -31,6 +31,9 @@ class RunSettings:
     device: str = "auto"
     threads: int = 0  # 0: all cores
     fallback: bool = True
+    tensorboard: bool = False
+    plain: bool = False
+    quiet: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.threads <= 1024:

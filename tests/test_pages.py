@@ -15,6 +15,7 @@ import pytest
 import typer
 
 from ganctl.cli.app import COMMANDS, app
+from ganctl.errors import GanctlError
 
 from .cli.wrong_values import BASE
 from .docs_check import AS_WRITTEN, NOT_RUN, SHORTER, shortened, to_lay_out, why_not
@@ -98,7 +99,7 @@ def test_every_command_in_prose_and_tables_parses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "checkpoints/NAME").mkdir(parents=True)
-    (tmp_path / "checkpoints/NAME/config.json").touch()
+    (tmp_path / "checkpoints/NAME/config.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     wrong, count = [], 0
     for place, text in INLINE:
@@ -107,7 +108,7 @@ def test_every_command_in_prose_and_tables_parses(
             count += 1
             try:
                 parse_mentioned(arguments)
-            except (Failure, AssertionError) as error:
+            except (Failure, GanctlError, AssertionError) as error:
                 wrong.append(f"{place}: {text}: {error!r}")
     assert count >= 40 and not wrong, "\n".join(wrong)
 

@@ -20,6 +20,7 @@ SHELL_ONLY = {
     "html_page.py": "has names of CSS",
     "quality/page.py": "has names of CSS",
     "environment.py": "says in --help and doctor which variable stands for which option",
+    "runs/summary.py": "says in ganctl runs how a run is begun anew",
     "runs/words.py": "returns the command that made a run, for its report",
     "runs/page.py": "shows commands in a report",
     "data/make_shapes.py": "is a program of its own",

@@ -9,7 +9,8 @@ from itertools import islice
 
 from ganctl.run_files import checkpoint_names
 
-DATA_NAMES = ("mnist", "fashion-mnist", "kmnist", "emnist-digits", "usps", "digits")
+FETCHABLE = ("mnist", "fashion-mnist", "kmnist", "emnist-digits", "usps")
+DATA_NAMES = (*FETCHABLE, "digits")
 """`ganctl.data.load.NAMES`, whose import would take longer than all else."""
 
 MOST = 1000

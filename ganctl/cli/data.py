@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganctl.cli import screen
+from ganctl.cli import complete, screen
 from ganctl.cli.options import DataDir, Json, refuse_same
 from ganctl.text import counted, sized
 
@@ -78,7 +78,9 @@ def fetch(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME...", help="mnist, fashion-mnist, kmnist, emnist-digits, usps."
+            metavar="NAME...",
+            autocompletion=complete.words(*complete.FETCHABLE),
+            help="mnist, fashion-mnist, kmnist, emnist-digits, usps.",
         ),
     ],
     data_dir: DataDir = None,
@@ -109,6 +111,7 @@ def show(
         str,
         typer.Argument(
             metavar="NAME|PATH",
+            autocompletion=complete.data,
             help="A known data set, a folder or .zip of PNG and JPEG files, a folder of idx files.",
         ),
     ],
@@ -117,6 +120,7 @@ def show(
         typer.Argument(
             metavar="OUT",
             readable=False,
+            autocompletion=complete.files(".png"),
             help="The contact sheet, a .png: a row a class, as training would see them.",
             show_default="the data's name with .png",
         ),

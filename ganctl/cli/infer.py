@@ -28,7 +28,7 @@ from ganctl.cli.options import (
     refuse_same,
     tell_kept,
 )
-from ganctl.cli.resume import typed_options
+from ganctl.cli.typed import typed_options
 from ganctl.text import counted
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import typer
 
 from ganctl.cli import complete, screen
 from ganctl.cli.options import Json, MaxModel
+from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
 from ganctl.text import counted, sized
 
@@ -63,7 +64,8 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     Raises:
         BadInput: there is none.
     """
-    from ganctl.training.run import LAST, Run, find_checkpoint, meant
+    from ganctl.run_files import LAST
+    from ganctl.training.run import Run, find_checkpoint, meant
 
     if os.path.isfile(path):
         return path, None
@@ -72,16 +74,26 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     try:
         found = find_checkpoint(path)
     except BadInput as error:
+        run = RUNS / path
+        if not os.path.isdir(path) and os.path.isdir(run):
+            raise BadInput(f"there is no checkpoint in {run}", _problem(run)) from error
         if not os.path.isdir(path):
             raise BadInput(f"there is no file, folder or run {path}{meant(path)}", WAYS) from error
         raise BadInput(f"there is no checkpoint in {path}", _what_lies_in(path)) from error
     return found, Run(found.parent) if found.name == LAST else None
 
 
+def _problem(run: Path) -> str:
+    """Return why a run's folder has no checkpoint, or cannot be read."""
+    from ganctl.runs.summary import summarise
+
+    return summarise(run).problem or "its first is not written yet: try again"
+
+
 def _what_lies_in(folder: Path) -> str:
     """Return which of the things in ``folder`` can be described, the first few by name."""
     from ganctl.checkpoint_file import SUFFIX
-    from ganctl.training.run import LAST
+    from ganctl.run_files import LAST
 
     files = {path for suffix in (SUFFIX, ".onnx") for path in folder.glob(f"*{suffix}")}
     runs = {path.parent for path in folder.glob(f"*/{LAST}")}
@@ -188,7 +200,7 @@ def _describe_checkpoint(path: Path, run: Run | None) -> tuple[dict[str, Any], S
 def _describe_run(run: Run) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return what is known of a run's folder beyond its newest checkpoint."""
     from ganctl.cli.card_table import figures_line
-    from ganctl.runs.folder import REPORT
+    from ganctl.run_files import REPORT
     from ganctl.runs.standing import read_standing
     from ganctl.training.describe import describe_run
 

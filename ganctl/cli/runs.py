@@ -127,8 +127,9 @@ def compare(
     Example: [bold]ganctl runs compare first-try second-try both.png[/]
     """
     from ganctl.files import check_writable, write_atomic
+    from ganctl.run_files import CONFIG
     from ganctl.runs.compare import MOST, picture, read_run
-    from ganctl.runs.folder import CONFIG, find_folder
+    from ganctl.runs.folder import find_folder
     from ganctl.runs.history import DISTANCE
     from ganctl.runs.report import known_figures
 

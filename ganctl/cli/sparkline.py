@@ -33,8 +33,8 @@ class Curve:
             self.longest *= 2
 
     def values(self, width: int) -> list[float]:
-        """Return at most ``width`` values, each the mean over as many steps as the others."""
-        points, count = self.points, min(width, len(self.points))
+        """Return ``width`` values, each the mean over as many steps; of no point none."""
+        points, count = self.points, width if self.points else 0
         total = sum(steps for steps, _ in points)
         values, index, left = [], 0, points[0][0] if points else 0.0
         for _ in range(count):

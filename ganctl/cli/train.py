@@ -16,10 +16,10 @@ from ganctl.cli import screen
 from ganctl.cli import train_options as options
 from ganctl.cli.dry_run import show_estimate
 from ganctl.cli.from_file import fields_without_option
-from ganctl.cli.resume import typed_options
 from ganctl.cli.signals import EXIT_BASE, caught_signals
 from ganctl.cli.stopped import say_unsaved
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
+from ganctl.cli.typed import typed_options
 from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.errors import BadInput
 from ganctl.text import counted

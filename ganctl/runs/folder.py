@@ -13,13 +13,7 @@ from typing import Any
 from ganctl.config import TrainConfig, from_dict
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
-from ganctl.run_files import CONFIG as CONFIG
-from ganctl.run_files import DIVERGED as DIVERGED
-from ganctl.run_files import LAST as LAST
-from ganctl.run_files import LOCK as LOCK
-from ganctl.run_files import REPORT as REPORT
-from ganctl.run_files import SAMPLES, folders, newest
-from ganctl.run_files import changed as changed
+from ganctl.run_files import CONFIG, SAMPLES, folders, newest
 from ganctl.spelling import call
 from ganctl.text import did_you_mean
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
-from ganctl.runs.folder import CONFIG, DIVERGED, LAST, changed, read_config
+from ganctl.run_files import CONFIG, DIVERGED, LAST, changed, size
+from ganctl.runs.folder import read_config
 from ganctl.runs.history import DISTANCE
 from ganctl.runs.standing import Standing, read_standing
 
@@ -70,7 +71,7 @@ def summarise(folder: Path) -> Summary:
         epochs=standing.epochs,
         distance=standing.history.last(DISTANCE),
         best=None if best is None else best[0],
-        size=_size(folder),
+        size=size(folder),
         changed=changed(folder),
     )
 
@@ -90,12 +91,3 @@ def _state(folder: Path, standing: Standing, epochs: int) -> str:
         if diverged >= os.stat(folder / LAST).st_mtime_ns:  # it has not gone on since
             return DIVERGING
     return STOPPED
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):  # gone meanwhile
-                total += os.lstat(os.path.join(place, name)).st_size
-    return total

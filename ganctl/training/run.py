@@ -21,15 +21,13 @@ from ganctl.run_files import (
     BEST,
     CONFIG,
     DIVERGED,
+    LAST,
     LOCK,
     METRICS,
     SAMPLES,
     checkpoint_names,
     newest,
     size,
-)
-from ganctl.run_files import (
-    LAST as LAST,
 )
 from ganctl.spelling import call, either, option
 from ganctl.text import did_you_mean, is_plain

@@ -8,6 +8,7 @@ import pytest
 
 from ganctl.cli import complete
 from ganctl.cli.app import COMMANDS, main
+from ganctl.data.known import KNOWN
 from ganctl.data.load import NAMES
 
 HEAVY = ("numpy", "PIL", "torch", "onnxruntime", "rich")
@@ -56,6 +57,9 @@ def completions(line: str, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         ("ganctl train --config none.toml --resume s", "second-try | shipped | sub/ | sub/deep/"),
         ("ganctl sample --checkpoint ", "first-try | second-try | shipped | checkpoints/ | "),
         ("ganctl sample o", "out.png"),
+        ("ganctl data fetch k", "kmnist"),
+        ("ganctl data show p", "pictures.zip | pictures/"),
+        ("ganctl data show digits o", "out.png"),
         ("ganctl export g", "gen.onnx"),
         ("ganctl infer ", "a b.onnx | checkpoints/ | gen.onnx | pictures/ | sub/"),
         ("ganctl infer sub/", "sub/deep/ | sub/deep/x.onnx"),
@@ -78,6 +82,7 @@ def test_what_a_shell_offers(
 
 def test_the_names_of_data_are_those_that_load() -> None:
     assert complete.DATA_NAMES == NAMES
+    assert set(complete.FETCHABLE) == KNOWN.keys()
 
 
 def test_it_loads_nothing_heavy(tmp_path: Path) -> None:
