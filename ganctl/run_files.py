@@ -34,11 +34,12 @@ def newest(file: str) -> Path | None:
 
 def changed(folder: Path) -> float:
     """Return when the run last wrote something that it goes on from, in seconds of the epoch."""
-    times = [_written(folder / name) for name in (METRICS, LAST, DIVERGED, CONFIG)]
-    return max(times) or _written(folder)
+    times = [written(folder / name) for name in (METRICS, LAST, DIVERGED, CONFIG)]
+    return max(times) or written(folder)
 
 
-def _written(path: Path) -> float:
+def written(path: Path) -> float:
+    """Return when a file was written last, in seconds of the epoch; 0 where there is none."""
     try:
         return path.stat().st_mtime
     except OSError:

@@ -39,9 +39,9 @@ def caught_signals(last_words: Callable[[], None]) -> Iterator[list[int]]:
 
     def catch(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
-        signal.signal(signal.SIGINT, leave)
+        _handle(signal.SIGINT, leave)
         if number == signal.SIGINT and "TORCHELASTIC_RUN_ID" in os.environ:
-            signal.signal(signal.SIGTERM, leave)  # as which torchrun hands the second one on
+            _handle(signal.SIGTERM, leave)  # as which torchrun hands the second one on
 
     def leave(number: int, frame: FrameType | None) -> None:
         signal.signal(number, _end)

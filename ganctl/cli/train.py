@@ -149,10 +149,11 @@ def train(
 
 def _finish_again(training: Training, note: Notify) -> None:
     """Make good what a kill after the last save has left undone; the rest stays as it is."""
-    from ganctl.run_files import REPORT
+    from ganctl.run_files import REPORT, written
 
     training.train(_ignore, lambda: False)
-    if training.world.leads and not (training.run.folder / REPORT).exists():
+    run = training.run
+    if training.world.leads and written(run.folder / REPORT) < written(run.checkpoint):
         _draw_report(training.run, note)
 
 

@@ -65,6 +65,7 @@ class Training:
         world: the processes that the run is spread over; the leading one alone writes.
         found: which newest checkpoint the run had when its state was read: it must still be there
             when training begins; None where that is of no matter.
+        is_new: whether the run has no checkpoint yet: nor must it when training begins.
         measure: says how good the images are, every ``config.eval_every`` epochs.
         notify: told, in a line each, what the user should know on the way.
         quality: what was measured of the generator as it stands.
@@ -78,6 +79,7 @@ class Training:
     run: Run
     world: World = ALONE
     found: Stamp = None
+    is_new: bool = False
     measure: Measure | None = None
     notify: Notify = ignore
     quality: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -134,19 +136,28 @@ class Training:
     def _begin_record(self, claim: Claim) -> None:
         """Let the newest checkpoint be where the run stands, before it moves.
 
-        So a run can go on wherever it is killed: a new one, and one that has gone back.
+        So a run can go on wherever it is killed: a new one, and one that has gone back or further.
         """
-        self._record.begin(claim)
-        if not self._record.stands_at(self.state.step):
+        newest = self._record.begin(claim)
+        goes_back = newest is not None and newest.step > self.state.step
+        if self.is_finished and goes_back:  # an older copy, from which nothing goes on
+            return
+        self._record.write_config()
+        if newest is None or (newest.step, newest.config) != (self.state.step, self.config):
             self._save()
-        self._record.rewind(self._recorded)
+            if goes_back:
+                self._record.finish()  # or its figures went, and it stayed
+        else:
+            self._record.keep_copy()
+        self._record.rewind(self._recorded, self._recorded // self.steps)
         if self.config.sample_every and not self.state.step:
             self._observer.draw_samples(0)  # the film begins with it
 
     def _check_found(self) -> None:
         """Refuse a run that another process has gone on with before it was claimed."""
-        found, self.found = self.found, None  # from now on it is this one that saves
-        gone_on = found is not None and self.run.stamp() != found
+        stamp = self.run.stamp()
+        gone_on = self.found not in (None, stamp) or (self.is_new and stamp is not None)
+        self.found, self.is_new = None, False  # from now on it is this one that saves
         if self.world.any(gone_on, self.state.device):
             raise BadInput(
                 f"another process has gone on with {self.run.name} meanwhile",
@@ -278,6 +289,7 @@ class Training:
     def _stop(self) -> bool:
         self._check_weights()
         self._save()
+        self.world.any(False, self.state.device)  # torchrun ends all when the first one ends
         return False
 
     def _finish_epoch(
@@ -378,7 +390,7 @@ class Training:
         state.rollbacks = again
         state.latent_rng.manual_seed(self.config.seed + 2**32 * again + step)
         if self.world.leads:
-            self._record.rewind(self._recorded)
+            self._record.rewind(self._recorded, self._recorded // self.steps)
         self.notify(
             f"{error.message}; going back to step {step:,} and on in another order "
             f"({again} of {self.config.max_rollbacks})"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganctl import __version__
 from ganctl.card import Card
-from ganctl.checkpoint_file import read_checkpoint, read_header
+from ganctl.checkpoint_file import Header, read_checkpoint, read_header
 from ganctl.config import TrainConfig, to_dict
 from ganctl.data import ImageData
 from ganctl.errors import BadInput, GanctlError, OutOfResources
@@ -40,10 +40,11 @@ class Record:
         self._run, self._data, self._config, self._notify = run, data, config, notify
         self._pending: list[Mapping[str, float]] = []
         self._failure: GanctlError | None = None  # of the newest checkpoint
+        self._newest = 0  # its step
         self._claim: Claim
 
-    def begin(self, claim: Claim) -> None:
-        """Write the configuration.
+    def begin(self, claim: Claim) -> Header | None:
+        """Return what the newest checkpoint says of itself; None without one that can be read.
 
         ``claim`` is the run's, which is renewed where the folder is made again.
         """
@@ -53,27 +54,27 @@ class Record:
                 f"there are no locks in {self._run.folder}: nothing keeps a second process from "
                 "training this run at the same time"
             )
+        path = self._run.checkpoint
+        try:
+            newest = read_header(read_checkpoint(path), str(path))
+        except GanctlError:
+            return None
+        self._newest = newest.step
+        return newest
+
+    def write_config(self) -> None:
+        """Write the run's configuration; errors as of `ganctl.files.write_atomic`."""
         self._run.write_config(to_dict(self._config))
 
-    def stands_at(self, step: int) -> bool:
-        """Tell whether the newest checkpoint is that of ``step``.
+    def keep_copy(self) -> None:
+        """Make the newest checkpoint's copy, where a kill came between the two."""
+        self._try(lambda: self._copy(self._newest, read_checkpoint(self._run.checkpoint)))
 
-        If so, its copy is made where a kill came between the two.
-        """
-        try:
-            data = read_checkpoint(self._run.checkpoint)
-            if read_header(data, str(self._run.checkpoint)).step != step:
-                return False
-        except GanctlError:  # there is none, or a broken one
-            return False
-        if step and self._config.keep and not self._run.snapshot(step).exists():
-            self._try(lambda: self._copy(step, data))
-        return True
-
-    def rewind(self, step: int) -> None:
-        """Drop the figures of later steps than ``step``."""
+    def rewind(self, step: int, epoch: int) -> None:
+        """Drop the figures of later steps than ``step``, and the pictures of later epochs."""
         self._pending = [figures for figures in self._pending if figures["step"] <= step]
         self._run.rewind_metrics(step)
+        self._run.rewind_samples(epoch)
 
     def add_figures(self, figures: Mapping[str, float]) -> None:
         """Write an epoch's figures, and those before it that could not be written."""
@@ -108,19 +109,31 @@ class Record:
     def save(self, checkpoint: Checkpoint) -> None:
         """Write the newest checkpoint and, where some are kept, its copy.
 
-        That of step 0 has none: it is there so that a run can go on wherever it is killed.
+        That of step 0 has none: it is there so that a run can go on wherever it is killed. Where
+        the disk has room for one checkpoint alone, it gives way to the first that has learnt.
         """
         data = encode(checkpoint)
-        self._failure = self._try(lambda: write_atomic(self._run.checkpoint, data))
+
+        def write() -> None:
+            try:
+                write_atomic(self._run.checkpoint, data)
+            except OutOfResources:
+                if self._newest:
+                    raise
+                self._run.checkpoint.unlink(missing_ok=True)
+                write_atomic(self._run.checkpoint, data)
+            self._newest = checkpoint.step
+
+        self._failure = self._try(write)
         if self._failure is None:
             self._try(lambda: self._copy(checkpoint.step, data))
 
     def _copy(self, step: int, data: bytes) -> None:
-        """Make the copy of the newest checkpoint; older ones make room, now that it is safe."""
-        keep = self._config.keep if step else 0
+        """Make the copy of the newest checkpoint; others make room, now that it is safe."""
+        keep, copy = self._config.keep if step else 0, self._run.snapshot(step)
         self._run.prune(step, max(0, keep - 1))
-        if keep:
-            write_atomic(self._run.snapshot(step), data)
+        if keep and not (copy.exists() and read_checkpoint(copy) == data):
+            write_atomic(copy, data)
 
     def dump(self, checkpoint: Checkpoint) -> bool:
         """Write the state of a training that has diverged; return whether that could be done."""

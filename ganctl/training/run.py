@@ -12,9 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.card_rules import is_kept
+from ganctl.checkpoint_file import peek
 from ganctl.environment import DEFAULT_RUNS, RUNS
 from ganctl.errors import BadInput
-from ganctl.files import LITTER, make_folder, near_file, sweep, write_atomic, write_error
+from ganctl.files import (
+    LITTER,
+    make_folder,
+    near_file,
+    sweep,
+    sync_folder,
+    write_atomic,
+    write_error,
+)
 from ganctl.locks import Claim, claimed
 from ganctl.pretrained import NAMES, PRETRAINED, place_of
 from ganctl.run_files import (
@@ -25,8 +34,9 @@ from ganctl.run_files import (
     LOCK,
     METRICS,
     SAMPLES,
+    changed,
     checkpoint_names,
-    newest,
+    folders,
     size,
 )
 from ganctl.spelling import call, either, option
@@ -35,7 +45,10 @@ from ganctl.text import did_you_mean, is_plain
 SNAPSHOTS = f"step-{'[0-9]' * 12}.safetensors"
 JOB = ".torchrun"
 
-BEGUN = (CONFIG, JOB, LOCK, SAMPLES)
+UNTRAINED = "000000.png"
+"""The sample grid drawn before the first step."""
+
+BEGUN = (CONFIG, JOB, LOCK, SAMPLES, UNTRAINED)
 """What there is of a run before its first checkpoint."""
 
 Stamp = tuple[int, int, int] | None
@@ -92,6 +105,12 @@ class Run:
         for path in before[: max(0, len(before) - keep)] + after:
             path.unlink(missing_ok=True)
 
+    def rewind_samples(self, epoch: int) -> None:
+        """Remove the sample grids of later epochs than ``epoch``, which will be drawn again."""
+        for path in (self.folder / SAMPLES).glob("[0-9]*.png"):
+            if path.stem.isdigit() and int(path.stem) > epoch:
+                path.unlink(missing_ok=True)
+
     def samples(self) -> int:
         """Return how many sample grids there are."""
         return len(list((self.folder / SAMPLES).glob("*.png")))
@@ -126,6 +145,7 @@ class Run:
         try:
             self.folder.mkdir(exist_ok=again)
             (self.folder / SAMPLES).mkdir(exist_ok=again)
+            sync_folder(RUNS)
         except FileExistsError as error:
             raise _taken(self) from error
         except OSError as error:
@@ -269,10 +289,21 @@ def _taken(run: Run) -> BadInput:
     return BadInput(f"{run.folder} exists already", way_out)
 
 
-def newest_run() -> Run | None:
-    """Return the run, of those with a checkpoint, that changed last, if there is any."""
-    folder = newest(LAST)
-    return None if folder is None else Run(folder)
+def newest_run(trained: bool = False) -> Run | None:
+    """Return the run, of those with a checkpoint, that changed last, if there is any.
+
+    Args:
+        trained: whether those count alone that have taken a step.
+    """
+    runs = [Run(folder) for folder in sorted(folders(LAST), key=changed, reverse=True)]
+    return next((run for run in runs if not trained or _has_learnt(run)), None)
+
+
+def _has_learnt(run: Run) -> bool:
+    try:
+        return peek(run.checkpoint).step > 0
+    except BadInput:
+        return True  # who opens it is told what is wrong with it
 
 
 def find_run(name: str | None) -> Run:
@@ -319,7 +350,7 @@ def find_checkpoint(given: Path | None) -> Path:
         BadInput: there is none.
     """
     if given is None:
-        newest = newest_run()
+        newest = newest_run(trained=True)
         if newest is None and not os.path.isfile(PRETRAINED):
             own = place_of()
             way = either(f"ganctl sample --checkpoint {own}", f"ganctl.load({own!r})")

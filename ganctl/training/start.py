@@ -73,7 +73,7 @@ def start_run(
         if may_restart():
             run.sign(job())
     world.take_from_leader(vector.data for vector in state.vectors.values())
-    return Training(state, data, config, run, world, notify=notify)
+    return Training(state, data, config, run, world, is_new=True, notify=notify)
 
 
 def generated_name(config: TrainConfig, data_name: str) -> str:
