@@ -8,7 +8,7 @@ import pytest
 from ganctl.environment import RUNS
 from ganctl.run_files import CONFIG, LAST, METRICS, changed, checkpoint_names, folders, newest, size
 from ganctl.runs.folder import find_folder
-from ganctl.training.run import find_run
+from ganctl.training.find import find_run
 
 
 @pytest.fixture(autouse=True)

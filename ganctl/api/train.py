@@ -156,8 +156,8 @@ def _resumed(
     source: Path | None, asked: TrainConfig, given: Collection[str], device: torch.device
 ) -> Training:
     from ganctl.training.checkpoint import load_checkpoint
+    from ganctl.training.find import find_resumable
     from ganctl.training.resume import resumed_config
-    from ganctl.training.run import find_resumable
     from ganctl.training.start import resume_run
 
     run, path = find_resumable(source)

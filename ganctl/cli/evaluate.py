@@ -151,7 +151,7 @@ def _checkpoint(target: Path | None) -> Path:
         raise BadInput(f"{target} is nothing that can be evaluated", TARGETS)
 
     from ganctl.pretrained import introduce
-    from ganctl.training.run import find_checkpoint, meant
+    from ganctl.training.find import find_checkpoint, meant
 
     try:
         path = find_checkpoint(target)

@@ -78,7 +78,7 @@ def export(
     from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.files import check_writable
     from ganctl.pretrained import introduce
-    from ganctl.training.run import find_checkpoint
+    from ganctl.training.find import find_checkpoint
 
     if out.suffix.lower() not in (".onnx", ".safetensors"):
         raise BadInput(

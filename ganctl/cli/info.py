@@ -65,7 +65,8 @@ def _find(path: Path) -> tuple[Path, Run | None]:
         BadInput: there is none.
     """
     from ganctl.run_files import LAST
-    from ganctl.training.run import Run, find_checkpoint, meant
+    from ganctl.training.find import find_checkpoint, meant
+    from ganctl.training.run import Run
 
     if os.path.isfile(path):
         return path, None

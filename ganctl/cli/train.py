@@ -190,8 +190,9 @@ def _prepared(
     from ganctl.environment import RUNS
     from ganctl.training.checkpoint import load_checkpoint
     from ganctl.training.distributed import is_restart, job, may_restart
+    from ganctl.training.find import find_resumable
     from ganctl.training.resume import resumed_config
-    from ganctl.training.run import Run, find_resumable
+    from ganctl.training.run import Run
     from ganctl.training.start import resume_run, start_run
 
     if may_restart() and name is None:
@@ -285,9 +286,9 @@ def _made(run: Run, drawn: Sequence[Path]) -> str:
 def _checkpoint_option(run: Run) -> str:
     """Return what ``sample`` must be told to draw from ``run``: nothing, if it is the newest."""
     from ganctl.environment import RUNS
-    from ganctl.training.run import newest_run
+    from ganctl.training.find import newest_run
 
-    if newest_run() == run:
+    if newest_run(trained=True) == run:
         return ""
     named = run.name if run.folder.parent == RUNS else str(run.folder)
     return f" --checkpoint {shlex.quote(named)}"

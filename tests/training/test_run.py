@@ -10,13 +10,8 @@ from ganctl.environment import RUNS
 from ganctl.errors import BadInput
 from ganctl.pretrained import PRETRAINED, introduce
 from ganctl.spelling import on_command_line
-from ganctl.training.run import (
-    Run,
-    find_checkpoint,
-    find_run,
-    new_run,
-    newest_run,
-)
+from ganctl.training.find import find_checkpoint, find_run, newest_run
+from ganctl.training.run import Run, new_run
 
 
 @pytest.fixture(autouse=True)
