@@ -9,6 +9,7 @@ from ganctl.benchmark.our_loop import OurLoop
 from ganctl.config import train_config
 from ganctl.data import load_data
 from ganctl.training.loop import Training
+from ganctl.training.observer import Observer
 
 Loop = Callable[..., OurLoop]
 
@@ -18,13 +19,13 @@ class StepClock:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        for name, seconds in (
-            ("_step", 1.0),
-            ("_check_weights", 5.0),
-            ("_draw_samples", 20.0),
-            ("_save", 100.0),
+        for owner, name, seconds in (
+            (Training, "_step", 1.0),
+            (Training, "_check_weights", 5.0),
+            (Observer, "draw_samples", 20.0),
+            (Training, "_save", 100.0),
         ):
-            patch.setattr(Training, name, self._slower(getattr(Training, name), seconds))
+            patch.setattr(owner, name, self._slower(getattr(owner, name), seconds))
 
     def _slower(self, method: Callable[..., None], seconds: float) -> Callable[..., None]:
         def slower(*arguments: object) -> None:

@@ -36,14 +36,19 @@ def test_other_pictures_are_noticed(tmp_path: Path) -> None:
 
 
 def test_training_leaves_after_its_first_step(small_data: Path, tmp_path: Path) -> None:
-    """It leaves at the second question, within the first epoch, so it saves nothing."""
+    """It leaves at the second question, within the first epoch, so it saves no more."""
     arguments = ["train", "--data", str(small_data), "--epochs", "1", "--name", "run"]
     done = subprocess.run(
         [sys.executable, "-c", ONE_STEP, *arguments], cwd=tmp_path, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
     left = sorted(path.name for path in (tmp_path / "checkpoints" / "run").iterdir())
-    assert left == [".lock", "config.json", "samples"]  # it leaves without cleaning up
+    assert left == [
+        ".lock",
+        "config.json",
+        "last.safetensors",
+        "samples",
+    ]  # it leaves without cleaning up
 
 
 def test_training_that_ends_before_is_no_measurement(small_data: Path, tmp_path: Path) -> None:

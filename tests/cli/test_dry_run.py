@@ -54,6 +54,7 @@ def test_what_a_run_would_take(ganctl: Ganctl, small_data: Path) -> None:
 
 def test_what_a_run_would_refuse_is_refused(ganctl: Ganctl, small_data: Path) -> None:
     Path("checkpoints/run").mkdir(parents=True)
+    Path("checkpoints/run/metrics.jsonl").touch()
     taken = ganctl("train", "--data", small_data, "--name", "run", "--dry-run")
     assert taken.code == 3 and "checkpoints/run exists already" in taken.err
     resumed = ganctl("train", "--resume", "run", "--dry-run")

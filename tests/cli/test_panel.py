@@ -99,7 +99,7 @@ def test_the_distance_stands_beside_that_of_real_images_where_it_is_known() -> N
     panel.add(progress(1, 100))
     assert re.search(r"Fréchet distance +– *$", text_of(panel, 80, 6))
     panel.add(progress(2, 100, frechet_distance=2846.2))
-    assert re.search(r"distance +2,846  . +best 2,846 *$", text_of(panel, 80, 6))
+    assert re.search(r"distance +2,846  ▅+ +best 2,846 *$", text_of(panel, 80, 6))
     for epoch, distance in ((3, 60.7), (4, 60.7), (5, 70.2)):
         panel.add(progress(epoch, 100, frechet_distance=distance), real=5.975)
     assert re.search(r"distance +70\.2  █▁▁ +best 60\.7 \(real 6\.0\) *$", text_of(panel, 80, 6))
@@ -116,7 +116,7 @@ def test_the_curves_go_on_from_the_epochs_before() -> None:
     assert text_of(panel, 80, 6) == "starting"
     panel.add(progress(4, 100, g_loss=0.0))
     text = text_of(panel, 80, 6)
-    assert re.search(r"generator loss +0\.000  █▅▁ +0\.000 – 2\.000", text)
+    assert re.search(r"generator loss +0\.000  █+[▆▇]*▅+[▂▃▄]*▁+ +0\.000 – 2\.000", text)
     assert re.search(r"distance +50\.0  █▁ +best 50\.0", text)
 
 

@@ -6,16 +6,19 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from ganctl.config import train_config
+from ganctl.errors import BadInput, OutOfResources
 from ganctl.images import Pixels
 from ganctl.latents import Labels
 from ganctl.training import loop, record
 from ganctl.training.checkpoint import load_checkpoint
+from ganctl.training.distributed import World
 from ganctl.training.loop import Training
 from ganctl.training.observer import Measure, Stopped
 from ganctl.training.progress import Progress
@@ -281,3 +284,94 @@ def test_a_stop_within_an_epoch_claims_no_figures(small_data: Path) -> None:
     training.measure = measuring(7, 5, 6)
     assert not training.train(ignore, at(training, 5))
     assert load_checkpoint(training.run.checkpoint).card.quality == {}
+
+
+def test_an_older_copy_that_is_finished_costs_the_newest_nothing(small_data: Path) -> None:
+    """As is asked for by ``--resume COPY --epochs 1``, which says that the epoch is trained."""
+    first = begun(small_data, keep=9)
+    assert first.train(ignore, never)
+    before = {path: path.read_bytes() for path in first.run.folder.rglob("*") if path.is_file()}
+    checkpoint = load_checkpoint(first.run.snapshot(4))
+    one = replace(checkpoint.config, epochs=1)
+    again = resume_run(first.run, checkpoint, one, CPU, lambda _: None)
+    assert again.is_finished and again.train(ignore, never)
+    left = {path: path.read_bytes() for path in first.run.folder.rglob("*") if path.is_file()}
+    assert left == before
+
+
+def test_who_cannot_replace_the_newest_checkpoint_does_not_go_back(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = begun(small_data, keep=9)
+    assert first.train(ignore, never)
+    figures = first.run.metrics.read_bytes()
+    write: Callable[[Path, bytes], None] = vars(record)["write_atomic"]
+
+    def failing(path: Path, data: bytes) -> None:
+        if path == first.run.checkpoint:
+            raise OutOfResources(f"cannot write {path}: no space left on device", "make room")
+        write(path, data)
+
+    monkeypatch.setattr(record, "write_atomic", failing)
+    with pytest.raises(OutOfResources, match="no space left"):
+        resumed(first.run.snapshot(4)).train(ignore, never)
+    assert first.run.metrics.read_bytes() == figures
+    assert load_checkpoint(first.run.checkpoint).step == 12
+    assert kept(first.run) == [4, 8, 12]
+
+
+def test_more_epochs_are_in_the_checkpoint_before_the_first_of_them(small_data: Path) -> None:
+    """Or a run that is killed in it would have forgotten that more were asked for."""
+    first = begun(small_data, epochs=1)
+    assert first.train(ignore, never)
+    checkpoint = load_checkpoint(first.run.checkpoint)
+    longer = replace(checkpoint.config, epochs=5)
+    seen = []
+
+    def look() -> bool:
+        seen.append(load_checkpoint(first.run.checkpoint))
+        return True
+
+    assert not resume_run(first.run, checkpoint, longer, CPU, lambda _: None).train(ignore, look)
+    assert (seen[0].config.epochs, seen[0].step) == (5, 4)
+    assert all(
+        torch.equal(seen[0].tensors[name], checkpoint.tensors[name]) for name in checkpoint.tensors
+    )
+
+
+def test_what_a_kill_has_left_of_an_abandoned_future_is_removed(small_data: Path) -> None:
+    """Copies and pictures, where it came right after the older checkpoint had become the newest."""
+    first = begun(small_data, keep=3, sample_every=1)
+    assert first.train(ignore, never)
+    first.run.checkpoint.write_bytes(first.run.snapshot(8).read_bytes())
+    again = resumed(first.run.checkpoint)
+    assert not again.train(ignore, lambda: True)
+    assert kept(again.run) == [4, 8]
+    assert sorted(path.stem for path in again.run.folder.glob("samples/*")) == [
+        f"{epoch:06d}" for epoch in (0, 1, 2)
+    ]
+
+
+def test_of_two_new_runs_with_one_name_the_second_leaves_the_first_alone(small_data: Path) -> None:
+    """It was made ready before the first began, and begins after that one's end."""
+    first, second = begun(small_data), begun(small_data)
+    assert first.train(ignore, never)
+    with pytest.raises(BadInput, match="another process has gone on with run"):
+        second.train(ignore, never)
+    assert load_checkpoint(first.run.checkpoint).step == 12
+
+
+def test_no_process_ends_a_stop_before_the_leading_one_has_saved(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchrun takes the first end for a failure, and ends all the others."""
+    training, saved = begun(small_data), []
+
+    def agree(_: World, here: bool, device: torch.device) -> bool:
+        saved.append(load_checkpoint(training.run.checkpoint).step)
+        return here
+
+    monkeypatch.setattr(World, "any", agree)
+    monkeypatch.setattr(Training, "_check_found", lambda _: None)  # asks too, before all
+    assert not training.train(ignore, at(training, 3))
+    assert saved[-1] == 3

@@ -1,32 +1,21 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput
-from ganctl.pretrained import PRETRAINED, introduce
 from ganctl.spelling import on_command_line
-from ganctl.training.find import find_checkpoint, find_run, newest_run
 from ganctl.training.run import Run, new_run
+
+from .made import finished
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def finished(name: str, age: int = 0) -> Run:
-    run = new_run(name)
-    run.create()
-    run.write_config({"epochs": 1})
-    run.checkpoint.touch()
-    for path in run.folder.iterdir():
-        os.utime(path, (1_000_000 - age, 1_000_000 - age))
-    return run
 
 
 def test_a_new_run_writes_its_configuration() -> None:
@@ -85,45 +74,6 @@ def test_a_name_with_spaces_can_be_typed_again() -> None:
     assert Run(RUNS / "my run").resume_command == "ganctl.train(resume='my run')"
     with on_command_line():
         assert Run(RUNS / "my run").resume_command == "ganctl train --resume 'my run'"
-
-
-def test_the_newest_checkpoint_is_found() -> None:
-    assert newest_run() is None
-    for name, age in (("old", 20), ("new", 0), ("older", 30)):
-        finished(name, age)
-    assert newest_run() == Run(RUNS / "new")
-    assert find_checkpoint(None) == RUNS / "new" / "last.safetensors"
-
-
-def test_a_checkpoint_is_a_file_a_folder_or_a_name() -> None:
-    expected = finished("one").checkpoint
-    for given in (expected, expected.parent, Path("one")):
-        assert find_checkpoint(given).samefile(expected)
-
-
-def test_without_a_run_the_pretrained_generator_is_found_and_introduced() -> None:
-    with pytest.raises(BadInput, match="no run in"):
-        find_checkpoint(None)
-    RUNS.mkdir()
-    PRETRAINED.touch()
-    assert find_checkpoint(None) == PRETRAINED
-    assert "comes with ganctl" in introduce(PRETRAINED)
-    assert find_checkpoint(Path(PRETRAINED.stem)) == PRETRAINED
-    run = finished("own")
-    assert find_checkpoint(None) == run.checkpoint
-    assert introduce(run.checkpoint) == str(run.checkpoint)
-
-
-def test_what_is_not_there_is_named() -> None:
-    new_run("begun").create()
-    for name, message in ((None, "no run in"), ("none", "in checkpoints/none"), ("begun", "begun")):
-        with pytest.raises(BadInput, match=message) as caught:
-            find_run(name)
-        assert "ganctl.train()" in caught.value.hint
-    with pytest.raises(BadInput, match="no checkpoint none"):
-        find_checkpoint(Path("none"))
-    with pytest.raises(BadInput, match="no checkpoint /"):
-        find_checkpoint(Path("/"))
 
 
 def test_figures_of_later_steps_and_torn_lines_are_dropped() -> None:
