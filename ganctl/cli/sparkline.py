@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 BLOCKS = " ▁▂▃▄▅▆▇█"
 EIGHTHS = len(BLOCKS) - 1
 
+ROUNDING = 1e-9
+"""Of a value, what sums may differ by and be alike."""
+
 MOST_POINTS = 512
 """That a curve keeps: of a longer one, two become one."""
 
@@ -68,5 +71,5 @@ def sparkline(values: Sequence[float], low: float, high: float, rows: int) -> li
 
 
 def _height(value: float, low: float, high: float, rows: int) -> int:
-    share = (value - low) / (high - low) if high > low else 0.5
+    share = (value - low) / (high - low) if high - low > ROUNDING * abs(high) else 0.5
     return 1 + round(min(max(share, 0.0), 1.0) * (rows * EIGHTHS - 1))

@@ -17,12 +17,13 @@ def test_what_never_changes_is_a_line() -> None:
     assert line[0] == line[1] != " "
 
 
-def test_a_young_curve_has_a_value_a_stretch() -> None:
+def test_a_young_curve_fills_its_room_too() -> None:
     curve = Curve()
     assert curve.values(5) == []
     for value in (3.0, 1.0, 2.0):
         curve.add(10, value)
-    assert curve.values(5) == pytest.approx([3, 1, 2])
+    assert curve.values(3) == pytest.approx([3, 1, 2])
+    assert curve.values(6) == pytest.approx([3, 3, 1, 1, 2, 2])
 
 
 def test_an_old_one_is_averaged_over_equal_stretches() -> None:
@@ -57,3 +58,7 @@ def test_a_long_run_takes_no_more_room_and_keeps_its_mean() -> None:
     assert curve.values(1) == pytest.approx([9_999 / 2])
     assert curve.values(10) == sorted(curve.values(10))
     assert sum(steps for steps, _ in curve.points) == 50_000
+
+
+def test_what_differs_by_rounding_is_level() -> None:
+    assert sparkline([0.3, 0.1 * 3, 0.3], 0.3, 0.1 * 3, 1) == ["▅▅▅"]
