@@ -113,5 +113,5 @@ def about_ratios(evaluation: Evaluation) -> str:
     close = 1 - evaluation.real.authenticity
     return (
         "Ratio: how far a sample is from its nearest training image, over how far that one is from "
-        f"the next. 0 is a copy; of the real images, too, {close:.0%} are below 1."
+        f"the next. 0 is a copy; of all real images held out, too, {close:.0%} are below 1."
     )

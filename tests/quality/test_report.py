@@ -132,7 +132,7 @@ def test_the_page_says_all_that_was_found() -> None:
     for words in (shown.target, shown.reference, shown.real_name, *shown.notes):
         assert words in text
     assert "0.99#49" in text
-    assert "of the real images, too, 34% are below 1" in text
+    assert "of all real images held out, too, 34% are below 1" in text
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
