@@ -106,3 +106,24 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     assert done.stdout == "6 cannot write file: file too large\n", done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_the_file_is_flushed_before_it_is_renamed_and_the_folder_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power cut may leave a name without its bytes, or the old file after all."""
+    done, fsync, replace = list[str](), os.fsync, os.replace
+
+    def flush(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def rename(old: Path, new: Path) -> None:
+        assert old.read_bytes() == b"new"
+        done.append("rename")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "replace", rename)
+    write_atomic(tmp_path / "file", b"new")
+    assert done == ["file", "rename", "folder"]

@@ -139,3 +139,15 @@ def test_a_signal_at_any_time_of_the_start_ends_it(trained: Path, tmp_path: Path
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=20)
         assert (process.returncode in (143, -signal.SIGTERM), err) == (True, b"")
+
+
+def test_what_is_ignored_stays_ignored_after_the_first_signal() -> None:
+    """As Ctrl-C is by a program that a shell has started in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with caught_signals(lambda: None) as caught:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+        assert caught == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGINT, before)
