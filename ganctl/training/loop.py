@@ -130,7 +130,8 @@ class Training:
                     if self.state.rollbacks >= self.config.max_rollbacks:
                         raise
                     self._roll_back(error)
-            self._record.finish()
+            if claim is not None:
+                self._record.finish()
             return finished
 
     def _begin_record(self, claim: Claim) -> None:
