@@ -36,8 +36,11 @@ OTHER_PICTURES = {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".s
 
 COLUMNS = ("run", "data", "recipe", "epochs", "FD", "best FD", "size", "age", "state")
 WORDS = ("data", "recipe", "state")
-LEAST = ("size", "FD", "data", "recipe", "age")
-"""Columns that give way on a narrow terminal, the first one first: many a name says the rest."""
+LEAST = ("FD", "size", "data", "recipe", "age")
+"""Columns that give way on a narrow terminal, the first one first.
+
+The best distance says more than the newest, and many a name says data and recipe.
+"""
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

@@ -186,8 +186,8 @@ ConfigFile = Annotated[
         readable=False,
         is_eager=True,
         callback=take_file,
-        help="Take what is not typed from a TOML file, with the options' names as its keys, or "
-        "from a run's config.json.",
+        help="Take what is not typed from a TOML file, with the options' names as its keys (and "
+        "r1-weight, ema-decay, bn-eps …), or from a run's config.json.",
         rich_help_panel=RUN,
     ),
 ]

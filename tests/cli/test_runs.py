@@ -112,6 +112,24 @@ def test_a_narrow_terminal_gets_fewer_columns(
     assert "one" not in shown(30) and "x" * 20 in shown(35)
 
 
+def test_the_newest_distance_gives_way_before_the_size(
+    ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, for rich
+    monkeypatch.setenv("TERM", "xterm")
+    made_up(Path("checkpoints/conv"), config(9, arch="conv", conditional=True), lines(4))
+
+    def header(width: int) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(width))
+        return re.sub(r"\x1b\[[0-9;]*m", "", ganctl("runs").out).split("\n")[1].split()
+
+    everything = "run data recipe epochs FD best FD size age state".split()
+    assert header(110) == everything
+    assert header(88) == [*everything[:4], *everything[5:]]
+    assert header(80) == [name for name in header(88) if name != "size"]
+
+
 def test_ages_are_told_in_their_largest_unit() -> None:
     told = {59: "now", 60: "1 min", 3599: "59 min", 7200: "2 h", 86400 * 400: "400 d", -5: "now"}
     assert {seconds: age(seconds) for seconds in told} == told
