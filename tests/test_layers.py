@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,20 @@ def imports() -> Iterator[tuple[str, str]]:
                 continue
             for name in names:
                 yield path.relative_to(ROOT).as_posix(), name
+
+
+def test_the_page_on_the_code_has_the_same_table() -> None:
+    page = (ROOT.parent / "docs/code.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `ganctl/(\w+)/` \|[^|]*\|([^|]*)\|([^|]*)\|$", page, re.M)
+    words = [(name, *(set(re.findall(r"\w+", cell)) for cell in cells)) for name, *cells in rows]
+    assert {name: targets | {"", name} for name, targets, _ in words} == {
+        folder: targets for folder, targets in ARROWS.items() if folder
+    }
+    assert {name: packages for name, _, packages in words} == {
+        folder: {package for package, owners in OWNERS.items() if folder in owners}
+        for folder in ARROWS
+        if folder
+    }
 
 
 def folder_of(file: str) -> str:
