@@ -213,14 +213,16 @@ def printed(shot: Shot, folder: Path) -> str:
         while not (seen and not select.select([ours], [], [], 0.3)[0]):  # all of it is written
             try:
                 part = os.read(ours, 2**16)
-            except OSError:  # on Linux: nobody has the terminal open any more
+            except OSError:  # as Linux says that nobody has the terminal open any more
+                part = b""
+            if not part:
                 break
             output += part
             seen = seen or bool(shot.until) and shot.until.encode() in output
-            if not part:
-                break
-        os.close(ours)  # which ends what still runs by SIGHUP
-        process.terminate()
+        if seen:
+            process.terminate()
+        os.close(ours)
+    assert seen or process.returncode == 0, shot.command
     return output.decode()
 
 
