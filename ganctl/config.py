@@ -9,13 +9,16 @@ from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, WrongValue
 from ganctl.spelling import option
 
 Config = TypeVar("Config", "ModelConfig", "TrainConfig")
 
 MAX_SEED = 2**32 - 1
 """Seeds are 0 … MAX_SEED, as in most tools of the field."""
+
+MAX_BATCH = 65536
+"""Images of a batch at the most."""
 
 MEASURED = 2000
 """Images that are drawn to be measured while training; so as many real ones stand beside them."""
@@ -44,7 +47,7 @@ ADDED_LATER = {
 """Fields that older files lack, and what they would say."""
 
 
-class OutOfRange(BadInput):
+class OutOfRange(WrongValue):
     """An option, or a field of a configuration, whose value cannot be.
 
     Args:
@@ -127,8 +130,8 @@ class TrainConfig:
         _check(self, "recipe", self.recipe in RECIPES, " or ".join(RECIPES))
         _check(self, "epochs", 1 <= self.epochs <= 10**9, "1 to 1,000,000,000")
         _check(self, "objective", self.objective in OBJECTIVES, ", ".join(OBJECTIVES))
-        valid = 2 <= self.batch_size <= 65536  # BatchNorm compares images
-        _check(self, "batch_size", valid, "2 to 65536")
+        valid = 2 <= self.batch_size <= MAX_BATCH  # BatchNorm compares images
+        _check(self, "batch_size", valid, f"2 to {MAX_BATCH}")
         _check(self, "lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
         _check(self, "decay_after", self.decay_after >= 0, "0 or more")
         _check(self, "decay_floor", 0 <= self.decay_floor <= 1, "0 to 1")
@@ -255,7 +258,10 @@ def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
         what = "lacks" if name in fields else "has an unknown field,"
         raise BadInput(f"the configuration {what} {name[:60]!r}", "use the ganctl that wrote it")
     checked = {name: _typed(name, str(fields[name].type), values[name]) for name in fields}
-    return kind(**checked)
+    try:
+        return kind(**checked)
+    except OutOfRange as error:  # nobody has typed it
+        raise BadInput(error.message, error.hint) from error
 
 
 def _typed(name: str, declared: str, value: Any) -> Any:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.config import RECIPES, ModelConfig, OutOfRange, TrainConfig
+from ganctl.environment import DEVICES, is_device
 from ganctl.errors import BadInput, explain
 from ganctl.files import near_file
+from ganctl.run_files import is_run_name
 from ganctl.text import did_you_mean
 
 MAX_BYTES = 2**20
@@ -38,6 +40,10 @@ class RunSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.threads <= 1024:
             raise OutOfRange("threads", self.threads, "0 to 1024")
+        if not is_device(self.device):
+            raise OutOfRange("device", self.device, DEVICES)
+        if not is_run_name(self.name):
+            raise OutOfRange("name", self.name, "a plain folder name")
 
 
 KINDS: tuple[Any, ...] = (TrainConfig, ModelConfig, RunSettings)

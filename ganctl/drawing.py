@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ganctl.errors import BadInput, CheckFailed
+from ganctl.errors import CheckFailed, WrongValue
 from ganctl.images import Pixels, check_size, to_uint8, write_images
 from ganctl.inputs import Inputs
 from ganctl.latents import Floats, Labels
@@ -82,10 +82,10 @@ def check_indices(start: int, count: int) -> None:
     """Refuse indices that are too large.
 
     Raises:
-        BadInput: one of ``start`` … ``start + count - 1`` is MAX_INDEX or more.
+        WrongValue: one of ``start`` … ``start + count - 1`` is MAX_INDEX or more.
     """
     if start + count > MAX_INDEX:
-        raise BadInput(f"image indices are 0 … {MAX_INDEX - 1}", "use a smaller start or count")
+        raise WrongValue(f"image indices are 0 … {MAX_INDEX - 1}", "use a smaller start or count")
 
 
 def _reported(batches: Iterable[Pixels], report: Callable[[int], None]) -> Iterator[Pixels]:

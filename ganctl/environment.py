@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, WrongValue
 
 RUNS_VARIABLE = "GANCTL_RUNS"
 DATA_VARIABLE = "GANCTL_DATA"
@@ -39,7 +39,8 @@ def check_environment() -> None:
     """Refuse variables that nothing could be done with. The threads are checked as their option.
 
     Raises:
-        BadInput: a variable names no folder, or no device.
+        BadInput: a variable names no folder.
+        WrongValue: it names no device.
     """
     for name in (RUNS_VARIABLE, DATA_VARIABLE):
         value = os.environ.get(name)
@@ -47,7 +48,7 @@ def check_environment() -> None:
             raise BadInput(f"{name} is {value}, which is not a folder", f"unset {name}, or mend it")
     device = os.environ.get(DEVICE_VARIABLE)
     if device and not is_device(device):
-        raise BadInput(f"{DEVICE_VARIABLE} is {device}, which is no device", f"use {DEVICES}")
+        raise WrongValue(f"{DEVICE_VARIABLE} is {device}, which is no device", f"use {DEVICES}")
 
 
 def neutral() -> Mapping[str, str]:

@@ -4,11 +4,12 @@
 
     GanctlError           exit 1   never raised itself
     ├── BadInput          exit 3   a file, a value or a name that cannot be used
+    │   └── WrongValue    exit 2   an option's value that no machine and no file could make right
     ├── MissingDependency exit 4   a package that the command needs is not installed
     ├── CheckFailed       exit 5   parity, digest or training health: the result cannot be trusted
     └── OutOfResources    exit 6   disk or memory
 
-Usage errors (exit 2) are typer's own; Ctrl-C exits with 130 and SIGTERM with 143.
+The other usage errors (exit 2) are typer's own; Ctrl-C exits with 130 and SIGTERM with 143.
 """
 
 from __future__ import annotations
@@ -55,6 +56,12 @@ class BadInput(GanctlError):
     """A file, a value or a name that cannot be used."""
 
     exit_code = 3
+
+
+class WrongValue(BadInput):
+    """An option's value that cannot be, whatever there is: on a command line, a usage error."""
+
+    exit_code = 2
 
 
 class MissingDependency(GanctlError):

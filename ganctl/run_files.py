@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from ganctl.environment import DEFAULT_RUNS, RUNS
+from ganctl.text import is_plain
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
@@ -20,6 +21,12 @@ LAST, BEST, DIVERGED = f"last{SUFFIX}", f"best{SUFFIX}", f"diverged{SUFFIX}"
 CURVES, FILM, REPORT = "curves.png", "progress.gif", "report.html"
 DRAWN = (CURVES, FILM, REPORT)
 """What is drawn of a run when it ends, and may be drawn again at any time."""
+
+
+def is_run_name(name: str) -> bool:
+    """Tell whether a run may be called so: a folder's name without folders above it."""
+    plain = Path(name).name == name and is_plain(name) and not name.startswith("-")
+    return plain and name not in ("", ".", "..")
 
 
 def folders(file: str) -> list[Path]:

@@ -103,6 +103,12 @@ def test_a_dictionary_that_fits_no_configuration_is_refused(change: dict[str, An
         from_dict(TrainConfig, to_dict(TrainConfig()) | change)
 
 
+def test_a_value_out_of_range_in_a_file_is_no_usage_error() -> None:
+    with pytest.raises(BadInput, match="lr") as caught:
+        from_dict(TrainConfig, to_dict(TrainConfig()) | {"lr": -1.0})
+    assert caught.value.exit_code == 3
+
+
 def test_a_missing_field_is_named() -> None:
     values = to_dict(TrainConfig())
     del values["seed"]

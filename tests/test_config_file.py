@@ -83,6 +83,8 @@ def test_every_field_has_an_example_that_is_read(tmp_path: Path) -> None:
         ("lr = nan", "lr = nan cannot be used", "lr: a number above 0"),
         ("batch-size = 1", "batch-size = 1 cannot be used", "batch-size: 2 to 65536"),
         ("threads = 1025", "threads = 1025 cannot be used", "threads: 0 to 1024"),
+        ('device = "gpu"', "device = 'gpu' cannot be used", "device: auto, cpu, cuda, "),
+        ('name = "a/b"', "name = 'a/b' cannot be used", "name: a plain folder name"),
         (
             'arch = "con"',
             "arch = 'con' cannot be used: did you mean 'conv'?",
@@ -107,6 +109,7 @@ def test_what_is_wrong_is_named_with_its_file(
     with pytest.raises(BadInput) as caught:
         read(tmp_path, text)
     assert str(tmp_path / "run.toml") in caught.value.message
+    assert caught.value.exit_code == 3  # no option's value, which would be a usage error
     assert message in caught.value.message and hint in caught.value.hint
 
 

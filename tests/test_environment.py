@@ -39,7 +39,7 @@ def test_a_folder_that_is_none_is_named(
 def test_a_device_that_is_none_is_named(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANCTL_DEVICE", "gpu")
     outcome = ganctl("train", "--data", "digits")
-    assert outcome.code == 3
+    assert outcome.code == 2
     assert outcome.err.startswith("error: GANCTL_DEVICE is gpu, which is no device\n")
     monkeypatch.setenv("GANCTL_DEVICE", "cuda:99")
     outcome = ganctl("train", "--data", "digits")

@@ -13,7 +13,7 @@ import typer
 
 from ganctl.cli import complete, screen
 from ganctl.cli.options import Json
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, WrongValue
 from ganctl.text import counted, sized
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def compare(
             f"cannot write {named[-1]}: '{named[-1].suffix}' is no kind of output", "end it in .png"
         )
     if not 2 <= len(named) <= MOST:
-        raise BadInput(
+        raise WrongValue(
             f"{counted(len(named), 'run')} cannot be compared",
             f"name 2 to {MOST}: ganctl runs lists them",
         )

@@ -10,7 +10,7 @@ import typer
 
 from ganctl.cli import complete
 from ganctl.cli.from_file import take_file
-from ganctl.config import MAX_SEED
+from ganctl.config import MAX_BATCH, MAX_SEED
 from ganctl.environment import DEVICE_VARIABLE, THREADS_VARIABLE
 
 
@@ -132,13 +132,13 @@ Epochs = Annotated[
     typer.Option(metavar="N", min=1, help="Passes over the data.", rich_help_panel=TRAINING),
 ]
 BatchSize = Annotated[
-    int, typer.Option(metavar="N", min=2, help="Images a step.", rich_help_panel=TRAINING)
+    int, typer.Option(metavar="N", min=2, max=MAX_BATCH, help="Images a step.", rich_help_panel=TRAINING)
 ]
 LearningRate = Annotated[
     float | None,
     typer.Option(
         metavar="X",
-        help="Adam's learning rate.",
+        help="Adam's learning rate, above 0.",
         show_default="0.0008; conv 0.0005; classic 0.0002",
         rich_help_panel=TRAINING,
     ),

@@ -7,7 +7,7 @@ import os
 import torch
 
 from ganctl.environment import DEVICES, is_device
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, WrongValue
 from ganctl.machine import usable_cores
 from ganctl.spelling import option
 
@@ -23,7 +23,8 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
             of its own where ``name`` names none.
 
     Raises:
-        BadInput: the name is unknown or this machine has no such device.
+        WrongValue: there is no such device.
+        BadInput: this machine has none.
     """
     if number and torch.cuda.is_available() and name in ("auto", "cuda"):
         name = f"cuda:{number}"
@@ -31,7 +32,7 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     if not is_device(name):
-        raise BadInput(f"there is no device '{name}'", f"devices: {DEVICES}")
+        raise WrongValue(f"there is no device '{name}'", f"devices: {DEVICES}")
     device = torch.device(name)
     there = {
         "cpu": True,

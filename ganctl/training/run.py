@@ -13,7 +13,7 @@ from typing import Any
 
 from ganctl.card_rules import is_kept
 from ganctl.environment import RUNS
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, WrongValue
 from ganctl.files import (
     LITTER,
     make_folder,
@@ -31,10 +31,10 @@ from ganctl.run_files import (
     LOCK,
     METRICS,
     SAMPLES,
+    is_run_name,
     size,
 )
 from ganctl.spelling import call, option
-from ganctl.text import is_plain
 
 SNAPSHOTS = f"step-{'[0-9]' * 12}.safetensors"
 JOB = ".torchrun"
@@ -261,11 +261,11 @@ def new_run(name: str) -> Run:
     """Return the run ``name``, which must not exist yet, or have been killed as it began.
 
     Raises:
-        BadInput: the name is not a plain folder name, or is taken.
+        WrongValue: the name is not a plain folder name.
+        BadInput: it is taken.
     """
-    plain = Path(name).name == name and is_plain(name) and not name.startswith("-")
-    if name in ("", ".", "..") or not plain:
-        raise BadInput(
+    if not is_run_name(name):
+        raise WrongValue(
             f"{option('name', name)} is not a plain folder name",
             f"such as {option('name', 'first-try')}",
         )

@@ -223,7 +223,8 @@ def test_what_the_generator_cannot_draw_is_refused(
 ) -> None:
     out = "x.gif" if "--interpolate" in options else "x.png"
     outcome = ganctl(*command, *options, out)
-    assert (outcome.code, outcome.out) == (3, "") and message in outcome.err
+    code = 2 if "indices" in message else 3  # those are wrong for every generator
+    assert (outcome.code, outcome.out) == (code, "") and message in outcome.err
     assert not Path(out).exists()
 
 

@@ -218,15 +218,33 @@ def test_other_data_is_not_taken_for_the_runs(
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
+        (["--lr", "0"], "--lr 0.0 cannot be used", "--lr: a number above 0"),
+        (["--lr", "-1"], "--lr -1.0 cannot be used", "--lr: a number above 0"),
+        (["--lr", "nan"], "--lr nan cannot be used", "--lr: a number above 0"),
+        (["--b1", "1"], "--b1 1.0 cannot be used", "below 1"),
+        (["--channels", "2"], "--channels 2 cannot be used", "1 or 3"),
+        (["--batch-size", "100000"], "100000 is not in the range 2<=x<=65536", "--help"),
+        (["--device", "gpu"], "there is no device 'gpu'", "devices: auto"),
+        (["--name", "a/b"], "--name a/b is not a plain folder name", "--name first-try"),
+        (["--name", ""], "--name '' is not a plain folder name", "--name first-try"),
+        (["--name", ".."], "--name .. is not a plain folder name", "--name first-try"),
+    ],
+)
+def test_a_value_out_of_its_range_exits_2(
+    arguments: list[str], message: str, hint: str, ganctl: Ganctl
+) -> None:
+    outcome = ganctl("train", "--data", "digits", *arguments)
+    assert outcome.code == 2 and outcome.out == ""
+    first, second = outcome.err.splitlines()
+    assert message in first and hint in second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
         (["--data", "mnsit"], "no data set or path named 'mnsit'", "did you mean 'mnist'"),
         (["--data", "."], "0 readable PNG or JPEG images", "more images"),
-        (["--lr", "0"], "--lr 0.0", "above 0"),
-        (["--lr", "nan"], "--lr nan", "above 0"),
-        (["--b1", "1"], "--b1 1.0", "below 1"),
-        (["--channels", "2"], "--channels 2", "1 or 3"),
-        (["--device", "gpu"], "there is no device 'gpu'", "devices: auto"),
         (["--device", "cuda:99"], "no device 'cuda:99'", "--device cpu"),
-        (["--name", "a/b"], "--name a/b is", "--name first-try"),
         (["--data", "none", "--name", "é" * 128], "name too long", "--name first-try"),
         (["--data", "/proc"], "0 readable PNG or JPEG images", "more images"),
         (["--resume"], "there is no run in checkpoints/", "ganctl train"),
