@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -144,12 +145,25 @@ def _parsed(path: Path) -> tuple[dict[str, Any], bool]:
         parsed = parse(text)
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+        mended = "" if in_json else _mended(text, reason)
         raise BadInput(
-            f"{path} is no {kind} that can be read: {reason[:200]}", f"such as: {example}"
+            f"{path} is no {kind} that can be read: {reason[:200]}",
+            f"text stands in quotes: {mended}" if mended else f"such as: {example}",
         ) from error
     if not isinstance(parsed, dict):
         raise BadInput(f"{path} is no JSON object", f"such as: {example}")
     return parsed, in_json
+
+
+def _mended(text: str, reason: str) -> str:
+    """Return the line that is wrong as it was probably meant: a text in quotes; "" for others."""
+    number = re.search(r"at line (\d+)", reason)
+    line = text.splitlines()[int(number[1]) - 1 :][:1] if number else []
+    found = re.match(r"\s*([\w-]+)\s*=\s*([^\s\"'#][^\"'#]*)", line[0]) if line else None
+    name = found[1].replace("-", "_") if found else ""
+    if found is None or name not in FIELDS or not isinstance(getattr(FIELDS[name](), name), str):
+        return ""
+    return f"{found[1]} = {_quoted(found[2].strip()[:60])}"
 
 
 def _text(path: Path) -> str:

@@ -97,6 +97,7 @@ def train(
     Ctrl-C, or a notebook's interrupt, saves and returns; a second one is raised at once. The run
     goes on with ``ganctl.train(resume=NAME)``. Nothing is printed; what the user should know of the
     data or the training is logged by the logger "ganctl", whose lines Python writes to stderr.
+    Of the environment GANCTL_RUNS and GANCTL_DATA count, GANCTL_DEVICE and GANCTL_THREADS do not.
 
     Args:
         config: all of what is trained and how, in place of ``options``.

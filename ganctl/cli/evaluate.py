@@ -99,7 +99,7 @@ def evaluate(
     else:
         _show(evaluation)
     if report is not None:
-        screen.note(f"wrote {report}")
+        (screen.note if as_json else screen.result)(f"wrote {report}")
 
 
 def _samples(

@@ -118,8 +118,13 @@ def _describe_onnx(path: Path, max_mb: int) -> tuple[dict[str, Any], Sections]:
     """Return what is known of an ONNX file: as plain JSON types, and as sections to be shown."""
     from ganctl.cli.card_table import card_sections, images
     from ganctl.inference.describe import describe_onnx
+    from ganctl.inference.onnx_model import NotOnnx
 
-    found = describe_onnx(path, max_mb)
+    try:
+        found = describe_onnx(path, max_mb)
+    except NotOnnx as error:
+        error.advise(WAYS)
+        raise
     plain: dict[str, Any] = {
         "path": str(path),
         "kind": "ONNX file, its weights in other files" if found.elsewhere else "ONNX file",

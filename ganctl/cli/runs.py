@@ -156,7 +156,7 @@ def compare(
     real = known[0].get(DISTANCE) if all(known) else None
     write_atomic(out, picture(compared, real))
     _show(compared, real, as_json)
-    screen.note(f"wrote {out}")
+    (screen.note if as_json else screen.result)(f"wrote {out}")
 
 
 def _show(compared: Sequence[Compared], real: float | None, as_json: bool) -> None:

@@ -21,7 +21,9 @@ from ganctl.cli.stopped import say_unsaved
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
 from ganctl.cli.typed import typed_options
 from ganctl.config import MEASURED, TrainConfig, train_config
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, WrongValue
+from ganctl.run_files import is_run_name
+from ganctl.spelling import call, option
 from ganctl.text import counted
 
 if TYPE_CHECKING:
@@ -103,14 +105,15 @@ def train(
         max_rollbacks=max_rollbacks,
     )
     if source is not None and (not resume or name is not None):
-        raise typer.BadParameter(
-            "it goes with --resume, and without --name", param_hint="[RUN|FILE]"
+        anew = f"; or a new run: {option('name', source)}" if is_run_name(str(source)) else ""
+        raise WrongValue(
+            f"'{source}' goes with --resume, and without --name",
+            call("train", resume=source) + anew,
         )
-
     if plain and quiet:
         raise typer.BadParameter("choose one of --plain and --quiet", param_hint="--quiet")
     if dry_run and resume:
-        raise typer.BadParameter("is for new runs: leave --resume out", param_hint="--dry-run")
+        raise typer.BadParameter("it is for new runs: leave --resume out", param_hint="--dry-run")
     if tensorboard:
         from ganctl.training.board import writer_class
 

@@ -132,7 +132,10 @@ Epochs = Annotated[
     typer.Option(metavar="N", min=1, help="Passes over the data.", rich_help_panel=TRAINING),
 ]
 BatchSize = Annotated[
-    int, typer.Option(metavar="N", min=2, max=MAX_BATCH, help="Images a step.", rich_help_panel=TRAINING)
+    int,
+    typer.Option(
+        metavar="N", min=2, max=MAX_BATCH, help="Images a step.", rich_help_panel=TRAINING
+    ),
 ]
 LearningRate = Annotated[
     float | None,

@@ -8,6 +8,9 @@ from typing import Any
 
 from ganctl.text import did_you_mean
 
+KINDS = {"int": "a whole number", "float": "a number"}
+"""What click calls by Python's types."""
+
 
 def explain_usage(error: Any) -> str:
     """Return what is wrong, of a usage error of typer's click."""
@@ -28,6 +31,8 @@ def explain_usage(error: Any) -> str:
     if found := re.search(r": '(.*)' is not one of ", message, re.DOTALL):
         choices = getattr(getattr(parameter, "type", None), "choices", ())
         return message.removesuffix(".") + did_you_mean(found[1], map(str, choices))
+    if found := re.match(r"(.*) is not a valid (int|float)\w*( range)?\.$", message, re.DOTALL):
+        return f"{found[1]} is not {KINDS[found[2]]}"
     return message
 
 

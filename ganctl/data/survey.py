@@ -124,7 +124,8 @@ def _named(name: str, data_dir: Path) -> GreyImages:
         return load_digits()
     if not is_there(KNOWN[name], data_dir):
         folder = KNOWN[name].folder(data_dir)
-        raise BadInput(f"{name} is not in {folder}", f"ganctl data fetch {name}")
+        hint = f"ganctl data fetch {name}; or train on --data {DIGITS}, which needs no network"
+        raise BadInput(f"{name} is not in {folder}", hint)
     return load_known(name, data_dir)
 
 

@@ -13,10 +13,12 @@ from ganctl.inference.onnx_model import (
     ELEMENTS,
     MAX_BYTES,
     MAX_RANK,
+    NAME_ONE,
     REMAKE,
     Attribute,
     Model,
     Node,
+    NotOnnx,
     Tensor,
     ValueInfo,
     fits,
@@ -51,6 +53,9 @@ _ATTRIBUTE_FIELDS = dict(
 del _ATTRIBUTE_FIELDS[9]
 _LISTS = ("floats", "ints", "strings")
 
+IR_VERSION = b"\x08"
+"""How a model begins: with this field, which all exporters write first."""
+
 
 class _Flaw(ValueError):
     """Why a file is refused, to be said after its name; and the way out."""
@@ -75,7 +80,7 @@ def parse_model(data: bytes, name: str, any_op: bool = False, any_place: bool = 
             elsewhere, or that has what no generator needs: sparse weights, functions, branches.
     """
     try:
-        return _model(_decode(data), name, any_op, any_place)
+        return _model(_decode(data, name), name, any_op, any_place)
     except _Flaw as flaw:
         raise BadInput(f"{name} {flaw}", flaw.hint.replace("FILE", name)) from None
 
@@ -276,7 +281,7 @@ def _text(raw: bytes, most: int = MAX_NAME) -> str:
         raise _Flaw("is damaged: it has a name or a text that is not UTF-8") from None
 
 
-def _decode(data: bytes) -> Any:
+def _decode(data: bytes, name: str) -> Any:
     """Return ``data`` as the message Model, with a graph and an opset of ONNX."""
     try:
         if count_fields(data, kinds(), "Model", MAX_FIELDS) > MAX_FIELDS:
@@ -289,6 +294,8 @@ def _decode(data: bytes) -> Any:
             raise _Flaw("does not say of which opset it is, or is cut short")
         return message
     kind = _kind(data)
+    if "safetensors" not in kind and not data.startswith(IR_VERSION) and not name.endswith(".onnx"):
+        raise NotOnnx(f"{name} is not an ONNX file: {kind}", NAME_ONE)
     way_out = EXPORT if "safetensors" in kind else REMAKE
     raise _Flaw(f"is not an ONNX file: {kind}", way_out)
 
@@ -312,6 +319,6 @@ def _kind(data: bytes) -> str:
         return "it is a picture"
     if data[8:9] == b"{" and int.from_bytes(data[:8], "little") < len(data):
         return "it is a safetensors file, such as a checkpoint"
-    if data.startswith(b"\x08"):  # ir_version, which all exporters write first
+    if data.startswith(IR_VERSION):
         return "it is damaged or cut short"
     return "it holds no graph"

@@ -16,6 +16,12 @@ MAX_BYTES = 1 << 48  # of a tensor, whatever the limit: more than a processor ca
 
 REMAKE = "write it anew: ganctl export gen.onnx, or with the tool that it came from"
 
+NAME_ONE = "name an .onnx file: ganctl export gen.onnx writes one"
+
+
+class NotOnnx(BadInput):
+    """What is named is something else, not an ONNX file that is broken."""
+
 
 class Element(NamedTuple):
     """A type of a tensor's elements."""

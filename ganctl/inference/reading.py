@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ganctl.errors import BadInput, OutOfResources, explain
 from ganctl.files import near_file
-from ganctl.inference.onnx_model import REMAKE
+from ganctl.inference.onnx_model import NAME_ONE
 from ganctl.spelling import option
 
 
@@ -26,18 +26,18 @@ def read_model(path: Path, max_mb: int) -> bytes:
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise BadInput(f"{path} is not a file", "name an ONNX file")
+                raise BadInput(f"{path} is not a file", NAME_ONE)
             data = file.read(min(status.st_size, max_mb * 10**6) + 1)
     except IsADirectoryError as error:
-        raise BadInput(f"{path} is not a file", "name an ONNX file") from error
+        raise BadInput(f"{path} is not a file", NAME_ONE) from error
     except FileNotFoundError as error:
         raise BadInput(
-            f"cannot read model {path}: {explain(error)}{near_file(path)}", REMAKE
+            f"cannot read model {path}: {explain(error)}{near_file(path)}", NAME_ONE
         ) from error
     except OSError as error:
-        raise BadInput(f"cannot read model {path}: {explain(error)}", REMAKE) from error
+        raise BadInput(f"cannot read model {path}: {explain(error)}", NAME_ONE) from error
     except ValueError as error:  # a NUL in the name
-        raise BadInput(f"cannot read model {str(path)!r}: {error}", REMAKE) from error
+        raise BadInput(f"cannot read model {str(path)!r}: {error}", NAME_ONE) from error
     if len(data) > max_mb * 10**6:
         raise OutOfResources(
             f"{path} has {status.st_size / 1e6:,.0f} MB, more than {max_mb:,}",

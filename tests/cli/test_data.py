@@ -152,7 +152,9 @@ def test_show_a_known_set_and_one_that_is_not_here(ganctl: Ganctl) -> None:
     assert found["images"] == 10_000 and found["command"][2:] == ["--data", "digits"]
     assert Path("digits.png").is_file()
     outcome = ganctl("data", "show", "kmnist", "--data-dir", "cache")
-    assert outcome.code == 3 and outcome.err.splitlines()[1] == "hint: ganctl data fetch kmnist"
+    assert outcome.code == 3 and outcome.err.splitlines()[1] == (
+        "hint: ganctl data fetch kmnist; or train on --data digits, which needs no network"
+    )
     assert not Path("cache").exists() and not Path("kmnist.png").exists()
 
 

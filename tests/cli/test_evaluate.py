@@ -201,3 +201,4 @@ def test_the_report_is_written(
     assert outcome.code == 0 and outcome.err.splitlines()[-1] == f"note: wrote {out}"
     assert json.loads(outcome.out)["figures"]["samples"] == 50
     assert Path(out).read_bytes().startswith(start)
+    assert ganctl("evaluate", *options[:-1]).out.endswith(f"\nwrote {out}\n")

@@ -45,6 +45,22 @@ def test_what_is_nothing_that_can_be_described_is_refused(workplace: Path, ganct
         refused(ganctl, missing, 3, "there is no file, folder or run")
 
 
+def test_what_is_no_onnx_file_is_told_what_to_name(tmp_path: Path, ganctl: Ganctl) -> None:
+    (tmp_path / "notes.md").write_text("some text\n")
+    (tmp_path / "cut").write_bytes(b"\x08\x09")
+    (tmp_path / "text.onnx").write_text("some text\n")
+    ways = {
+        ("info", "notes.md"): "name an .onnx file, a .safetensors file, a run's folder or its name",
+        ("infer", "notes.md"): "name an .onnx file: ganctl export gen.onnx writes one",
+        ("infer", "none.onnx"): "name an .onnx file: ganctl export gen.onnx writes one",
+        **{(command, "cut"): "write it anew" for command in ("info", "infer")},
+        **{(command, "text.onnx"): "write it anew" for command in ("info", "infer")},
+    }
+    for (command, name), way in ways.items():
+        outcome = ganctl(command, tmp_path / name)
+        assert outcome.code == 3 and outcome.err.splitlines()[1].startswith(f"hint: {way}")
+
+
 def test_a_folder_of_runs_is_refused_by_naming_them(workplace: Path, ganctl: Ganctl) -> None:
     shutil.copy(LAST.with_name("best.safetensors"), "checkpoints/alone.safetensors")
     outcome = ganctl("info", "checkpoints")

@@ -138,13 +138,15 @@ def test_ages_are_told_in_their_largest_unit() -> None:
 def test_runs_are_laid_side_by_side(ganctl: Ganctl, workplace: Path) -> None:
     made_up(Path("checkpoints/other"), config(9, lr=0.0002), lines(4), grids=1)
     outcome = ganctl("runs", "compare", "small", "checkpoints/other/config.json", "both.png")
-    assert (outcome.code, outcome.err) == (0, "note: wrote both.png\n")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.endswith("\nwrote both.png\n")
     told = [line.split() for line in outcome.out.splitlines()]
     assert ["lr", "0.0008", "0.0002"] in told and ["figures", "small", "other"] in told
     with Image.open("both.png") as image:
         assert image.size == (1100, 540)
     plain = ganctl("runs", "compare", "other", "other", "--json")
     assert plain.code == 0 and Path("compare.png").exists()
+    assert plain.err == "note: wrote compare.png\n"  # stdout holds JSON alone
     found = json.loads(plain.out)
     assert found["configuration"] == {} and found["runs"] == ["other", "other"]
     assert found["real_frechet_distance"] < 10

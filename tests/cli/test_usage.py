@@ -25,6 +25,9 @@ from ..conftest import Ganctl
         ),
         ("export --precision x", "Invalid value for '--precision': 'x' is not one of "),
         ("train --data digits --epochs", "--epochs needs a value"),
+        ("train --epochs x", "Invalid value for '--epochs': 'x' is not a whole number"),
+        ("train --lr x", "Invalid value for '--lr': 'x' is not a number"),
+        ("train --resume k --dry-run", "Invalid value for --dry-run: it is for new runs: leave"),
         ("--verison", "No such option: --verison: did you mean '--version'?"),
     ],
 )
@@ -34,6 +37,20 @@ def test_what_was_probably_meant_is_asked(line: str, error: str, ganctl: Ganctl)
     first, hint = outcome.err.splitlines()
     assert first.startswith(f"error: {error}") and hint.endswith("--help")
     assert first.endswith(error) or "did you mean" not in first
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("train first", "ganctl train --resume first; or a new run: --name first"),
+        ("train a/b.safetensors", "ganctl train --resume a/b.safetensors"),
+        ("train first --resume --name first", "ganctl train --resume first; or a new run: "),
+    ],
+)
+def test_a_run_without_resume_is_told_both_ways(line: str, hint: str, ganctl: Ganctl) -> None:
+    outcome = ganctl(*line.split())
+    assert outcome.code == 2 and "' goes with --resume, and without --name\n" in outcome.err
+    assert outcome.err.splitlines()[1].startswith(f"hint: {hint}")
 
 
 @pytest.mark.parametrize(
