@@ -8,12 +8,23 @@ from itertools import islice
 from pathlib import Path
 
 from ganctl.environment import DEFAULT_RUNS, RUNS
+from ganctl.errors import BadInput
+from ganctl.files import LITTER
+from ganctl.locks import is_held
+from ganctl.spelling import either
 from ganctl.text import is_plain
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 SAMPLES = "samples"
 LOCK = ".lock"
+JOB = ".torchrun"
+
+UNTRAINED = "000000.png"
+"""The sample grid drawn before the first step."""
+
+BEGUN = (CONFIG, JOB, LOCK, SAMPLES, UNTRAINED)
+"""What there is of a run before its first checkpoint."""
 
 SUFFIX = ".safetensors"
 LAST, BEST, DIVERGED = f"last{SUFFIX}", f"best{SUFFIX}", f"diverged{SUFFIX}"
@@ -27,6 +38,34 @@ def is_run_name(name: str) -> bool:
     """Tell whether a run may be called so: a folder's name without folders above it."""
     plain = Path(name).name == name and is_plain(name) and not name.startswith("-")
     return plain and name not in ("", ".", "..")
+
+
+def is_blank(folder: Path) -> bool:
+    """Tell whether ``folder`` holds no more than a run that was killed as it began."""
+    try:
+        left = [path for path in folder.rglob("*") if path.name not in BEGUN]
+        return folder.is_dir() and all(path.match(LITTER) for path in left)
+    except OSError:
+        return False
+
+
+def why_blank(folder: Path) -> str:
+    """Return why a blank run has no checkpoint, and the way out; "" for what is none."""
+    if not is_blank(folder):
+        return ""
+    if is_held(folder / LOCK):
+        return "it is being trained, and its first checkpoint is not written yet: try again"
+    same = either("the same command", "the same call")
+    return f"it was stopped before its first checkpoint: {same} begins it again"
+
+
+def blank_run(given: Path) -> BadInput | None:
+    """Return what is said of the run that is meant, by its name or its folder, if it is blank."""
+    folder = RUNS / given.name
+    if given.parent not in (Path(), RUNS) or not is_run_name(given.name):
+        return None
+    why = why_blank(folder)
+    return BadInput(f"there is no checkpoint in {folder}", why) if why else None
 
 
 def folders(file: str) -> list[Path]:

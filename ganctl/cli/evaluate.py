@@ -151,12 +151,13 @@ def _checkpoint(target: Path | None) -> Path:
         raise BadInput(f"{target} is nothing that can be evaluated", TARGETS)
 
     from ganctl.pretrained import introduce
+    from ganctl.run_files import blank_run
     from ganctl.training.find import find_checkpoint, meant
 
     try:
         path = find_checkpoint(target)
     except BadInput as error:
-        if target is None:
+        if target is None or blank_run(target):
             raise
         raise BadInput(
             f"there is no file, folder or run {target}{meant(target)}", TARGETS

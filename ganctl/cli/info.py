@@ -64,7 +64,7 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     Raises:
         BadInput: there is none.
     """
-    from ganctl.run_files import LAST
+    from ganctl.run_files import LAST, blank_run
     from ganctl.training.find import find_checkpoint, meant
     from ganctl.training.run import Run
 
@@ -75,6 +75,8 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     try:
         found = find_checkpoint(path)
     except BadInput as error:
+        if blank_run(path):
+            raise
         run = RUNS / path
         if not os.path.isdir(path) and os.path.isdir(run):
             raise BadInput(f"there is no checkpoint in {run}", _problem(run)) from error

@@ -61,6 +61,26 @@ def caught_signals(last_words: Callable[[], None]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def last_words(say: Callable[[], None]) -> Iterator[None]:
+    """Say something where Ctrl-C ends the block, while a module is imported there too."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if _imports(frame):  # then nobody else comes to say it
+            with suppress(Exception):
+                say()
+        _end(number, frame)
+
+    before = _handle(signal.SIGINT, end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        say()
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _handle(number: int, handler: Any) -> Any:
     """Install a handler where the signal is not ignored, and return what was there."""
     before = signal.getsignal(number)

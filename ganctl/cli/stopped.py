@@ -1,7 +1,8 @@
-"""What is said of a training that a second Ctrl-C has ended before it was saved."""
+"""What is said of a training that Ctrl-C has ended before it began, or before it was saved."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ganctl.cli import screen
@@ -9,6 +10,12 @@ from ganctl.errors import GanctlError
 
 if TYPE_CHECKING:
     from ganctl.training.loop import Training
+
+
+def say_not_begun() -> None:
+    """Print what is left of a training that Ctrl-C ends before its first step: nothing."""
+    if os.environ.get("RANK", "0") == "0":  # torchrun's: the others are silent
+        screen.note("stopped before training began; nothing was written")
 
 
 def say_unsaved(training: Training) -> None:

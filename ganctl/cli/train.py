@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 import signal
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ from ganctl.cli import screen
 from ganctl.cli import train_options as options
 from ganctl.cli.dry_run import show_estimate
 from ganctl.cli.from_file import fields_without_option
-from ganctl.cli.signals import EXIT_BASE, caught_signals
-from ganctl.cli.stopped import say_unsaved
+from ganctl.cli.signals import EXIT_BASE, caught_signals, last_words
+from ganctl.cli.stopped import say_not_begun, say_unsaved
 from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
 from ganctl.cli.typed import typed_options
 from ganctl.config import MEASURED, TrainConfig, train_config
@@ -114,40 +114,44 @@ def train(
         raise typer.BadParameter("choose one of --plain and --quiet", param_hint="--quiet")
     if dry_run and resume:
         raise typer.BadParameter("it is for new runs: leave --resume out", param_hint="--dry-run")
-    if tensorboard:
-        from ganctl.training.board import writer_class
+    with ExitStack() as waiting:
+        waiting.enter_context(last_words(lambda: None if quiet else say_not_begun()))
+        if tensorboard:
+            from ganctl.training.board import writer_class
 
-        writer_class()  # or it is told before anything is begun
+            writer_class()  # or it is told before anything is begun
 
-    from ganctl.training.device import resolve_device, use_threads
-    from ganctl.training.distributed import joined, local_rank, local_size
+        from ganctl.training.device import resolve_device, use_threads
+        from ganctl.training.distributed import joined, local_rank, local_size
 
-    torch_device = resolve_device(device, local_rank())
-    if dry_run:
-        doubts = use_threads(threads, 1, torch_device)
-        asked: dict[str, str | int] = {"device": device, "threads": threads}
-        where = {key: asked[key] for key in typed_options(ctx) if key in asked}
-        show_estimate(config, name, torch_device, fallback, where, doubts)
-        return
-    with joined(torch_device) as world:
-        quiet = quiet or not world.leads
-        note = _ignore if quiet else screen.note
-        doubts = use_threads(threads, local_size(), torch_device)
-        training = _prepared(
-            config, name, resume, source, typed_options(ctx), torch_device, fallback, note, world
-        )
-        if world.size > 1:
-            batch_size = training.config.batch_size
-            each = batch_size // world.size
-            note(f"{world.size} processes, {each} images of each batch of {batch_size}")
-        if training.is_finished:  # killed after its last save, perhaps: it has lost nothing
-            _finish_again(training, note)
-            if not quiet:
-                _say_finished(training)
+        torch_device = resolve_device(device, local_rank())
+        if dry_run:
+            doubts = use_threads(threads, 1, torch_device)
+            asked: dict[str, str | int] = {"device": device, "threads": threads}
+            where = {key: asked[key] for key in typed_options(ctx) if key in asked}
+            show_estimate(config, name, torch_device, fallback, where, doubts)
             return
-        for doubt in doubts:
-            note(doubt)
-        _run(training, plain, quiet, tensorboard, note)
+        with joined(torch_device) as world:
+            quiet = quiet or not world.leads
+            note = _ignore if quiet else screen.note
+            doubts = use_threads(threads, local_size(), torch_device)
+            given = typed_options(ctx)
+            training = _prepared(
+                config, name, resume, source, given, torch_device, fallback, note, world
+            )
+            waiting.close()
+            if world.size > 1:
+                batch_size = training.config.batch_size
+                each = batch_size // world.size
+                note(f"{world.size} processes, {each} images of each batch of {batch_size}")
+            if training.is_finished:  # killed after its last save, perhaps: it has lost nothing
+                _finish_again(training, note)
+                if not quiet:
+                    _say_finished(training)
+                return
+            for doubt in doubts:
+                note(doubt)
+            _run(training, plain, quiet, tensorboard, note)
 
 
 def _finish_again(training: Training, note: Notify) -> None:
@@ -231,13 +235,14 @@ def _real_distance(data: ImageData) -> float | None:
 
 
 def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: Notify) -> None:
-    from ganctl.api.monitor import monitor
-    from ganctl.cli.training_screen import TrainingScreen
-
     began, run, told = time.monotonic(), training.run, False
-    shown = TrainingScreen(lambda: _real_distance(training.data), plain)
-    shown.go_on(run.folder, training.state.step, training.steps)
+    before = training.state.step // training.steps
     with caught_signals(lambda: say_unsaved(training)) as caught:
+        from ganctl.api.monitor import monitor
+        from ganctl.cli.training_screen import TrainingScreen
+
+        shown = TrainingScreen(lambda: _real_distance(training.data), plain)
+        shown.go_on(run.folder, training.state.step, training.steps)
 
         def stop() -> bool:
             nonlocal told
@@ -271,19 +276,28 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: 
     if not quiet:
         seconds = screen.duration(time.monotonic() - began)
         screen.result(
-            f"trained {counted(training.config.epochs, 'epoch')} in {seconds}",
-            f"wrote {run.folder}: {_made(run, drawn)}",
+            _trained(before, training.config.epochs, seconds),
+            *_made(run, drawn),
             *shown.quality,
             f"next: ganctl sample{_checkpoint_option(run)} out.png",
         )
 
 
-def _made(run: Run, drawn: Sequence[Path]) -> str:
-    """Return what a finished run has in its folder, ``drawn`` of it just now."""
+def _trained(before: int, epochs: int, seconds: str) -> str:
+    """Return what took so long: of all the epochs those that were not finished ``before``."""
+    if not before:
+        return f"trained {counted(epochs, 'epoch')} in {seconds}"
+    return f"trained {counted(epochs - before, 'more epoch')} in {seconds}, {epochs:,} in all"
+
+
+def _made(run: Run, drawn: Sequence[Path]) -> Iterator[str]:
+    """Yield what a finished run has in its folder, ``drawn`` of it just now: lines that fit."""
     saved = "last and best checkpoint" if run.best.exists() else "last checkpoint"
     pictures = ["samples/"] if run.samples() else []
     page_first = [*drawn[-1:], *drawn[:-1]]
-    return ", ".join([saved, *(path.name for path in page_first), *pictures])
+    yield f"wrote {run.folder}: {saved}"
+    if beside := ", ".join([*(path.name for path in page_first), *pictures]):
+        yield f"there too: {beside}"
 
 
 def _checkpoint_option(run: Run) -> str:

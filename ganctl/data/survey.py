@@ -22,6 +22,7 @@ from ganctl.data.load import DIGITS, NAMES, default_data_dir, read_idx_folder, u
 from ganctl.data.transforms import fit_all
 from ganctl.errors import BadInput
 from ganctl.images import Pixels
+from ganctl.spelling import option
 
 ROWS, COLS = 20, 10
 """Classes that a contact sheet shows at most, and images of each. Without classes it shows
@@ -124,8 +125,8 @@ def _named(name: str, data_dir: Path) -> GreyImages:
         return load_digits()
     if not is_there(KNOWN[name], data_dir):
         folder = KNOWN[name].folder(data_dir)
-        hint = f"ganctl data fetch {name}; or train on --data {DIGITS}, which needs no network"
-        raise BadInput(f"{name} is not in {folder}", hint)
+        embedded = f"or train on {option('data', DIGITS)}, which needs no network"
+        raise BadInput(f"{name} is not in {folder}", f"ganctl data fetch {name}; {embedded}")
     return load_known(name, data_dir)
 
 

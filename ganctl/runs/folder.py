@@ -13,7 +13,7 @@ from typing import Any
 from ganctl.config import TrainConfig, from_dict
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
-from ganctl.run_files import CONFIG, SAMPLES, folders, newest
+from ganctl.run_files import CONFIG, SAMPLES, blank_run, folders, newest
 from ganctl.spelling import call
 from ganctl.text import did_you_mean
 
@@ -38,6 +38,8 @@ def find_folder(given: Path | None) -> Path:
     for candidate in (folder, RUNS / given):
         if os.path.isfile(candidate / CONFIG):
             return candidate
+    if blank := blank_run(given):
+        raise blank
     near = did_you_mean(str(given), [run.name for run in folders(CONFIG)])
     raise BadInput(f"there is no run {given}{near}", "name a run's folder or its name: ganctl runs")
 

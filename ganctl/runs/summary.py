@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
-from ganctl.run_files import CONFIG, DIVERGED, LAST, changed, size
+from ganctl.run_files import CONFIG, DIVERGED, LAST, changed, is_blank, size, why_blank
 from ganctl.runs.folder import read_config
 from ganctl.runs.history import DISTANCE
 from ganctl.runs.standing import Standing, read_standing
@@ -27,7 +27,7 @@ class Summary:
     folder: Path
     state: str  # running, finished, stopped, diverged or broken
     problem: str  # why it is broken or cannot go on, and what may be done; or ""
-    config: TrainConfig | None  # None: broken
+    config: TrainConfig | None  # None: broken, or stopped before it was written
     epochs: int  # finished and saved; while it runs, finished
     distance: float | None  # Fréchet, as last measured
     best: float | None  # its smallest
@@ -54,11 +54,11 @@ def summarise(folder: Path) -> Summary:
     try:
         config = read_config(folder)
     except BadInput as error:
-        problem = error.message
+        problem = why_blank(folder) or error.message
     standing = read_standing(folder)
     best = standing.history.best
-    state = BROKEN if config is None else _state(folder, standing, config.epochs)
-    if state == BROKEN:
+    state = _state(folder, standing, config)
+    if config is None or state == BROKEN:
         problem = problem or standing.problem
     elif state in (STOPPED, DIVERGING) and standing.saved is None:
         anew = f"ganctl train --config {shlex.quote(str(folder / CONFIG))} --name NAME"
@@ -76,15 +76,17 @@ def summarise(folder: Path) -> Summary:
     )
 
 
-def _state(folder: Path, standing: Standing, epochs: int) -> str:
-    if standing.running:
+def _state(folder: Path, standing: Standing, config: TrainConfig | None) -> str:
+    if standing.running and (config is not None or is_blank(folder)):
         return RUNNING
+    if config is None:
+        return STOPPED if is_blank(folder) else BROKEN
     if standing.problem:
         return BROKEN
     if standing.saved is None:
         return DIVERGING if os.path.isfile(folder / DIVERGED) else STOPPED
     recorded = standing.history.last("epoch") or 0  # a stop may come before the last figures
-    if min(standing.epochs, recorded) >= epochs:
+    if min(standing.epochs, recorded) >= config.epochs:
         return FINISHED
     with suppress(OSError):
         diverged = os.stat(folder / DIVERGED).st_mtime_ns

@@ -10,7 +10,7 @@ from ganctl.environment import DEFAULT_RUNS, RUNS
 from ganctl.errors import BadInput
 from ganctl.files import near_file
 from ganctl.pretrained import NAMES, PRETRAINED, place_of
-from ganctl.run_files import CONFIG, LAST, changed, checkpoint_names, folders
+from ganctl.run_files import CONFIG, LAST, blank_run, changed, checkpoint_names, folders
 from ganctl.spelling import call, either, option
 from ganctl.text import did_you_mean
 from ganctl.training.run import Run
@@ -92,6 +92,8 @@ def find_checkpoint(given: Path | None) -> Path:
     for candidate in candidates:
         if os.path.isfile(candidate):
             return candidate
+    if blank := blank_run(given):
+        raise blank
     hint = "name a .safetensors file, a run's folder or its name"
     if given.stem in NAMES:
         hint = f"it lies in ganctl's clone: {place_of(given.stem)}"

@@ -15,7 +15,6 @@ from ganctl.card_rules import is_kept
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, WrongValue
 from ganctl.files import (
-    LITTER,
     make_folder,
     sweep,
     sync_folder,
@@ -27,23 +26,18 @@ from ganctl.run_files import (
     BEST,
     CONFIG,
     DIVERGED,
+    JOB,
     LAST,
     LOCK,
     METRICS,
     SAMPLES,
+    is_blank,
     is_run_name,
     size,
 )
 from ganctl.spelling import call, option
 
 SNAPSHOTS = f"step-{'[0-9]' * 12}.safetensors"
-JOB = ".torchrun"
-
-UNTRAINED = "000000.png"
-"""The sample grid drawn before the first step."""
-
-BEGUN = (CONFIG, JOB, LOCK, SAMPLES, UNTRAINED)
-"""What there is of a run before its first checkpoint."""
 
 Stamp = tuple[int, int, int] | None
 """What tells a file from the one that takes its place."""
@@ -122,11 +116,7 @@ class Run:
     @property
     def is_blank(self) -> bool:
         """Tell whether the folder holds no more than a run that was killed as it began."""
-        try:
-            left = [path for path in self.folder.rglob("*") if path.name not in BEGUN]
-            return self.folder.is_dir() and all(path.match(LITTER) for path in left)
-        except OSError:
-            return False
+        return is_blank(self.folder)
 
     def create(self, again: bool = False) -> None:
         """Make the folder; ``again``: it may be there.

@@ -73,6 +73,7 @@ def test_the_runs_are_listed_the_newest_first(
 ) -> None:
     made_up(Path("checkpoints/older"), config(9, arch="conv"), lines(4), age=7200)
     Path("checkpoints/broken").mkdir()
+    Path("checkpoints/broken/notes.txt").touch()
     os.utime("checkpoints/broken", (1e9, 1e9))
     outcome = ganctl("runs")
     assert outcome.code == 0 and outcome.err == ""
@@ -151,6 +152,26 @@ def test_runs_are_laid_side_by_side(ganctl: Ganctl, workplace: Path) -> None:
     assert found["configuration"] == {} and found["runs"] == ["other", "other"]
     assert found["real_frechet_distance"] < 10
     assert "their configurations are the same" in ganctl("runs", "compare", "other", "other").out
+
+
+def test_a_run_that_was_killed_as_it_began_says_how_to_begin_it_again(
+    ganctl: Ganctl, workplace: Path
+) -> None:
+    Path("checkpoints/k9/samples").mkdir(parents=True)
+    why = "it was stopped before its first checkpoint: the same command begins it again"
+    listed = ganctl("runs")
+    assert listed.code == 0 and f"k9: {why}\n" in listed.out and "broken" not in listed.out
+    for line in (
+        "train --resume k9",
+        "sample --checkpoint k9",
+        "sample --checkpoint checkpoints/k9",
+        "runs report k9",
+        "info k9",
+        "evaluate k9",
+    ):
+        outcome = ganctl(*line.split())
+        said = f"error: there is no checkpoint in checkpoints/k9\nhint: {why}\n"
+        assert (outcome.code, outcome.out, outcome.err) == (3, "", said), line
 
 
 @pytest.mark.parametrize(

@@ -95,3 +95,36 @@ def test_a_second_ctrl_c_ends_at_once_and_leaves_the_checkpoint(small_data: Path
     else:  # the second one came after the file had taken its place
         assert last[1] == f"note: stopped after step {step:,}; saved {LAST}"
     assert not list(RUN.glob(".*"))
+
+
+@pytest.mark.parametrize("options", [[], ["--quiet"], ["--dry-run"]])
+def test_ctrl_c_before_training_began_says_that_nothing_was_written(
+    options: list[str], small_data: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    place = "ganctl.cli.train.show_estimate" if "--dry-run" in options else None
+    monkeypatch.setattr(place or "ganctl.training.start.load", interrupt)
+    outcome = ganctl("train", "--data", small_data, "--name", "run", *options)
+    said = (
+        "" if "--quiet" in options else "note: stopped before training began; nothing was written\n"
+    )
+    assert outcome == (130, "", said)
+    assert not Path("checkpoints/run").exists()
+
+
+def test_so_it_does_while_torch_is_imported(tmp_path: Path, small_data: Path) -> None:
+    (tmp_path / "torch.py").write_text("import os\nos.kill(os.getpid(), 2)\n", "utf-8")
+    command = [sys.executable, "-m", "ganctl", "train", "--data", str(small_data)]
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 130 and done.stdout == ""
+    assert done.stderr == "note: stopped before training began; nothing was written\n"

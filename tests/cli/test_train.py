@@ -41,10 +41,11 @@ def test_a_pipe_gets_one_line_an_epoch_and_stdout_the_results(
         distance = r"  FD \d+\.\d" if number == 2 else ""  # measured at the end
         speed = r"[\d,]+ images/s  \d+:\d\d left"
         assert re.fullmatch(rf"epoch {number}/2  {figures}{distance}  {speed}", line)
-    trained, wrote, quality, following = outcome.out.splitlines()
+    trained, wrote, beside, quality, following = outcome.out.splitlines()
     assert trained.startswith("trained 2 epochs in ")
-    made = "last and best checkpoint, report.html, curves.png, progress.gif, samples/"
-    assert wrote == f"wrote checkpoints/run: {made}"
+    assert wrote == "wrote checkpoints/run: last and best checkpoint"
+    assert beside == "there too: report.html, curves.png, progress.gif, samples/"
+    assert all(len(line) + 30 - len("run") <= 80 for line in (wrote, beside))
     assert re.fullmatch(r"Fréchet distance [\d,]+\.\d", quality)
     assert following == "next: ganctl sample out.png"
 
@@ -166,6 +167,7 @@ def test_a_run_goes_on_where_it_ended(ganctl: Ganctl, small_data: Path) -> None:
     ]
     assert {path: path.read_bytes() for path in LAST.parent.rglob("*.*")} == before
     more = ganctl("train", "--resume", "--epochs", 3)
+    assert re.match(r"trained 2 more epochs in \d:\d\d, 3 in all\n", more.out)
     fewer = ganctl("train", "--resume", "--epochs", 2)
     assert fewer.code == 3 and "run is further than 2 epochs" in fewer.err
     assert more.code == 0 and "epoch 2/3" in more.err and "epoch 1/3" not in more.err
@@ -438,7 +440,9 @@ def test_quiet_is_silent_about_a_report_that_could_not_be_drawn(
 def test_what_is_not_made_is_not_named(ganctl: Ganctl, small_data: Path) -> None:
     arguments = ["--data", small_data, "--epochs", 1, "--name", "run", "--eval-every", 0]
     outcome = ganctl("train", *arguments, "--sample-every", 0)
-    assert "wrote checkpoints/run: last checkpoint, report.html, curves.png\n" in outcome.out
+    assert "wrote checkpoints/run: last checkpoint\nthere too: report.html, curves.png\n" in (
+        outcome.out
+    )
 
 
 @pytest.mark.parametrize(("real", "scale"), [(5.975, "; real test digits: 6.0"), (None, "")])

@@ -22,21 +22,28 @@ def test_each_state_is_told_and_the_newest_is_first(tmp_path: Path) -> None:
     (tmp_path / "came-back/diverged.safetensors").touch()
     os.utime(tmp_path / "came-back/diverged.safetensors", (1e9, 1e9))
     made_up(tmp_path / "running", config(9), lines(4), age=60)
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/samples").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/notes.txt").touch()
+    os.utime(tmp_path / "other", (1e9 + 1, 1e9 + 1))
     os.utime(tmp_path / "empty", (1e9, 1e9))
     (tmp_path / "README.md").touch()
     with Run(tmp_path / "running").claimed():
         found = {run.name: run for run in summaries(tmp_path)}
     states = {name: run.state for name, run in found.items()}
     assert states == {
-        **{"finished": "finished", "stopped": "stopped", "unsaved": "stopped", "empty": "broken"},
+        **{"finished": "finished", "stopped": "stopped", "unsaved": "stopped", "empty": "stopped"},
+        "other": "broken",
         **{"diverged": "diverged", "came-back": "stopped", "running": "running"},
     }
     assert found["unsaved"].epochs == 0
     anew = f"ganctl train --config {tmp_path}/unsaved/config.json --name NAME"
     assert found["unsaved"].problem.endswith(f"to begin it anew: {anew}")
-    assert "there is no config.json" in found["empty"].problem
-    assert list(found)[-2:] == ["running", "empty"]
+    assert "there is no config.json" in found["other"].problem
+    assert found["empty"].problem == (
+        "it was stopped before its first checkpoint: the same call begins it again"
+    )
+    assert list(found)[-3:] == ["running", "other", "empty"]
     assert summarise(tmp_path / "running").state == "stopped"  # its lock is gone
 
 
