@@ -22,7 +22,6 @@ from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName,
 from ganctl.cli.typed import typed_options
 from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.errors import BadInput, WrongValue
-from ganctl.run_files import is_run_name
 from ganctl.spelling import call, option
 from ganctl.text import counted
 
@@ -105,6 +104,8 @@ def train(
         max_rollbacks=max_rollbacks,
     )
     if source is not None and (not resume or name is not None):
+        from ganctl.run_files import is_run_name
+
         anew = f"; or a new run: {option('name', source)}" if is_run_name(str(source)) else ""
         raise WrongValue(
             f"'{source}' goes with --resume, and without --name",

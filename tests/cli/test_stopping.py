@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from ganctl.data.digits import load_digits
 from ganctl.training.checkpoint import load_checkpoint
 
+from ..conftest import Ganctl
 from ..data.files import write_idx_pair
 from ..work import worked, worked_by_children
 
@@ -25,6 +27,8 @@ SECONDS = 5.0
 """Of work after a scheduler's SIGTERM, within which a training is to be saved and over."""
 
 PATIENCE = 120.0
+
+NOT_BEGUN = "note: stopped before training began; nothing was written\n"
 
 IMPATIENT = """
 import os, signal, sys
@@ -107,10 +111,7 @@ def test_ctrl_c_before_training_began_says_that_nothing_was_written(
     place = "ganctl.cli.train.show_estimate" if "--dry-run" in options else None
     monkeypatch.setattr(place or "ganctl.training.start.load", interrupt)
     outcome = ganctl("train", "--data", small_data, "--name", "run", *options)
-    said = (
-        "" if "--quiet" in options else "note: stopped before training began; nothing was written\n"
-    )
-    assert outcome == (130, "", said)
+    assert outcome == (130, "", "" if "--quiet" in options else NOT_BEGUN)
     assert not Path("checkpoints/run").exists()
 
 
@@ -123,8 +124,8 @@ def test_so_it_does_while_torch_is_imported(tmp_path: Path, small_data: Path) ->
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env={**os.environ, "PYTHONPATH": path},
     )
     assert done.returncode == 130 and done.stdout == ""
-    assert done.stderr == "note: stopped before training began; nothing was written\n"
+    assert done.stderr == NOT_BEGUN
