@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,14 +43,16 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
-def ganctl(capsys: pytest.CaptureFixture[str]) -> Ganctl:
+def ganctl(capsys: pytest.CaptureFixture[str]) -> Iterator[Ganctl]:
     """Run a command line in this process."""
 
     def run(*arguments: object) -> Outcome:
         code = main([str(argument) for argument in arguments])
         return Outcome(code, *capsys.readouterr())
 
-    return run
+    yield run
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)  # whatever --threads was
 
 
 @pytest.fixture(scope="session")
