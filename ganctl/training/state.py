@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
 from ganctl.training.adam import Adam
-from ganctl.training.ema import recompute_statistics, update_average
+from ganctl.training.ema import STATISTICS_BATCHES, recompute_statistics, update_average
 from ganctl.training.flat import flatten, unflatten
 from ganctl.training.networks import Discriminator, Generator, seeded_networks
 
@@ -47,7 +47,8 @@ class TrainState:
         if self.generator_ema is None:
             return copy.deepcopy(self.generator).eval()
         if self.statistics_step != self.step:
-            recompute_statistics(self.generator_ema)
+            batches = STATISTICS_BATCHES if self.step else 1  # nothing is learnt yet
+            recompute_statistics(self.generator_ema, batches)
             self.statistics_step = self.step
         return self.generator_ema
 
