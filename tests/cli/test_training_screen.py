@@ -19,6 +19,8 @@ def test_the_head_is_renewed_though_the_curves_must_wait_and_at_once_in_another_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)  # which would settle the size for good
     monkeypatch.setattr(training_screen, "HEAD_SECONDS", 0)
     monkeypatch.setattr(sys, "stderr", terminal := Tty())
     shown = TrainingScreen(lambda: None, plain=False)

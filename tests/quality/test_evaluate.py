@@ -123,7 +123,7 @@ def test_a_real_row_of_fewer_images_is_told(drawn: Samples, mine: Reference, jud
 def test_too_few_samples_are_refused(
     count: int, drawn: Samples, mine: Reference, judge: Judge
 ) -> None:
-    with pytest.raises(BadInput, match=f"of {count} images"):
+    with pytest.raises(BadInput, match=f"of {count} image"):
         evaluate(Samples("few", drawn.images[:count]), mine, judge)
 
 

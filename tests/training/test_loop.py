@@ -278,7 +278,6 @@ def test_a_divergence_leaves_the_last_good_checkpoint(
     small_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = run(config(small_data, epochs=1), "sick")
-    before = good.checkpoint.read_bytes()
     checkpoint = load_checkpoint(good.checkpoint)
     longer = replace(checkpoint.config, epochs=3)
     training = resume_run(good, checkpoint, longer, CPU, ignore)
@@ -286,7 +285,9 @@ def test_a_divergence_leaves_the_last_good_checkpoint(
     with pytest.raises(CheckFailed, match="diverged") as caught:
         training.train(ignore, never)
     assert str(good.checkpoint) in caught.value.hint
-    assert good.checkpoint.read_bytes() == before
+    left = load_checkpoint(good.checkpoint)
+    assert left.step == checkpoint.step
+    assert all(torch.equal(left.tensors[name], checkpoint.tensors[name]) for name in left.tensors)
 
 
 def test_the_generator_with_the_smallest_distance_is_kept(small_data: Path) -> None:
