@@ -8,7 +8,7 @@ import pytest
 from ganctl.environment import RUNS
 from ganctl.run_files import CONFIG, LAST, METRICS, changed, checkpoint_names, folders, newest, size
 from ganctl.runs.folder import find_folder
-from ganctl.training.find import find_run
+from ganctl.training.find import find_resumable
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def test_the_newest_run_is_the_one_that_changed_last_to_all_who_look() -> None:
     one = made("trains on", 1e8, CONFIG, LAST, METRICS)
     os.utime(one / METRICS, (3e8, 3e8))
     assert newest(CONFIG) == newest(LAST) == one
-    assert find_folder(None) == find_run(None).folder == one
+    assert find_folder(None) == find_resumable(None)[0].folder == one
     begun = made("begun", 4e8, CONFIG)
     assert (newest(CONFIG), newest(LAST)) == (begun, one)
     assert changed(made("empty", 5e8)) == 5e8

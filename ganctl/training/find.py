@@ -33,20 +33,6 @@ def _has_learnt(run: Run) -> bool:
         return True  # who opens it is told what is wrong with it
 
 
-def find_run(name: str | None) -> Run:
-    """Return the run of that name, or the newest for None.
-
-    Raises:
-        BadInput: there is no such run, or none at all.
-    """
-    run = newest_run() if name is None else Run(RUNS / name)
-    if run is None:
-        raise BadInput(f"there is no run in {RUNS}/", f"train one: {call('train')}")
-    if not os.path.isfile(run.checkpoint):
-        raise BadInput(f"there is no checkpoint in {run.folder}", f"train one: {call('train')}")
-    return run
-
-
 def find_resumable(given: Path | None) -> tuple[Run, Path]:
     """Return the run that is meant, and the checkpoint that it goes on from.
 
@@ -57,7 +43,9 @@ def find_resumable(given: Path | None) -> tuple[Run, Path]:
         BadInput: there is none.
     """
     if given is None:
-        newest = find_run(None)
+        newest = newest_run()
+        if newest is None:
+            raise BadInput(f"there is no run in {RUNS}/", f"train one: {call('train')}")
         return newest, newest.checkpoint
     path = find_checkpoint(given)
     run = Run(path.parent)

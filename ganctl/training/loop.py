@@ -149,7 +149,7 @@ class Training:
             if goes_back:
                 self._record.finish()  # or its figures went, and it stayed
         else:
-            self._record.keep_copy()
+            self._record.keep_copy(self.state.step)
         self._record.rewind(self._recorded, self._recorded // self.steps)
         if self.config.sample_every and not self.state.step:
             self._observer.draw_samples(0)  # the film begins with it

@@ -40,7 +40,7 @@ class Record:
         self._run, self._data, self._config, self._notify = run, data, config, notify
         self._pending: list[Mapping[str, float]] = []
         self._failure: GanctlError | None = None  # of the newest checkpoint
-        self._newest = 0  # its step
+        self._newest: int | None = None  # its step; None: unknown
         self._claim: Claim
 
     def begin(self, claim: Claim) -> Header | None:
@@ -66,9 +66,9 @@ class Record:
         """Write the run's configuration; errors as of `ganctl.files.write_atomic`."""
         self._run.write_config(to_dict(self._config))
 
-    def keep_copy(self) -> None:
-        """Make the newest checkpoint's copy, where a kill came between the two."""
-        self._try(lambda: self._copy(self._newest, read_checkpoint(self._run.checkpoint)))
+    def keep_copy(self, step: int) -> None:
+        """Make the copy of the newest checkpoint, that of ``step``, where a kill came before it."""
+        self._try(lambda: self._copy(step, read_checkpoint(self._run.checkpoint)))
 
     def rewind(self, step: int, epoch: int) -> None:
         """Drop the figures of later steps than ``step``, and the pictures of later epochs."""
@@ -118,7 +118,7 @@ class Record:
             try:
                 write_atomic(self._run.checkpoint, data)
             except OutOfResources:
-                if self._newest:
+                if self._newest != 0:
                     raise
                 self._run.checkpoint.unlink(missing_ok=True)
                 write_atomic(self._run.checkpoint, data)

@@ -9,7 +9,7 @@ from ganctl.config import train_config
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput
 from ganctl.pretrained import PRETRAINED, introduce
-from ganctl.training.find import find_checkpoint, find_resumable, find_run, newest_run
+from ganctl.training.find import find_checkpoint, find_resumable, newest_run
 from ganctl.training.run import Run, new_run
 from ganctl.training.start import start_run
 
@@ -52,10 +52,14 @@ def test_without_a_run_the_pretrained_generator_is_found_and_introduced() -> Non
 
 def test_what_is_not_there_is_named() -> None:
     new_run("begun").create()
-    for name, message in ((None, "no run in"), ("none", "in checkpoints/none"), ("begun", "begun")):
+    for given, message, way_out in (
+        (None, "no run in", "ganctl.train()"),
+        ("none", "no checkpoint none", "a run's folder or its name"),
+        ("begun", "no checkpoint in checkpoints/begun", "the same call begins it again"),
+    ):
         with pytest.raises(BadInput, match=message) as caught:
-            find_run(name)
-        assert "ganctl.train()" in caught.value.hint
+            find_resumable(None if given is None else Path(given))
+        assert way_out in caught.value.hint
     with pytest.raises(BadInput, match="no checkpoint none"):
         find_checkpoint(Path("none"))
     with pytest.raises(BadInput, match="no checkpoint /"):
