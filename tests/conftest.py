@@ -27,6 +27,11 @@ from ganctl.data.digits import load_digits
 from .data.files import write_idx_pair
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Call bytes by their argument: some hold the time, and all workers must name a test alike."""
+    return argname if isinstance(val, bytes) else None
+
+
 class Outcome(NamedTuple):
     """What a command left: its exit code and what it printed."""
 
