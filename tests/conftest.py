@@ -16,6 +16,7 @@ import pytest
 # One thread: the tests' networks are small, and two threads beside another busy process crawl.
 # Set before torch is imported, and passed on to subprocesses.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what they expect is what a CPU does
 os.environ.pop("GANCTL_RUNS", None)
 os.environ.pop("GANCTL_DATA", None)
 os.environ.pop("GANCTL_DEVICE", None)

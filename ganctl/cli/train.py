@@ -125,7 +125,7 @@ def train(
         from ganctl.training.device import resolve_device, use_threads
         from ganctl.training.distributed import joined, local_rank, local_size
 
-        torch_device = resolve_device(device, local_rank())
+        torch_device = resolve_device(device, local_rank(), local_size())
         if dry_run:
             doubts = use_threads(threads, 1, torch_device)
             asked: dict[str, str | int] = {"device": device, "threads": threads}

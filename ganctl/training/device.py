@@ -10,39 +10,44 @@ from ganctl.environment import DEVICES, is_device
 from ganctl.errors import BadInput, WrongValue
 from ganctl.machine import usable_cores
 from ganctl.spelling import option
+from ganctl.text import counted
 
 
-def resolve_device(name: str, number: int = 0) -> torch.device:
+def resolve_device(name: str, number: int = 0, processes: int = 1) -> torch.device:
     """Return the device that ``name`` means: auto, cpu, cuda, cuda:N or mps.
 
     ``auto`` is the first of CUDA, MPS and the CPU that is there.
 
     Args:
         name: see above.
-        number: of this process among those on this machine, each of which takes a CUDA device
-            of its own where ``name`` names none.
+        number: of this process among those of the run on this machine, from 0.
+        processes: how many those are; each takes a CUDA device of its own.
 
     Raises:
         WrongValue: there is no such device.
-        BadInput: this machine has none.
+        BadInput: this machine has none, or too few for all processes. All of them find that out:
+            were it one alone, the others would wait for it.
     """
-    if number and torch.cuda.is_available() and name in ("auto", "cuda"):
-        name = f"cuda:{number}"
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
-        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+        name = "cuda" if cuda else "mps" if mps else "cpu"
     if not is_device(name):
         raise WrongValue(f"there is no device '{name}'", f"devices: {DEVICES}")
-    device = torch.device(name)
-    there = {
-        "cpu": True,
-        "mps": mps,
-        "cuda": cuda and (device.index or 0) < torch.cuda.device_count(),
-    }
+    device, count = torch.device(name), torch.cuda.device_count() if cuda else 0
+    there = {"cpu": True, "mps": mps, "cuda": (device.index or 0) < count}
     if not there[device.type]:
         raise BadInput(
             f"this machine has no device '{name}' that torch can use", option("device", "cpu")
         )
+    if device.type == "cuda" and processes > 1:
+        fitting = count if device.index is None else 1
+        if processes > fitting:
+            raise BadInput(
+                f"{processes} processes on this machine, but {counted(fitting, 'CUDA device')} "
+                "for them: each needs one of its own",
+                f"start {fitting}, or {option('device', 'cpu')}",
+            )
+        return torch.device("cuda", number)
     return device
 
 

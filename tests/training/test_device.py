@@ -76,11 +76,34 @@ def test_a_busy_machine_is_doubted(
     assert all("threads=1" in doubt for doubt in doubts)
 
 
-def test_each_process_of_a_machine_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def four_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert [str(resolve_device("auto", number)) for number in (1, 3)] == ["cuda:1", "cuda:3"]
-    assert str(resolve_device("cuda:2", 1)) == "cuda:2"
-    assert str(resolve_device("cpu", 1)) == "cpu"
+
+
+@pytest.mark.usefixtures("four_gpus")
+def test_each_process_of_a_machine_takes_a_gpu_of_its_own() -> None:
+    taken = [str(resolve_device("auto", number, 4)) for number in range(4)]
+    assert taken == ["cuda:0", "cuda:1", "cuda:2", "cuda:3"]
+    assert str(resolve_device("cuda", 1, 2)) == "cuda:1"
+    assert str(resolve_device("cuda:2")) == "cuda:2"
+    assert str(resolve_device("cpu", 1, 8)) == "cpu"
     with pytest.raises(BadInput, match="no device 'cuda:4'"):
-        resolve_device("auto", 4)
+        resolve_device("cuda:4")
+
+
+@pytest.mark.usefixtures("four_gpus")
+@pytest.mark.parametrize(
+    ("name", "processes", "fitting"),
+    [("auto", 5, "4 CUDA devices"), ("cuda", 8, "4 CUDA devices"), ("cuda:2", 2, "1 CUDA device")],
+)
+def test_every_process_refuses_where_there_are_too_few_gpus(
+    name: str, processes: int, fitting: str
+) -> None:
+    for number in range(processes):
+        with pytest.raises(
+            BadInput, match=f"^{processes} processes on this machine, but {fitting} "
+        ) as caught:
+            resolve_device(name, number, processes)
+        assert f"start {fitting[0]}, or " in caught.value.hint
