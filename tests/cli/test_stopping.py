@@ -20,6 +20,8 @@ from ..conftest import Ganctl
 from ..data.files import write_idx_pair
 from ..work import worked, worked_by_children
 
+pytestmark = pytest.mark.usefixtures("here")
+
 RUN = Path("checkpoints/run")
 LAST = RUN / "last.safetensors"
 
@@ -43,11 +45,6 @@ os.fsync = interrupted
 sys.exit(main())
 """
 """A training that gets a Ctrl-C whenever it flushes a file, once there is a file ``now``."""
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def begin(program: list[str], data: Path, *options: str) -> subprocess.Popen[str]:
@@ -129,3 +126,24 @@ def test_so_it_does_while_torch_is_imported(tmp_path: Path, small_data: Path) ->
     )
     assert done.returncode == 130 and done.stdout == ""
     assert done.stderr == NOT_BEGUN
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_signal_saves_and_says_how_to_go_on(
+    number: signal.Signals, code: int, small_data: Path, ganctl: Ganctl
+) -> None:
+    process = begin(["-m", "ganctl"], small_data, "--checkpoint-every", "0")
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert line.startswith("epoch 1/100000")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code
+    assert f"note: stopped after step {load_checkpoint(LAST).step:,}; saved {LAST}\n" in err
+    assert ("note: saving; Ctrl-C again leaves without\n" in err) == (number == signal.SIGINT)
+    assert "to go on: ganctl train --resume run" in err
+    checkpoint = load_checkpoint(LAST)
+    assert checkpoint.step > 0
+    epochs = checkpoint.step // 4 + 2
+    assert ganctl("train", "--resume", "--name", "run", "--epochs", epochs).code == 0
+    assert load_checkpoint(LAST).step == 4 * epochs
