@@ -50,7 +50,7 @@ def test_threads_that_are_no_number_are_named(
     ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GANCTL_THREADS", "many")
-    for command in (["train"], ["infer", "x.onnx"], ["evaluate"], ["bench", "train"]):
+    for command in (["train"], ["infer", "x.onnx"], ["sample"], ["evaluate"], ["bench", "train"]):
         outcome = ganctl(*command)
         assert outcome.code == 2 and outcome.out == ""
         assert "GANCTL_THREADS'): 'many' is not a whole number\n" in outcome.err

@@ -141,7 +141,7 @@ def test_info_runs_where_only_the_base_is_installed(target: str, workplace: Path
 
 def test_pictures_are_looked_through_where_only_the_base_is_installed(tmp_path: Path) -> None:
     assert run_without(BASE, ["data", "show", "digits"], HEAVY[-1:], tmp_path) == "loaded:"
-    assert (tmp_path / "digits.png").stat().st_size > 10_000
+    assert (tmp_path / "digits-sheet.png").stat().st_size > 10_000
 
 
 def test_a_walk_through_the_classes_needs_no_torch(conditional: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def check_up(threads: int, say: Callable[[str], None]) -> Checkup:
         threads: that are measured, on the CPU; 0 for all cores.
         say: told what is being done.
     """
-    machine = describe_machine([*NEEDED, *TRAIN_PACKAGES])
+    machine = describe_machine([*NEEDED, *TRAIN_PACKAGES, "tensorboard"])
     missing = [name for name in (*NEEDED, *TRAIN_PACKAGES) if name not in machine.versions]
     problems = [f"{name} is missing" for name in missing if name in NEEDED]
     torch = train_speed = judge_speed = None

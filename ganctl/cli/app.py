@@ -29,18 +29,27 @@ from ganctl.errors import (
 )
 from ganctl.spelling import on_command_line
 
-COMMANDS = {
-    "train": "Train a GAN on pictures: handwritten digits, or your own.",
-    "data": "Say what can be trained on, download it, and look through your own pictures.",
-    "sample": "Draw images from a checkpoint.",
-    "export": "Write the generator as one ONNX file that runs anywhere without torch.",
-    "infer": "Draw images from an ONNX generator: onnxruntime and NumPy, no torch.",
-    "info": "Say what a generator is, where it came from and what is in its file.",
-    "runs": "List the runs, lay them side by side, draw their reports.",
-    "evaluate": "Say how good a generator is, beside real digits measured the same way.",
-    "doctor": "Say what is installed and found here, how fast it is, and what to change.",
-    "bench": "Measure ganctl against what one would type without it.",
+GROUPS = {
+    "Train and draw": {
+        "data": "Say what can be trained on, download it, and look through your own pictures.",
+        "train": "Train a GAN on pictures: handwritten digits, or your own.",
+        "sample": "Draw images from a checkpoint.",
+    },
+    "Take it elsewhere": {
+        "export": "Write the generator as one ONNX file that runs anywhere without torch.",
+        "infer": "Draw images from an ONNX generator: onnxruntime and NumPy, no torch.",
+    },
+    "Look at what there is": {
+        "runs": "List the runs, lay them side by side, draw their reports.",
+        "info": "Say what a generator is, where it came from and what is in its file.",
+        "evaluate": "Say how good a generator is, beside real digits measured the same way.",
+    },
+    "This machine": {
+        "doctor": "Say what is installed and found here, how fast it is, and what to change.",
+        "bench": "Measure ganctl against what one would type without it.",
+    },
 }
+COMMANDS = {name: told for group in GROUPS.values() for name, told in group.items()}
 """Each is the function, or the group of commands, of its name in the module of its name.
 
 The module is imported when the command is asked for. The line of help is the first of the
@@ -86,9 +95,11 @@ class LazyCommands(TyperGroup):
         return typer.main.get_command(found)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the table of commands."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        """Write the tables of commands."""
+        widest = max(map(len, COMMANDS))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(widest), told) for name, told in group.items()])
 
 
 app = typer.Typer(

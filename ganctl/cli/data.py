@@ -122,7 +122,7 @@ def show(
             readable=False,
             autocompletion=complete.files(".png"),
             help="The contact sheet, a .png: a row a class, as training would see them.",
-            show_default="the data's name with .png",
+            show_default="NAME-sheet.png, by the data's name",
         ),
     ] = None,
     img_size: Annotated[
@@ -188,27 +188,27 @@ def show(
 
 
 def _default_out(source: str) -> Path:
+    """Return a file that hardly is a picture of the user's own."""
     from ganctl.data.load import NAMES
 
     path = Path(source)
-    if source in NAMES:
-        return Path(f"{source}.png")
     name = path.resolve().name if os.path.isdir(path) else path.stem
-    return Path(f"{name or 'data'}.png")
+    return Path(f"{source if source in NAMES else name or 'data'}-sheet.png")
 
 
 def _check_sheet(sheet: Path) -> None:
     """Fail before anything is read if the contact sheet could not be written.
 
     Raises:
-        typer.BadParameter: it is no .png.
-        BadInput: the place cannot be written.
+        BadInput: it is no .png, or the place cannot be written.
     """
     from ganctl.errors import BadInput
     from ganctl.files import check_writable
 
     if sheet.suffix.lower() != ".png":
-        raise typer.BadParameter(f"'{sheet}' does not end in .png", param_hint="OUT")
+        raise BadInput(
+            f"cannot write {sheet}: '{sheet.suffix}' is no kind of contact sheet", "end it in .png"
+        )
     check_writable(sheet)
     if os.path.lexists(sheet) and not os.path.isfile(sheet):
         raise BadInput(f"cannot write {sheet}: it is in the way", "name another file")

@@ -59,6 +59,8 @@ def _installed(found: Checkup) -> list[tuple[str, str]]:
         (name, f"{text}: {', '.join(found.providers)}" if name == "onnxruntime" else text)
         for name, text in rows
     ]
+    if "tensorboard" not in versions:
+        rows.append(("tensorboard", "not there, and only for train --tensorboard"))
     for name in found.missing:
         rows.append(
             (name, "missing; ganctl[train] has it" if name in TRAIN_PACKAGES else "missing")

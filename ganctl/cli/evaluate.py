@@ -128,12 +128,9 @@ def _samples(
         return _draw(target.name, onnx, onnx.latent_dim, names, shares, count, seed), source
 
     path = _checkpoint(target)
-    from ganctl.training.generate import as_function, load_generator
+    from ganctl.training.generate import as_function, draw_on_threads, load_generator
 
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)
+    draw_on_threads(threads)
     generator, card = load_generator(path)
     source = data or _trained_on(path, card)
     name = path.name if target and os.path.isfile(target) else card.name

@@ -19,6 +19,7 @@ from ganctl.cli.options import (
     Seed,
     Show,
     Start,
+    Threads,
     Truncation,
     nothing_written,
     out_argument,
@@ -51,6 +52,7 @@ def sample(
         Weights,
         typer.Option(help="ema: the running average of the weights; live: the weights that train."),
     ] = Weights.EMA,
+    threads: Threads = 0,
 ) -> None:
     """Draw images from a checkpoint.
 
@@ -77,8 +79,9 @@ def sample(
         screen.note(f"drawing from {introduce(path)}")
 
     from ganctl.cli.deliver import deliver
-    from ganctl.training.generate import as_function, load_generator
+    from ganctl.training.generate import as_function, draw_on_threads, load_generator
 
+    draw_on_threads(threads)
     generator, card = load_generator(path, weights.value)
     if card.weights != weights.value:
         screen.note("the run keeps no average of the weights: drawing from the live ones")

@@ -17,6 +17,8 @@ def explain_usage(error: Any) -> str:
     message: str = error.format_message()
     context, parameter = error.ctx, getattr(error, "param", None)
     option = getattr(error, "option_name", "")
+    if message.startswith("Missing command"):
+        return f"Missing command: one of {', '.join(context.command.list_commands(context))}"
     if option and "requires an argument" in message:
         return f"{option} needs a value"
     if option:

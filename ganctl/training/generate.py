@@ -12,6 +12,7 @@ from ganctl.checkpoint_file import PREFIXES
 from ganctl.drawing import GeneratorFunction
 from ganctl.errors import BadInput
 from ganctl.latents import Floats, Labels
+from ganctl.machine import usable_cores
 from ganctl.spelling import option
 from ganctl.training.checkpoint import Checkpoint, load_checkpoint
 from ganctl.training.networks import Generator
@@ -29,6 +30,12 @@ def as_function(generator: Generator) -> GeneratorFunction:
         return images
 
     return draw_batch
+
+
+def draw_on_threads(count: int) -> None:
+    """Let the CPU draw on so many threads, at most one a core; 0 for all cores."""
+    if count:
+        torch.set_num_threads(min(count, usable_cores()))
 
 
 def load_generator(path: Path, weights: str = "ema") -> tuple[Generator, Card]:

@@ -83,7 +83,7 @@ def test_start_prints_targets(ganctl: Ganctl, small_data: Path, workplace: Path)
         (["start", "nowhere.onnx", "--data", "digits"], 3, "cannot read model nowhere.onnx"),
         (["start", "--data", "nothing"], 3, "no data set or path named 'nothing'"),
         (["draw"], 2, "No such command 'draw'"),
-        ([], 2, "Missing command"),
+        ([], 2, "Missing command: one of train, infer, start, kills, soak"),
     ],
 )
 def test_bad_options_are_one_line(

@@ -104,8 +104,8 @@ def test_show_writes_a_contact_sheet_and_a_summary(ganctl: Ganctl, shapes: Path)
     assert rows["unreadable"] == "1: star/broken.png (no PNG or JPEG)"
     command = "ganctl train --data shapes --img-size 32 --channels 3 --arch conv --conditional"
     assert rows["command"] == command
-    assert outcome.out.endswith("\nwrote shapes.png: 15 of 15 images, a row a class\n")
-    with Image.open("shapes.png") as sheet:
+    assert outcome.out.endswith("\nwrote shapes-sheet.png: 15 of 15 images, a row a class\n")
+    with Image.open("shapes-sheet.png") as sheet:
         assert sheet.mode == "RGB" and sheet.size == (10 * 34 + 2, 5 * 34 + 2)
         assert sheet.getpixel((4, 4)) == (255, 255, 255)
 
@@ -150,12 +150,12 @@ def test_show_a_known_set_and_one_that_is_not_here(ganctl: Ganctl) -> None:
     outcome = ganctl("data", "show", "digits", "--json")
     found = json.loads(outcome.out)
     assert found["images"] == 10_000 and found["command"][2:] == ["--data", "digits"]
-    assert Path("digits.png").is_file()
+    assert Path("digits-sheet.png").is_file()
     outcome = ganctl("data", "show", "kmnist", "--data-dir", "cache")
     assert outcome.code == 3 and outcome.err.splitlines()[1] == (
         "hint: ganctl data fetch kmnist; or train on --data digits, which needs no network"
     )
-    assert not Path("cache").exists() and not Path("kmnist.png").exists()
+    assert not Path("cache").exists() and not Path("kmnist-sheet.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -164,11 +164,10 @@ def test_show_a_known_set_and_one_that_is_not_here(ganctl: Ganctl) -> None:
         (["empty"], 3, "empty: 0 readable PNG or JPEG images, too few to train on: at least 2 are"),
         (["picture.png"], 3, "picture.png is not a zip file"),
         (["digit"], 3, "no data set or path named 'digit'"),
-        (["shapes", "out.jpg"], 2, "'out.jpg' does not end in .png"),
+        (["shapes", "out.jpg"], 3, "cannot write out.jpg: '.jpg' is no kind of contact sheet"),
         (["shapes", "none/out.png"], 3, "cannot write none/out.png: the folder none does not"),
         (["shapes", "way.png"], 3, "cannot write way.png: it is in the way"),
         (["zipped.png", "zipped.png"], 2, "the contact sheet would take the place"),
-        (["zipped.png"], 2, "the contact sheet would take the place"),
         (["shapes", "--channels", 2], 2, "2 is not 1 or 3"),
         (["shapes", "--img-size", 3], 2, "3 is not in the range"),
     ],
