@@ -154,13 +154,16 @@ def _at(images: Inputs, indices: NDArray[np.int64]) -> tuple[Floats, Labels | No
     return z[places], np.concatenate(labels)[places] if labels else None
 
 
-def check_classes(
-    classes: Sequence[int], path: Path, class_names: Sequence[str], class_shares: Sequence[float]
-) -> None:
-    """Refuse classes, by number, that the generator in ``path`` cannot be asked for.
+def class_numbers(
+    classes: Sequence[int | str],
+    path: Path,
+    class_names: Sequence[str],
+    class_shares: Sequence[float],
+) -> list[int]:
+    """Return the numbers of classes that the generator in ``path`` is asked for.
 
     Args:
-        classes: that are asked for; none is always right.
+        classes: by number, from 0, or by name; none is always right.
         path: for the errors.
         class_names: of the data that it was trained on.
         class_shares: how often each class is drawn; none for an unconditional generator.
@@ -169,21 +172,28 @@ def check_classes(
         BadInput: it is not conditional, or has no such class.
     """
     if not classes:
-        return
+        return []
     if not class_shares:
         raise BadInput(
             f"{path} cannot be asked for a class: its generator is not conditional",
             "draw without a class, or train one that is conditional: "
             + call("train", conditional=True),
         )
-    unknown = [number for number in classes if not 0 <= number < len(class_names)]
-    if not unknown:
-        return
-    named = [f"{number} {name}" for number, name in enumerate(class_names)]
+    places = {name: number for number, name in enumerate(class_names)}
+    numbers = [places.get(each, -1) if isinstance(each, str) else each for each in classes]
+    for asked, number in zip(classes, numbers, strict=True):
+        if not 0 <= number < len(class_names):
+            raise BadInput(
+                f"{path} has no class {asked!r:.100}: its classes are 0 … {len(class_names) - 1}",
+                _known(class_names),
+            )
+    return numbers
+
+
+def _known(class_names: Sequence[str]) -> str:
+    """Return how classes can be asked for, the first few of them."""
+    shown, more = class_names[:NAMES_SHOWN], ", …" if len(class_names) > NAMES_SHOWN else ""
     if list(class_names) == list(map(str, range(len(class_names)))):
-        named = list(class_names)
-    more = ", …" if len(named) > NAMES_SHOWN else ""
-    raise BadInput(
-        f"{path} has no class {max(unknown)}: its classes are 0 … {len(named) - 1}",
-        f"classes go by their numbers: {', '.join(named[:NAMES_SHOWN])}{more}",
-    )
+        return f"classes: {', '.join(shown)}{more}"
+    named = [f"{number} {name:.100}" for number, name in enumerate(shown)]
+    return f"classes go by number or name: {', '.join(named)}{more}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
@@ -24,7 +23,7 @@ from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.images import encode_png
 from ganctl.images import grid as grid_of
 from ganctl.inference.watched import Watched
-from ganctl.inputs import check_classes, in_rows, in_turn, seeded, since, truncated
+from ganctl.inputs import class_numbers, in_rows, in_turn, seeded, since, truncated
 from ganctl.machine import usable_cores
 from ganctl.spelling import option
 from ganctl.text import counted, inert
@@ -111,8 +110,7 @@ class Generator:
         seed, batch_size = whole("seed", seed, 0, MAX_SEED), whole("batch_size", batch_size, 1)
         if not 0 < (truncation := real("truncation", truncation)) <= 1:
             raise OutOfRange("truncation", truncation, "above 0 and up to 1")
-        numbers = self._numbers(digit)
-        check_classes(numbers, self.path, self.classes, self._class_shares)
+        numbers = class_numbers(_classes(digit), self.path, self.classes, self._class_shares)
         check_indices(start, count)
         inputs = since(seeded(seed, self.latent_dim, self._class_shares), start)
         if truncation < 1:
@@ -135,31 +133,6 @@ class Generator:
                 "taken and were cut off"
             )
         return images
-
-    def _numbers(self, digit: Class | Iterable[Class] | None) -> list[int]:
-        """Return the numbers of the classes asked for; [] for none."""
-        if digit is None:
-            return []
-        one = isinstance(digit, str | bytes) or getattr(digit, "ndim", 1) == 0  # NumPy's array(4)
-        if one or not isinstance(digit, Iterable):
-            return [self._number(digit)]
-        numbers = [self._number(each) for each in digit]
-        if not numbers:
-            raise BadInput("digit= names no class", "leave it out, or name one or more")
-        return numbers
-
-    def _number(self, digit: object) -> int:
-        if not isinstance(digit, str):
-            try:
-                return whole("digit", digit)
-            except OutOfRange:
-                raise OutOfRange("digit", digit, "a class by number or name, or several") from None
-        if self.classes and digit not in self.classes:
-            raise BadInput(
-                f"{self.path} has no class '{digit}'",
-                f"classes: {textwrap.shorten(', '.join(self.classes), LONGEST, placeholder=' …')}",
-            )
-        return self.classes.index(digit) if self.classes else 0  # which will be refused
 
     def __repr__(self) -> str:
         channels, height, width = self.image_shape
@@ -204,6 +177,28 @@ class Generator:
         data = base64.b64encode(png).decode()
         about = f"{counted(len(images), 'image')} of seed 0"
         return f'<img alt="{about}" src="data:image/png;base64,{data}">'
+
+
+def _classes(digit: Class | Iterable[Class] | None) -> list[int | str]:
+    """Return the classes asked for, by number or name; [] for none."""
+    if digit is None:
+        return []
+    one = isinstance(digit, str | bytes) or getattr(digit, "ndim", 1) == 0  # NumPy's array(4)
+    if one or not isinstance(digit, Iterable):
+        return [_class(digit)]
+    asked = [_class(each) for each in digit]
+    if not asked:
+        raise BadInput("digit= names no class", "leave it out, or name one or more")
+    return asked
+
+
+def _class(digit: object) -> int | str:
+    if isinstance(digit, str):
+        return digit
+    try:
+        return whole("digit", digit)
+    except OutOfRange:
+        raise OutOfRange("digit", digit, "a class by number or name, or several") from None
 
 
 def load(

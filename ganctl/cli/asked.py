@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from ganctl.drawing import check_indices
-from ganctl.inputs import Inputs, check_classes, in_rows, in_turn, seeded, since, truncated, walk
+from ganctl.inputs import Inputs, class_numbers, in_rows, in_turn, seeded, since, truncated, walk
 from ganctl.text import counted
 
 MAX_CLASS = 65535
@@ -69,11 +69,11 @@ class Asked:
             )
 
     @cached_property
-    def _classes(self) -> tuple[int, ...]:
-        """Those asked for, in their order; (): none."""
+    def _classes(self) -> tuple[int | str, ...]:
+        """Those asked for, by number or name, in their order; (): none."""
         if self.digits is not None:
             return written(self.digits)
-        return () if self.digit is None else class_numbers(self.digit)
+        return () if self.digit is None else listed(self.digit)
 
     @property
     def _each(self) -> int:
@@ -114,17 +114,17 @@ class Asked:
         Raises:
             BadInput: it has no such class, or an index is too large.
         """
-        check_classes(self._classes, path, class_names, class_shares)
+        classes = class_numbers(self._classes, path, class_names, class_shares)
         check_indices(self.start, self._images if self.digits else self._each)
         inputs = seeded(self.seed, latent_dim, class_shares)
         if self.truncation < 1:
             inputs = truncated(inputs, self.truncation)
-        images = self._drawn_from(inputs)
+        images = self._drawn_from(inputs, classes)
         return images if self.interpolate is None else self._between(images, self.interpolate)
 
-    def _drawn_from(self, inputs: Inputs) -> Drawing:
+    def _drawn_from(self, inputs: Inputs, classes: Sequence[int]) -> Drawing:
         """Return the images, which a walk would lead through."""
-        classes, each, count = self._classes, self._each, self._images
+        each, count = self._each, self._images
         what = f"{counted(count, 'image')} of seed {self.seed}"
         if not classes:
             return Drawing(inputs, self.start, count, self.cols, what)
@@ -146,30 +146,35 @@ class Asked:
         return Drawing(path, 0, count, cols, f"{counted(count, 'frame')} between {images.what}")
 
 
-def class_numbers(text: str) -> tuple[int, ...]:
-    """Return the numbers that ``7``, ``0-9`` or ``1,3,5-7`` names, in that order.
+def listed(text: str) -> tuple[int | str, ...]:
+    """Return the classes that ``7``, ``0-9``, ``1,3,5-7`` or ``star,heart`` lists, in that order.
+
+    What has a letter is a name, which nobody checks here.
 
     Raises:
-        typer.BadParameter: it names none, or one twice, or one above `MAX_CLASS`.
+        typer.BadParameter: it lists none, or one twice, or a number above `MAX_CLASS`.
     """
-    numbers: dict[int, None] = {}
-    for number in _numbers(text):
-        if number in numbers:
-            raise typer.BadParameter(f"'{text}' has {number} twice", param_hint="--digit")
-        numbers[number] = None
-    return tuple(numbers)
+    classes: dict[int | str, None] = {}
+    for each in _each_of(text):
+        if each in classes:
+            raise typer.BadParameter(f"'{text}' has {each} twice", param_hint="--digit")
+        classes[each] = None
+    return tuple(classes)
 
 
-def _numbers(text: str) -> Iterator[int]:
+def _each_of(text: str) -> Iterator[int | str]:
     for part in text.split(","):
         found = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-        if not first <= last <= MAX_CLASS:
+        if first <= last <= MAX_CLASS:
+            yield from range(first, last + 1)
+        elif any(map(str.isalpha, part)):
+            yield part
+        else:
             raise typer.BadParameter(
-                f"'{text}' is no class, list or range, such as 7, 0-9 or 1,3,5-7",
+                f"'{text}' is no class, list or range, such as 7, 0-9, 1,3,5-7 or a name",
                 param_hint="--digit",
             )
-        yield from range(first, last + 1)
 
 
 def written(text: str) -> tuple[int, ...]:

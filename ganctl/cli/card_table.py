@@ -7,7 +7,7 @@ from typing import Any
 
 from ganctl.card import Card
 from ganctl.card_rules import is_number
-from ganctl.quality.explain import MONITORED
+from ganctl.quality.explain import MONITORED, doubt
 from ganctl.runs.words import FIGURES
 
 Rows = list[tuple[str, str]]
@@ -65,7 +65,7 @@ def card_sections(card: Card, parameters: int | None = None) -> Sections:
         ("generator", _present(generator)),
         ("data", _present(data)),
         ("training", _present(_training(card))),
-        ("quality", _figures(card.quality, MONITORED)),
+        ("quality", _quality(card)),
         ("export", _figures(card.parity, PARITY)),
     ]
 
@@ -73,6 +73,11 @@ def card_sections(card: Card, parameters: int | None = None) -> Sections:
 def number(value: float) -> str:
     """Return any number in short; whole ones whole."""
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _quality(card: Card) -> Rows:
+    rows = _figures(card.quality, MONITORED)
+    return [*rows, *_present([("but", doubt(card.class_names))])] if rows else []
 
 
 def _present(rows: Rows) -> Rows:

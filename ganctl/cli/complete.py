@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
@@ -15,6 +16,9 @@ DATA_NAMES = (*FETCHABLE, "digits")
 
 MOST = 1000
 """Names that are looked at in a folder."""
+
+SPECIAL = re.compile(r"[^\w@%+=:,./~-]")
+"""What means something to a shell."""
 
 Completion = Callable[[str], list[str]]
 
@@ -51,7 +55,7 @@ def data(incomplete: str) -> list[str]:
     return words(*DATA_NAMES)(incomplete) + _paths(incomplete, (".zip",))
 
 
-def _paths(incomplete: str, endings: tuple[str, ...]) -> list[str]:
+def _found(incomplete: str, endings: tuple[str, ...]) -> list[str]:
     folder, begun = os.path.split(incomplete)
     found = []
     with suppress(OSError, ValueError):
@@ -66,5 +70,14 @@ def _paths(incomplete: str, endings: tuple[str, ...]) -> list[str]:
                     found.append(os.path.join(folder, name))
     # A shell would end the word after its only completion: what lies in the folder is offered too.
     if len(found) == 1 and found[0].endswith(os.sep):
-        return [*found, *_paths(found[0], endings)]
+        return [*found, *_found(found[0], endings)]
     return sorted(found)
+
+
+def _paths(incomplete: str, endings: tuple[str, ...]) -> list[str]:
+    """Return the paths as the shell takes them: bash alone writes them down as they are."""
+    word = os.environ.get("COMP_WORDS", "").rpartition(" ")[2]
+    quoted = word.startswith(("'", '"'))
+    in_bash = os.environ.get("_GANCTL_COMPLETE") == "complete_bash"
+    found = _found(incomplete, endings)
+    return [SPECIAL.sub(r"\\\g<0>", path) for path in found] if in_bash and not quoted else found

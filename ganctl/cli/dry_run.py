@@ -39,7 +39,7 @@ def show_estimate(
     found = estimate(config, name, device, fallback, screen.note)
     for doubt in doubts:
         screen.note(doubt)
-    values = flat(found.config)
+    values = flat(found.config) | {"data": config.data}  # where it fell back, another may not
     del values[FROM_DATA]
     if name is not None:
         values["name"] = name

@@ -121,18 +121,19 @@ def _samples(
         from ganctl.inference.generator import load_onnx
 
         onnx = load_onnx(target, threads, batch_size=BATCH_SIZE)
-        source = data or _trained_on(target, onnx.card)
+        source = data or _trained_on(target, onnx.card, None)
         for guess in onnx.guesses:
             screen.note(f"{target}: {guess}")
         names, shares = onnx.class_names, onnx.class_shares
         return _draw(target.name, onnx, onnx.latent_dim, names, shares, count, seed), source
 
     path = _checkpoint(target)
+    from ganctl.checkpoint_file import peek
     from ganctl.training.generate import as_function, draw_on_threads, load_generator
 
     draw_on_threads(threads)
     generator, card = load_generator(path)
-    source = data or _trained_on(path, card)
+    source = data or _trained_on(path, card, peek(path).config.data)
     name = path.name if target and os.path.isfile(target) else card.name
     network, names, shares = as_function(generator), card.class_names, card.class_shares
     return _draw(name, network, generator.latent_dim, names, shares, count, seed), source
@@ -164,11 +165,16 @@ def _checkpoint(target: Path | None) -> Path:
     return path
 
 
-def _trained_on(path: Path, card: Card | None) -> str:
-    """Return the name of the data that a generator was trained on.
+def _trained_on(path: Path, card: Card | None, place: str | None) -> str:
+    """Return the name of the data that a generator was trained on, or where it lies.
+
+    Args:
+        path: of the generator's file.
+        card: of the generator; None without one.
+        place: where training found the data, which a card does not say.
 
     Raises:
-        BadInput: it is no name that others know.
+        BadInput: it is no name that others know, and does not lie there any more.
     """
     from ganctl.data.load import NAMES
 
@@ -176,6 +182,8 @@ def _trained_on(path: Path, card: Card | None) -> str:
         screen.note(f"{path} does not say what it was trained on: measuring against {MNIST}")
         return MNIST
     if card.data_name not in NAMES:
+        if place and os.path.exists(place):
+            return place
         raise BadInput(
             f"{path} was trained on '{card.data_name}', which is no data set known by name",
             f"say where that lies, --data PATH, or take another, such as --data {MNIST}",

@@ -80,6 +80,8 @@ def export(
     from ganctl.pretrained import introduce
     from ganctl.training.find import find_checkpoint
 
+    if out.is_dir():
+        raise BadInput(f"cannot write {out}: it is a folder", f"name a file: {out / 'gen.onnx'}")
     if out.suffix.lower() not in (".onnx", ".safetensors"):
         raise BadInput(
             f"cannot write {out}: '{out.suffix}' is no kind of generator",

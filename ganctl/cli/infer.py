@@ -160,7 +160,10 @@ def infer(
     asked = Asked(place, count, seed, start, cols, digit, digits, truncation, interpolate, show)
     cores = usable_cores()
     if threads > cores:
-        screen.note(f"{threads} threads would wait for each other on {cores} cores: using {cores}")
+        screen.note(
+            f"{threads} threads would wait for each other on {counted(cores, 'core')}: "
+            f"using {cores}"
+        )
     beside = {"out", *Asked.__dataclass_fields__} & set(typed_options(ctx))
     if verify and beside:
         raise typer.BadParameter(

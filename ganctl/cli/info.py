@@ -197,7 +197,7 @@ def _describe_checkpoint(path: Path, run: Run | None) -> tuple[dict[str, Any], S
     sections: Sections = [
         ("file", [*_file_rows(plain), ("SHA-256", "verified")]),
         *card_sections(header.card, header.parameters),
-        ("numbers in its tensors", [(name, f"{n:,}") for name, n in header.groups.items()]),
+        ("tensors", [(name, counted(n, "number")) for name, n in header.groups.items()]),
     ]
     if run is None:
         return plain, sections

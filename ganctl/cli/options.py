@@ -71,7 +71,7 @@ Digit = Annotated[
     typer.Option(
         metavar="D",
         help="Which to draw: 7; or 0-9 or 1,3,5-7, a row each, in the same styles. For a "
-        "generator trained with --conditional. Classes that are no digits go by number, from 0.",
+        "generator trained with --conditional. Other classes go by name, or number from 0.",
         rich_help_panel=DRAWN,
     ),
 ]

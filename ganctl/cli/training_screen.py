@@ -74,14 +74,15 @@ class TrainingScreen:
 
     def show(self, progress: Progress) -> None:
         """Show where the run stands."""
-        self._last = progress
+        self._last, before = progress, self._distance
         left, self._distance = self._seconds_left(progress), progress.frechet_distance
+        measured = self._distance != before  # else it is an earlier epoch's
         if self._live:
             real = None if self._distance is None else self._real_distance
             self._live.show(progress, left, real)
         elif progress.step == progress.steps:
             screen.line(
-                f"epoch {progress.epoch}/{progress.epochs}  {_figures(progress)}  "
+                f"epoch {progress.epoch}/{progress.epochs}  {_figures(progress, measured)}  "
                 f"{progress.images_per_second:,.0f} images/s  {screen.duration(left)} left"
             )
 
@@ -177,9 +178,8 @@ class _LivePanel:
         self._lines.show(self._shown)
 
 
-def _figures(progress: Progress) -> str:
-    distance = progress.frechet_distance
+def _figures(progress: Progress, measured: bool) -> str:
     return (
         f"G {progress.g_loss:.3f}  D {progress.d_loss:.3f}  "
         f"D(x) {progress.d_real:.2f}  D(G(z)) {progress.d_fake:.2f}"
-    ) + (f"  FD {distance:.1f}" if distance is not None else "")
+    ) + (f"  FD {progress.frechet_distance:.1f}" if measured else "")

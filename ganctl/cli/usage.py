@@ -21,6 +21,11 @@ def explain_usage(error: Any) -> str:
         return f"Missing command: one of {', '.join(context.command.list_commands(context))}"
     if option and "requires an argument" in message:
         return f"{option} needs a value"
+    if (
+        option in ("-o", "--out", "--output")
+        and "OUT" in context.command.collect_usage_pieces(context)[-1]
+    ):
+        return f"No such option: {option}: OUT is written without it"
     if option:
         return f"No such option: {option}{did_you_mean(option, _options(context))}"
     if found := re.match(r"No such command '(.*?)'\.", message, re.DOTALL):

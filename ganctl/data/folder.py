@@ -239,12 +239,17 @@ def is_visible(name: str) -> bool:
 def classes(
     names: Collection[PurePosixPath],
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    """Return labels (N,) and the sorted class names, or None and () unless all lie in folders."""
+    """Return labels (N,) and the sorted class names, or None and () unless all lie in folders.
+
+    One folder of pictures is no class beside others: a zip of it is what the folder itself is.
+    """
     depth = len(around(names).parts)
     parts = [name.parts[depth:] for name in names]
     if any(len(part) == 1 for part in parts):
         return None, ()
     class_names = sorted({part[0] for part in parts})
+    if len(class_names) == 1:
+        return None, ()
     index = {name: number for number, name in enumerate(class_names)}
     return np.array([index[part[0]] for part in parts], np.int64), tuple(class_names)
 

@@ -28,6 +28,7 @@ from ganctl.files import make_folder, write_atomic
 from ganctl.images import Pixels
 from ganctl.latents import Labels
 from ganctl.quality import judge as judges
+from ganctl.quality.explain import doubt
 from ganctl.quality.judge import CLASSES, FEATURES, Judge, Looks, as_digits, digits_of
 from ganctl.quality.metrics import moments
 from ganctl.quality.neighbours import authenticity
@@ -232,8 +233,8 @@ def data_reference(
     rest = np.delete(np.arange(len(data.images)), measured.held)
     digits = digits_of(data.labels, data.class_names)
     notes = [f"the real row is of training images of {data.name} that are not in the reference"]
-    if digits is None:
-        notes.append("the judge knows handwritten digits only: trust no figure but its trend")
+    if doubtful := doubt(data.class_names):
+        notes.append(doubtful)
     return Reference(
         name=f"{data.name}, {len(rest):,} training images",
         mean=measured.mean,

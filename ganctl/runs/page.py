@@ -73,8 +73,9 @@ def _beside(*cards: str) -> str:
 
 
 def _after(report: Report) -> str:
-    epoch = report.grid_epoch
-    return f"Drawn after epoch {epoch:,}." if epoch else "Drawn before the first step."
+    if report.grid_epoch:
+        return f"Drawn after epoch {report.grid_epoch:,}."
+    return "Drawn before the first step; no later ones are there."
 
 
 def _progress(report: Report) -> str:

@@ -9,11 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import ganctl
+from ganctl.card import Card
 from ganctl.checkpoint_file import Header, read_checkpoint, read_header
 from ganctl.config import MEASURED, TrainConfig
 from ganctl.environment import RUNS
 from ganctl.errors import GanctlError
 from ganctl.files import write_atomic
+from ganctl.quality.explain import doubt
 from ganctl.quality.monitor import real_figures
 from ganctl.quality.reference import FINGERPRINTS
 from ganctl.run_files import CURVES, FILM, LAST, REPORT
@@ -74,13 +76,18 @@ def write_report(folder: Path) -> list[Path]:
             grid_epoch=0 if grid is None else int(grid.stem),
             film=moving,
             threads=0 if header is None else header.threads,
-            notes=[header.card.data_note] if header is not None and header.card.data_note else [],
+            notes=[] if header is None else _notes(header.card),
             versions=dict(_versions()),
         )
     )
     for name, data in drawn.items():
         write_atomic(folder / name, data)
     return [folder / name for name in drawn]
+
+
+def _notes(card: Card) -> list[str]:
+    """Return what the reader must know of the data and of the figures."""
+    return [note for note in (card.data_note, card.quality and doubt(card.class_names)) if note]
 
 
 def known_figures(config: TrainConfig) -> Mapping[str, float]:

@@ -76,7 +76,7 @@ def use_threads(asked: int, processes: int, device: torch.device) -> list[str]:
     threads, busy = torch.get_num_threads() * processes, _busy_cores()
     if asked > fitting:
         return [
-            f"{asked * processes} threads would wait for each other on {cores} cores: "
+            f"{asked * processes} threads would wait for each other on {counted(cores, 'core')}: "
             f"using {fitting * processes}"
         ]
     waits = torch.get_num_threads() > 1 and busy + threads >= cores + 1

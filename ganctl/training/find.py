@@ -11,7 +11,7 @@ from ganctl.errors import BadInput
 from ganctl.files import near_file
 from ganctl.pretrained import NAMES, PRETRAINED, place_of
 from ganctl.run_files import CONFIG, LAST, blank_run, changed, checkpoint_names, folders
-from ganctl.spelling import call, either, option
+from ganctl.spelling import call
 from ganctl.text import did_you_mean
 from ganctl.training.run import Run
 
@@ -67,11 +67,9 @@ def find_checkpoint(given: Path | None) -> Path:
     if given is None:
         newest = newest_run(trained=True)
         if newest is None and not os.path.isfile(PRETRAINED):
-            own = place_of()
-            way = either(f"ganctl sample {option('checkpoint', own)}", f"ganctl.load({own!r})")
             raise BadInput(
                 f"there is no run in {RUNS}/",
-                f"train one: {call('train')}; or draw from one in ganctl's clone: {way}",
+                f"train one: {call('train')}; or name the one in ganctl's clone: {place_of()}",
             )
         return PRETRAINED if newest is None else newest.checkpoint
     named = RUNS / given

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,9 +180,15 @@ class Run:
             self.write_config(config)
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Write the configuration as config.json; errors as of `ganctl.files`."""
-        text = json.dumps(config, indent=2, sort_keys=True) + "\n"
-        write_atomic(self.folder / CONFIG, text.encode())
+        """Write the configuration as config.json, if it is not there; errors as of `ganctl.files`.
+
+        So a run that is only looked at again does not become the newest.
+        """
+        path, text = self.folder / CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n"
+        with suppress(OSError):
+            if path.read_bytes() == text.encode():
+                return
+        write_atomic(path, text.encode())
 
     def sign(self, job: str) -> None:
         """Write who has begun this run, so that a restart tells it from an older one."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganctl.cli.asked import MAX_CLASS, class_numbers, written
+from ganctl.cli.asked import MAX_CLASS, listed, written
 from ganctl.images import encode_gif, grid
 from ganctl.inputs import in_turn, seeded, since, truncated, walk
 from ganctl.latents import class_labels
@@ -44,27 +44,30 @@ def picture(path: str) -> NDArray[np.uint8]:
 
 @given(st.lists(st.integers(0, MAX_CLASS), min_size=1, unique=True))
 def test_a_list_of_classes_is_that_list(numbers: list[int]) -> None:
-    assert class_numbers(",".join(map(str, numbers))) == tuple(numbers)
+    assert listed(",".join(map(str, numbers))) == tuple(numbers)
 
 
 @given(first=st.integers(0, MAX_CLASS), length=st.integers(1, 200))
 def test_a_range_has_both_ends(first: int, length: int) -> None:
     last = min(first + length - 1, MAX_CLASS)
-    assert class_numbers(f"{first}-{last}") == tuple(range(first, last + 1))
+    assert listed(f"{first}-{last}") == tuple(range(first, last + 1))
 
 
-def test_lists_and_ranges_mix_in_the_order_given() -> None:
-    assert class_numbers("9,1,3,5-7") == (9, 1, 3, 5, 6, 7)
+def test_lists_ranges_and_names_mix_in_the_order_given() -> None:
+    assert listed("9,1,3,5-7") == (9, 1, 3, 5, 6, 7)
+    assert listed("Ankle boot,2-3,T-shirt/top,4th") == ("Ankle boot", 2, 3, "T-shirt/top", "4th")
 
 
 @given(st.text() | st.text("0123456789,-", max_size=12))
 def test_any_text_is_classes_or_a_usage_error(text: str) -> None:
     try:
-        numbers = class_numbers(text)
+        classes = listed(text)
     except typer.BadParameter:
         return
-    assert numbers and len(set(numbers)) == len(numbers)
-    assert set(text) <= set("0123456789,-") and 0 <= min(numbers) <= max(numbers) <= MAX_CLASS
+    assert classes and len(set(classes)) == len(classes)
+    names = [each for each in classes if isinstance(each, str)]
+    assert set(names) <= set(text.split(",")) and all(any(map(str.isalpha, each)) for each in names)
+    assert all(0 <= each <= MAX_CLASS for each in classes if not isinstance(each, str))
 
 
 @given(st.text() | st.text("0123456789", max_size=12))
@@ -77,7 +80,7 @@ def test_any_text_is_a_number_or_a_usage_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "1,", "3-", "-3", "9-0", "1 2", "²", "٣", "70000", "1,1"]
+    "text", ["", "_", "1,", "3-", "-3", "9-0", "1 2", "²", "٣", "70000", "1,1"]
 )
 def test_what_is_no_list_of_classes_is_refused(text: str, ganctl: Ganctl) -> None:
     outcome = ganctl("infer", "none.onnx", f"--digit={text}", "x.png")
@@ -241,9 +244,7 @@ def test_an_unconditional_generator_cannot_be_asked(
             assert "hint: draw without a class, or train one" in outcome.err
 
 
-def test_other_classes_than_digits_are_listed_with_their_numbers(
-    ganctl: Ganctl, tmp_path: Path
-) -> None:
+def test_other_classes_than_digits_go_by_number_or_name(ganctl: Ganctl, tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
         for number in range(2):
@@ -254,4 +255,11 @@ def test_other_classes_than_digits_are_listed_with_their_numbers(
     assert ganctl("sample", "--checkpoint", "pets", "--digit", "0-1", "x.png").code == 0
     outcome = ganctl("sample", "--checkpoint", "pets", "--digit", 2, "x.png")
     assert outcome.code == 3 and "has no class 2: its classes are 0 … 1" in outcome.err
-    assert outcome.err.endswith("hint: classes go by their numbers: 0 cat, 1 dog\n")
+    assert outcome.err.endswith("hint: classes go by number or name: 0 cat, 1 dog\n")
+    by_name = ganctl("sample", "--checkpoint", "pets", "--digit", "dog,cat", "-n", 3, "named.npy")
+    assert by_name.out == "wrote named.npy: 6 images of seed 0, digit dog,cat\n"
+    assert ganctl("sample", "--checkpoint", "pets", "--digit", "1,0", "-n", 3, "x.npy").code == 0
+    assert np.array_equal(np.load("named.npy"), np.load("x.npy"))
+    outcome = ganctl("sample", "--checkpoint", "pets", "--digit", "cat,bird", "bird.png")
+    assert outcome.code == 3 and "has no class 'bird'" in outcome.err
+    assert not Path("bird.png").exists()

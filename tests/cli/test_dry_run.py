@@ -33,6 +33,17 @@ def test_a_dry_run_makes_nothing_and_can_be_fed_back(
     assert json.loads(first.read_text()) == json.loads(second.read_text())
 
 
+def test_the_data_that_was_asked_for_is_kept_though_it_cannot_be_had(
+    ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchvision.datasets import MNIST
+
+    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])  # the discard port: refused
+    dry = ganctl("train", "--data-dir", tmp_path / "none", "--dry-run")
+    assert dry.code == 0 and "the 10,000 embedded digits instead" in dry.err
+    assert '\ndata = "mnist"\n' in dry.out and "\n# data: digits, 10,000 images" in dry.out
+
+
 def test_what_a_run_would_take(ganctl: Ganctl, small_data: Path) -> None:
     arguments = ["train", "--data", small_data, "--epochs", 30, "--threads", 1, "--dry-run"]
     out = ganctl(*arguments, "--precision", "fp32").out

@@ -141,7 +141,6 @@ def test_what_was_asked_for_has_its_line(
         (["empty"], "no readable PNG or JPEG picture"),
         (["x" * 300], "there is no file, folder or run xxx"),
         (["small.onnx"], "was trained on 'small', which is no data set known by name"),
-        (["small"], "was trained on 'small', which is no data set known by name"),
         (["small.onnx", "--data", "mnits"], "no data set or path named 'mnits'"),
         (["small.onnx", "--data", "empty"], "0 readable PNG or JPEG images"),
         (["small.onnx", "--data", "data", "-n", "2"], "of 2 images"),
@@ -158,6 +157,20 @@ def test_what_cannot_be_evaluated_is_named(
     assert outcome.code == 3 and message in outcome.err and outcome.out == ""
     first, second = (line for line in outcome.err.splitlines() if not line.startswith("note: "))
     assert first.startswith("error: ") and second.startswith("hint: ")
+
+
+def test_a_run_is_measured_against_pictures_of_ones_own_where_they_still_lie(
+    tmp_path: Path, small_data: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.copytree(small_data, "own")
+    assert ganctl("train", "--data", "own", "--epochs", 1, "--name", "run").code == 0
+    outcome = ganctl("evaluate", "run", "-n", 20)
+    assert outcome.code == 0 and "measured against own, 100 training images" in outcome.out
+    Path("own").rename("elsewhere")
+    outcome = ganctl("evaluate", "run", "-n", 20)
+    assert outcome.code == 3 and "trained on 'own', which is no data set known" in outcome.err
 
 
 def test_without_any_run_the_way_out_is_to_train(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -35,6 +36,18 @@ def test_a_run_goes_on_where_it_ended(ganctl: Ganctl, small_data: Path) -> None:
     assert load_checkpoint(LAST).step == 12
     lines = Path("checkpoints/run/metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
+
+
+def test_a_run_that_is_only_looked_at_again_does_not_become_the_newest(
+    ganctl: Ganctl, small_data: Path
+) -> None:
+    arguments = ["train", "--data", small_data, "--epochs", 1, "--eval-every", 0, "--name"]
+    for number, name in enumerate(("old", "new")):
+        assert ganctl(*arguments, name).code == 0
+        for path in Path("checkpoints", name).rglob("*"):
+            os.utime(path, (1e9 + number, 1e9 + number))
+    assert "has finished its 1 epoch already" in ganctl("train", "--resume", "old").out
+    assert "drawing from checkpoints/new/" in ganctl("sample", "-n", 1, "out.png").err
 
 
 def test_what_a_kill_after_the_last_save_left_undone_is_made_good(

@@ -164,6 +164,17 @@ def test_quiet_is_silent_about_a_report_that_could_not_be_drawn(
     assert ganctl("train", "--resume", "run", "--quiet") == (0, "", "")  # which tries again
 
 
+def test_a_line_has_the_distance_of_its_own_epoch_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with TrainingScreen(lambda: None, plain=True) as shown:
+        for epoch, distance in enumerate((None, 8.5, 8.5, 7.25), 1):
+            at = Progress(epoch, 4, 4, 4, 1.0, 1.0, 0.5, 0.5, images_per_second=1.0)
+            shown.show(dataclasses.replace(at, frechet_distance=distance))
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.findall("FD [0-9.]+", line) for line in lines] == [[], ["FD 8.5"], [], ["FD 7.2"]]
+
+
 @pytest.mark.parametrize(("real", "scale"), [(5.975, "; real test digits: 6.0"), (None, "")])
 def test_the_end_says_how_good_it_is_beside_real_digits(real: float | None, scale: str) -> None:
     shown = TrainingScreen(lambda: real, plain=True)

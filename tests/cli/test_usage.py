@@ -12,6 +12,8 @@ from ..conftest import Ganctl
     [
         ("tain", "No such command 'tain': did you mean 'train'?"),
         ("xyz", "No such command 'xyz'"),
+        ("sample -o x.png", "No such option: -o: OUT is written without it"),
+        ("data", "Missing command: one of list, fetch, show"),
         ("version", "No such command 'version': did you mean 'ganctl --version'?"),
         ("runs json", "No such command 'json': did you mean 'ganctl runs --json'?"),
         ("bench trian", "No such command 'trian': did you mean 'train'?"),

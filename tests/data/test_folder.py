@@ -72,6 +72,12 @@ def test_a_folder_around_the_class_folders_is_not_a_class(tmp_path: Path, load: 
 
 
 @either
+def test_one_folder_of_pictures_is_no_class(tmp_path: Path, load: Load) -> None:
+    pictures = load(tmp_path, {"all/1.png": grey_png(1), "all/2.png": grey_png(2)}, ignore)
+    assert (pictures.labels, pictures.class_names) == (None, ())
+
+
+@either
 def test_hidden_files_and_other_kinds_are_passed_over_in_silence(
     tmp_path: Path, load: Load
 ) -> None:

@@ -85,7 +85,7 @@ def test_a_picture_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     assert "Drawn after epoch 1." in read(run).text and not (run / "progress.gif").exists()
     (run / "samples/000001.png").rename(run / "samples/000000.png")
     write_report(run)
-    assert "Drawn before the first step." in read(run).text
+    assert "Drawn before the first step; no later ones are there." in read(run).text
     (run / "samples/000000.png").unlink()
     write_report(run)
     assert [kind for kind, _ in read(run).pictures] == ["PNG"]
