@@ -1,9 +1,9 @@
 # make demo        train on real digits, draw, export, draw again without torch
 # make test        run the tests
 # make check       format check, lint, types, then the tests
-# make docs-check  run the commands of README.md and docs/, most of them shortened: 20 minutes
+# make docs-check  run the commands of README.md and docs/, most of them shortened: 25 minutes
 # make bench       measure training, drawing and starting (DATA=mnist for the full set)
-# make format      rewrite the code in the project's format
+# make format      rewrite the code in the project's format, and the pages' links to its lines
 # make clean       remove what the targets above have made, but no trained run
 
 PYTHON ?= python3
@@ -13,6 +13,7 @@ DATA ?= digits
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
 
 .PHONY: demo test check lint docs-check bench format clean
 
@@ -22,17 +23,17 @@ demo: $(READY)
 	$(BIN)/ganctl export gen.onnx
 	$(BIN)/ganctl infer gen.onnx gen.png
 
-test: $(READY)
+test: $(DEV)
 	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 check: lint test
 
-lint: $(READY)
+lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs-check: $(READY)
+docs-check: $(DEV)
 	$(BIN)/python -m tests.docs_check
 
 bench: $(READY)
@@ -40,7 +41,8 @@ bench: $(READY)
 	$(BIN)/ganctl bench infer
 	$(BIN)/ganctl bench start --data $(DATA)
 
-format: $(READY)
+format: $(DEV)
+	$(BIN)/python -m tests.code_links
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -48,9 +50,12 @@ clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -f out.png gen.onnx gen.png
 
-# Made once, and made anew when pyproject.toml changes. Python compiles what it imports by itself;
+# Made once, and completed when pyproject.toml changes. Python compiles what it imports by itself;
 # compiling all of torch beforehand takes longer than the rest.
-$(READY): pyproject.toml
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --editable '.[train,dev]'
-	touch $(READY)
+$(READY): EXTRAS = train
+$(DEV): EXTRAS = train,dev
+$(READY) $(DEV): pyproject.toml
+	@echo "installing into $(VENV): some minutes, and 6 GB if torch is its CUDA build"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
+	touch $@
