@@ -155,9 +155,10 @@ def show(
     Example: [bold]ganctl data show pictures.zip sheet.png --img-size 64[/]
     """
     from ganctl.cli.bar import Bar
-    from ganctl.data.survey import COLS, survey
+    from ganctl.data.contact_sheet import contact_sheet
+    from ganctl.data.survey import survey
     from ganctl.files import write_atomic
-    from ganctl.images import encode_png, grid
+    from ganctl.images import encode_png
 
     if channels not in (None, 1, 3):
         raise typer.BadParameter(f"{channels} is not 1 or 3", param_hint="--channels")
@@ -173,7 +174,7 @@ def show(
         )
     if os.path.exists(source):
         refuse_same(sheet, Path(source), "the contact sheet would take the place of the pictures")
-    write_atomic(sheet, encode_png(grid(found.sheet, COLS if found.classes else 0)))
+    write_atomic(sheet, encode_png(contact_sheet(found)))
     wrote = f"wrote {sheet}: {found.shown} of {counted(found.images, 'image')}"
     if found.classes:
         wrote += ", a row a class"

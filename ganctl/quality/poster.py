@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
-from itertools import accumulate
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 import ganctl
 from ganctl.images import Pixels, picture
+from ganctl.lettering import cut, drawable, font, length
 from ganctl.quality.explain import about_ratios, headline, lines
 from ganctl.quality.figures import Evaluation
 
@@ -26,9 +24,6 @@ TILE, GAP = 56, 4  # a sample, and what lies between two
 PAPER, INK, SOFT, RULE = "#ffffff", "#1b1f27", "#667085", "#e4e7ee"
 DRAWN, REAL = "#2f62e0", "#b3bac8"
 
-DRAWABLE = "×·±…"
-"""What Pillow's font has beside ASCII and is used here."""
-
 
 class Sheet:
     """A white sheet of `WIDTH` × ``height`` units to draw on."""
@@ -42,7 +37,7 @@ class Sheet:
     ) -> None:
         """Write one line; ``anchor`` as Pillow's: left, middle or right, at the baseline."""
         place = (x * SCALE, y * SCALE)
-        self.draw.text(place, drawable(text), colour, _font(size), anchor=anchor)
+        self.draw.text(place, drawable(text), colour, font(size * SCALE), anchor=anchor)
 
     def box(self, x: float, y: float, width: float, height: float, colour: str) -> None:
         """Fill a box; one that has no width is left out."""
@@ -189,32 +184,14 @@ def _pairs(sheet: Sheet, evaluation: Evaluation, top: int) -> None:
         sheet.text(x + 141, y + 88, f"#{pair.index}", 12, SOFT, "rs")
 
 
-def drawable(text: str) -> str:
-    """Return a text in what Pillow's font can show: without accents, and ? for what it lacks."""
-    plain = unicodedata.normalize("NFD", text.replace("–", "-"))
-    kept = (char for char in plain if not unicodedata.combining(char))
-    return "".join(
-        char if char in DRAWABLE or (char.isascii() and char.isprintable()) else "?"
-        for char in kept
-    )
-
-
-@lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size * SCALE)
-
-
 def _length(text: str, size: int) -> float:
     """Return how long a line is, in units."""
-    return _font(size).getlength(drawable(text)) / SCALE
+    return length(text, size * SCALE) / SCALE
 
 
 def _cut(text: str, size: int, room: float) -> str:
     """Return as much of a line as there is room for."""
-    if _length(text, size) <= room:
-        return text
-    starts = (start for start in accumulate(text) if _length(f"{start}…", size) > room)
-    return f"{next(starts)[:-1]}…"
+    return cut(text, size * SCALE, room * SCALE)
 
 
 def _wrapped(text: str, size: int, room: float) -> Iterator[str]:

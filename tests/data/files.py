@@ -37,6 +37,15 @@ def write_idx_pair(
         path.write_bytes(gzip.compress(content, mtime=0) if gz else content)
 
 
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    """Write the files, by their paths in ``folder``, and return it."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
 def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     """Return the image as a PNG or JPEG file."""
     buffer = io.BytesIO()

@@ -12,17 +12,13 @@ from ganctl.data.folder import Pictures, load_pictures
 from ganctl.data.load import ignore
 from ganctl.errors import BadInput
 
-from .files import grey_png
+from .files import grey_png, write
 
 Load = Callable[[Path, dict[str, bytes], Callable[[str], None]], Pictures]
 
 
 def from_folder(tmp_path: Path, files: dict[str, bytes], notify: Callable[[str], None]) -> Pictures:
-    for name, content in files.items():
-        path = tmp_path / "pictures" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return load_pictures(tmp_path / "pictures", 4, 1, notify)
+    return load_pictures(write(tmp_path / "pictures", files), 4, 1, notify)
 
 
 def from_zip(tmp_path: Path, files: dict[str, bytes], notify: Callable[[str], None]) -> Pictures:

@@ -15,15 +15,7 @@ from ganctl.data.load import ignore
 from ganctl.data.survey import COLS, ROWS, UNLABELLED, chosen, proposed_size, survey
 from ganctl.errors import BadInput
 
-from .files import encode, grey_png, small_set, write_idx_pair
-
-
-def write(folder: Path, files: dict[str, bytes]) -> Path:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
+from .files import encode, grey_png, small_set, write, write_idx_pair
 
 
 def pack(folder: Path) -> Path:

@@ -16,7 +16,7 @@ from ganctl.images import Pixels, picture
 from ganctl.quality.explain import ASKED, LINES, about_ratios, lines
 from ganctl.quality.figures import Evaluation, Figures, Pair
 from ganctl.quality.page import page
-from ganctl.quality.poster import MARGIN, SCALE, TILE, WIDTH, drawable, poster
+from ganctl.quality.poster import MARGIN, SCALE, TILE, WIDTH, poster
 from ganctl.quality.report import check_report, write_report
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -202,10 +202,6 @@ def test_any_shape_and_number_can_be_shown(shape: tuple[int, int, int], count: i
     shown = evaluation(count, shape)
     assert len(Outline(page(shown)).images) == count + 16
     assert read(poster(shown)).shape[1] == WIDTH * SCALE
-
-
-def test_the_font_is_asked_for_nothing_that_it_lacks() -> None:
-    assert drawable("Fréchet – 1 × 2 ± 3 · é中\udcff\n…") == "Frechet - 1 × 2 ± 3 · e???…"
 
 
 def test_a_line_for_every_figure() -> None:
