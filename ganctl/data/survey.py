@@ -31,8 +31,8 @@ ROWS, COLS = 20, 10
 UNLABELLED = 100
 
 LARGEST = 32
-"""Pixels a side that are proposed for training at most: at 64 a step takes four times as long, and
-after as many minutes the pictures were far worse (see the README)."""
+"""Pixels a side that are proposed for training at most: at 64 it takes five times as long until the
+pictures are as good (see the README)."""
 
 USUAL = 1000
 """Images that a GAN is usually trained on at the least: fewer are learnt by heart."""
