@@ -161,6 +161,8 @@ def _describe_onnx(path: Path, max_mb: int) -> tuple[dict[str, Any], Sections]:
     if found.producer:
         graph.append(("written by", found.producer))
     if found.card is not None:
+        if found.image_shape not in (None, found.card.image_shape):  # as --for makes it
+            file.append(("draws", f"{images(found.image_shape)}: made of the generator's images"))
         plain["card"] = json.loads(found.card.to_json())
         return plain, [("file", file), *card_sections(found.card), ("graph", graph)]
     file.append(("model card", "none: the file does not say where it came from"))

@@ -30,7 +30,7 @@ def forward(layers: Iterable[nn.Module], x: Tensor) -> tuple[Tensor, Tape]:
     """Pass ``x`` (B, …) through ``layers``, as calling them would.
 
     Returns:
-        The output, and the tape for `backward`.
+        The output, and the tape for `set_gradients` and `input_slope`.
 
     Raises:
         TypeError: a layer is of a kind that is not written here.

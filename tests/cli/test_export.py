@@ -106,6 +106,7 @@ def test_a_file_for_torch_fidelity_says_how_it_is_read(workplace: Path, ganctl: 
     drawn = model(torch.from_numpy(latents(1, 0, 5, 100)))
     assert drawn.dtype == torch.uint8 and drawn.shape == (5, 3, 28, 28)
     assert drawn.float().std() > 1
+    assert "  28×28, colour: made of the generator's images\n" in ganctl("info", "rounded.onnx").out
 
 
 @pytest.mark.parametrize(
