@@ -4,7 +4,8 @@
 
 Each command runs in a terminal of its own, in a fresh folder with what a clone has, and what it
 leaves on the screen is drawn. All three take some eight minutes of a core. (docs/img/report.png is
-a browser's picture of report.html, as `ganctl train --data digits --epochs 200` leaves it.)
+a browser's picture of report.html, but for its end, as `ganctl train --data digits --epochs 200
+--threads 1 --name digits` leaves it.)
 """
 
 from __future__ import annotations
