@@ -303,13 +303,12 @@ def _made(run: Run, drawn: Sequence[Path]) -> Iterator[str]:
 
 def _checkpoint_option(run: Run) -> str:
     """Return what ``sample`` must be told to draw from ``run``: nothing, if it is the newest."""
-    from ganctl.environment import RUNS
+    from ganctl.run_files import label
     from ganctl.training.find import newest_run
 
     if newest_run(trained=True) == run:
         return ""
-    named = run.name if run.folder.parent == RUNS else str(run.folder)
-    return f" --checkpoint {shlex.quote(named)}"
+    return f" --checkpoint {shlex.quote(label(run.folder))}"
 
 
 def _logged(

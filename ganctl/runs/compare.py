@@ -11,6 +11,7 @@ from ganctl.card_rules import is_number
 from ganctl.config import TrainConfig, flat
 from ganctl.images import Pixels
 from ganctl.quality.explain import MONITORED
+from ganctl.run_files import samples
 from ganctl.runs.chart import (
     COLOURS,
     SOFT,
@@ -23,7 +24,7 @@ from ganctl.runs.chart import (
     shown,
 )
 from ganctl.runs.film import read_grid
-from ganctl.runs.folder import read_config, samples
+from ganctl.runs.folder import read_config
 from ganctl.runs.history import DISTANCE, History
 from ganctl.runs.standing import read_standing
 from ganctl.runs.words import FIGURES
