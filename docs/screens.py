@@ -17,6 +17,7 @@ import re
 import select
 import shlex
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -41,11 +42,17 @@ class Shot(NamedTuple):
     lines: int
     before: tuple[str, ...] = ()
     """Commands that run first, unseen."""
+    broken_off: tuple[str, ...] = ()
+    """Trainings that are stopped after `EPOCHS`, unseen."""
+    beside: tuple[str, ...] = ()
+    """Trainings that still run, after as many at least."""
     until: str = ""
     """What it prints when the picture is to be taken; else that is at its end."""
 
 
-SMALL = "ganctl train --data digits --epochs 2 --name"
+EPOCHS = 4
+
+TRAIN = "ganctl train --data digits --eval-every 2 --epochs"
 SHOTS = {
     "train": Shot(
         "ganctl train --data digits --epochs 40 --eval-every 2", 100, 33, until="epoch 31/40"
@@ -55,11 +62,11 @@ SHOTS = {
         100,
         33,
         before=(
-            f"{SMALL} default",
-            f"{SMALL} classic --recipe classic",
-            f"{SMALL} hinge --objective hinge",
-            f"{SMALL} conv --arch conv --conditional",
+            f"{TRAIN} 4 --name default",
+            f"{TRAIN} 4 --name classic --recipe classic",
         ),
+        broken_off=(f"{TRAIN} 20 --name hinge --objective hinge",),
+        beside=(f"{TRAIN} 20 --arch conv --conditional",),
     ),
     "sample": Shot("ganctl sample --checkpoint mnist-mlp --show -n 18", 104, 30),
 }
@@ -227,6 +234,16 @@ def printed(shot: Shot, folder: Path) -> str:
     return output.decode()
 
 
+def begun(command: str, folder: Path) -> subprocess.Popen[bytes]:
+    """Start a training, and return when it has finished `EPOCHS`; it goes on unheard."""
+    ours, its = os.pipe()
+    process = started(command, folder, its)
+    os.close(its)
+    with open(ours) as said:
+        assert any(line.startswith(f"epoch {EPOCHS}/") for line in said), command
+    return process
+
+
 def started(command: str, folder: Path, terminal: int | None = None) -> subprocess.Popen[bytes]:
     """Start a command of ganctl in ``folder``."""
     unset = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
@@ -252,8 +269,16 @@ def main(names: Sequence[str]) -> None:
             shutil.copy(PRETRAINED, folder / "checkpoints")
             for command in shot.before:
                 assert started(command, folder).wait() == 0, command
+            for command in shot.broken_off:
+                stopped = begun(command, folder)
+                stopped.send_signal(signal.SIGINT)
+                stopped.wait()
+            running = [begun(command, folder) for command in shot.beside]
             screen = Screen(shot.columns)
             screen.write(f"\x1b[1m$ {shot.command}\x1b[0m\r\n{printed(shot, folder)}")
+            for process in running:
+                process.terminate()
+                process.wait()
         drawn(screen, shot.columns).save(OUT / f"{name}.png", optimize=True)
         print(f"wrote {OUT / name}.png")
 

@@ -34,6 +34,18 @@ DRAWN = (CURVES, FILM, REPORT)
 """What is drawn of a run when it ends, and may be drawn again at any time."""
 
 
+def label(folder: Path) -> str:
+    """Return what commands call the run in ``folder``: its name, or elsewhere its path."""
+    return folder.name if folder.parent == RUNS else str(folder)
+
+
+def samples(folder: Path) -> list[Path]:
+    """Return a run's sample grids, the oldest first."""
+    found = (folder / SAMPLES).glob("[0-9]*.png")
+    grids = (path for path in found if path.stem.isdecimal() and path.is_file())
+    return sorted(grids, key=lambda path: int(path.stem))
+
+
 def is_run_name(name: str) -> bool:
     """Tell whether a run may be called so: a folder's name without folders above it."""
     plain = Path(name).name == name and is_plain(name) and not name.startswith("-")

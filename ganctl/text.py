@@ -31,6 +31,13 @@ def sized(count: int) -> str:
     return counted(count, "byte")
 
 
+def duration(seconds: float) -> str:
+    """Return seconds as m:ss, or h:mm:ss from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
 def inert(text: str) -> str:
     r"""Return ``text`` with all that a terminal would obey, not show, written out as ``\x1b``."""
     if text.isprintable():

@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 
 from ganctl.environment import RUNS
-from ganctl.run_files import CONFIG, LAST, METRICS, changed, checkpoint_names, folders, newest, size
+from ganctl.run_files import (
+    CONFIG,
+    LAST,
+    METRICS,
+    SAMPLES,
+    changed,
+    checkpoint_names,
+    folders,
+    label,
+    newest,
+    samples,
+    size,
+)
 from ganctl.runs.folder import find_folder
 from ganctl.training.find import find_resumable
 
@@ -54,3 +66,17 @@ def test_a_folder_is_as_large_as_all_that_lies_in_it() -> None:
     (folder / "samples" / "000001.png").write_bytes(b"x" * 5)
     (folder / METRICS).write_bytes(b"x" * 10)
     assert size(folder) == 15
+
+
+def test_a_run_is_called_by_its_name_where_runs_lie_and_elsewhere_by_its_folder() -> None:
+    assert label(RUNS / "one") == "one"
+    assert label(RUNS / "older/one") == f"{RUNS}/older/one" and label(Path("/a/one")) == "/a/one"
+
+
+def test_sample_grids_are_called_by_their_epochs() -> None:
+    folder = made("one", 1000)
+    for name in ("999999.png", "000002.png", "1000000.png", "2 best.png", "best.png", "000003.gif"):
+        (folder / SAMPLES).mkdir(exist_ok=True)
+        (folder / SAMPLES / name).touch()
+    (folder / SAMPLES / "000004.png").mkdir()
+    assert [path.name for path in samples(folder)] == ["000002.png", "999999.png", "1000000.png"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ganctl.cli import screen
 from ganctl.cli.options import Json, Threads
 from ganctl.errors import TRAIN_PACKAGES, MissingDependency
+from ganctl.text import duration
 
 if TYPE_CHECKING:
     from ganctl.benchmark.doctor import Checkup
@@ -106,7 +107,7 @@ def _speed(found: Checkup) -> list[tuple[str, str]]:
             (
                 "training",
                 f"{found.train_speed:,.0f} images/s by the default recipe: {EPOCHS} epochs of "
-                f"MNIST in {screen.duration(60 * found.minutes)}",
+                f"MNIST in {duration(60 * found.minutes)}",
             )
         )
     if found.judge_speed is not None:

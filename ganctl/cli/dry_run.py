@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ganctl.cli import screen
 from ganctl.config import TrainConfig, flat
-from ganctl.text import counted
+from ganctl.text import counted, duration
 
 if TYPE_CHECKING:
     import torch
@@ -71,4 +71,4 @@ def _lines(found: Estimate) -> list[str]:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.2g} s" if seconds < 10 else screen.duration(seconds)
+    return f"{seconds:.2g} s" if seconds < 10 else duration(seconds)

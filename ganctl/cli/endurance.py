@@ -13,7 +13,7 @@ from ganctl.cli.options import Json, Threads
 from ganctl.cli.train_options import Architecture
 from ganctl.config import MAX_SEED
 from ganctl.errors import CheckFailed
-from ganctl.text import counted
+from ganctl.text import counted, duration
 
 
 def kills(
@@ -84,7 +84,7 @@ def soak(
     else:
         early, late = found.memory_early / 2**20, found.memory_late / 2**20
         screen.result(
-            f"{found.epochs} epochs in {screen.duration(found.seconds)}; medians after epoch "
+            f"{found.epochs} epochs in {duration(found.seconds)}; medians after epoch "
             f"{SETTLED} and at the end:",
             f"memory: {early:.1f} and {late:.1f} MiB, {found.memory_growth:+.2%}",
             f"open files: {found.files_early} and {found.files_late}",

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from ganctl.cli.screen import duration
 from ganctl.cli.sparkline import Curve, sparkline
 from ganctl.cli.terminal_pictures import (
     draw_pictures,
@@ -15,6 +14,7 @@ from ganctl.cli.terminal_pictures import (
     fitting_width,
 )
 from ganctl.images import Pixels
+from ganctl.text import duration
 
 if TYPE_CHECKING:
     from ganctl.runs.history import History

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,7 +37,7 @@ OTHER_PICTURES = {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".s
 
 COLUMNS = ("run", "data", "recipe", "epochs", "FD", "best FD", "size", "age", "state")
 WORDS = ("data", "recipe", "state")
-LEAST = ("FD", "size", "data", "recipe", "age")
+LEAST = ("FD", "data", "recipe", "size", "age")
 """Columns that give way on a narrow terminal, the first one first.
 
 The best distance says more than the newest, and many a name says data and recipe.
@@ -59,9 +60,9 @@ def list_runs(ctx: typer.Context, as_json: Json = False) -> None:
     elif not found:
         screen.note(f"there is no run in {RUNS}/ yet: ganctl train")
     else:
-        from ganctl.cli.tables import show_fitting_table
+        from ganctl.cli.tables import show_named_table
 
-        show_fitting_table(COLUMNS, list(map(_row, found)), WORDS, LEAST)
+        show_named_table(COLUMNS, list(map(_row, found)), WORDS, LEAST)
         screen.result(*(f"{run.name}: {run.problem}" for run in found if run.problem))
 
 
@@ -131,10 +132,11 @@ def compare(
     """
     from ganctl.files import check_writable, write_atomic
     from ganctl.run_files import CONFIG
-    from ganctl.runs.compare import MOST, picture, read_run
+    from ganctl.runs.compare import MOST, read_run
     from ganctl.runs.folder import find_folder
     from ganctl.runs.history import DISTANCE
     from ganctl.runs.report import known_figures
+    from ganctl.runs.side_by_side import picture
 
     named, out = list(given), COMPARISON
     if named[-1].suffix.lower() == ".png":
@@ -171,12 +173,17 @@ def _show(compared: Sequence[Compared], real: float | None, as_json: bool) -> No
         }
         screen.result(*json.dumps(plain, indent=2).splitlines())
         return
-    from ganctl.cli.tables import show_table
+    from ganctl.cli.tables import fits, show_table
 
-    for title, rows in parts.items():
+    names = [run.name for run in compared]
+    tables = {title: [[name, *values] for name, values in rows] for title, rows in parts.items()}
+    if not all(fits([title, *names], rows) for title, rows in tables.items()):
+        letters = ascii_uppercase[: len(names)]
+        screen.result(*map(" = ".join, zip(letters, names, strict=True)))
+        names = list(letters)
+    for title, rows in tables.items():
         if rows:
-            columns = [title, *(run.name for run in compared)]
-            show_table("", columns, [[name, *values] for name, values in rows])
+            show_table("", [title, *names], rows)
     if not parts["configuration"]:
         screen.result("their configurations are the same")
     if real is not None:

@@ -133,10 +133,3 @@ class DrawingScreen(Bar):
         if self._seconds < self.PATIENCE:
             return ""
         return f", {self._count / self._seconds:,.0f} images/s"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as m:ss, or h:mm:ss from an hour on."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

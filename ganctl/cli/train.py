@@ -23,7 +23,7 @@ from ganctl.cli.typed import typed_options
 from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.errors import BadInput, WrongValue
 from ganctl.spelling import call, option
-from ganctl.text import counted
+from ganctl.text import counted, duration
 
 if TYPE_CHECKING:
     import torch
@@ -275,7 +275,7 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: 
     if not finished:
         raise typer.Exit(EXIT_BASE + (caught or [signal.SIGTERM])[0])
     if not quiet:
-        seconds = screen.duration(time.monotonic() - began)
+        seconds = duration(time.monotonic() - began)
         screen.result(
             _trained(before, training.config.epochs, seconds),
             *_made(run, drawn),
@@ -303,13 +303,12 @@ def _made(run: Run, drawn: Sequence[Path]) -> Iterator[str]:
 
 def _checkpoint_option(run: Run) -> str:
     """Return what ``sample`` must be told to draw from ``run``: nothing, if it is the newest."""
-    from ganctl.environment import RUNS
+    from ganctl.run_files import label
     from ganctl.training.find import newest_run
 
     if newest_run(trained=True) == run:
         return ""
-    named = run.name if run.folder.parent == RUNS else str(run.folder)
-    return f" --checkpoint {shlex.quote(named)}"
+    return f" --checkpoint {shlex.quote(label(run.folder))}"
 
 
 def _logged(

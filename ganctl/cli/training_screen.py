@@ -19,6 +19,7 @@ from ganctl.cli.panel import Panel
 from ganctl.cli.terminal_pictures import shows_colours
 from ganctl.images import Pixels
 from ganctl.runs.history import History, read_history
+from ganctl.text import duration
 from ganctl.training.pace import Pace
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class TrainingScreen:
         elif progress.step == progress.steps:
             screen.line(
                 f"epoch {progress.epoch}/{progress.epochs}  {_figures(progress, measured)}  "
-                f"{progress.images_per_second:,.0f} images/s  {screen.duration(left)} left"
+                f"{progress.images_per_second:,.0f} images/s  {duration(left)} left"
             )
 
     def stopped(self, step: int) -> None:

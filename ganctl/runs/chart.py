@@ -74,9 +74,13 @@ def chart(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
 
 
 def shown(text: str, longest: int = LONGEST) -> str:
-    """Return a text from outside as a chart shows it: one line, cut where it is too long."""
+    """Return a text from outside as a chart shows it: one line, its middle cut if it is too long.
+
+    What tells two names apart often stands at their ends.
+    """
     plain = inert(text)
-    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
+    end = (longest - 1) // 2
+    return plain if len(plain) <= longest else f"{plain[: longest - 1 - end]}…{plain[-end:]}"
 
 
 def panel(axes: Axes, title: str, over: str, end: float) -> None:
@@ -129,9 +133,9 @@ def outputs_title(objectives: Sequence[str]) -> str:
     """Return what D's outputs are: probabilities, unless the objective is Wasserstein's."""
     if "wasserstein" not in objectives:
         return "discriminator's outputs"
-    return "sigmoid of the critic's outputs" + (
-        ": no probability" if len(set(objectives)) == 1 else "; of Wasserstein's no probability"
-    )
+    if len(set(objectives)) == 1:
+        return "sigmoid of the critic's outputs: no probability"
+    return "sigmoid of outputs; of Wasserstein's no probability"
 
 
 def legend(axes: Axes) -> None:

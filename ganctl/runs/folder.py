@@ -1,4 +1,4 @@
-"""A run's folder as it is read without torch: which one is meant, its configuration, its pictures.
+"""A run's folder as it is read without torch: which one is meant, and its configuration.
 
 `ganctl.training.run` writes it.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from ganctl.config import TrainConfig, from_dict
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
-from ganctl.run_files import CONFIG, SAMPLES, blank_run, folders, newest
+from ganctl.run_files import CONFIG, blank_run, folders, newest
 from ganctl.spelling import call
 from ganctl.text import did_you_mean
 
@@ -68,9 +68,3 @@ def read_config(folder: Path) -> TrainConfig:
 def _read(path: Path) -> bytes:
     with open(path, "rb") as file:
         return file.read(MAX_CONFIG)
-
-
-def samples(folder: Path) -> list[Path]:
-    """Return a run's sample grids, the oldest first."""
-    found = (folder / SAMPLES).glob("[0-9]*.png")
-    return sorted(path for path in found if path.stem.isdecimal() and path.is_file())

@@ -12,16 +12,15 @@ import ganctl
 from ganctl.card import Card
 from ganctl.checkpoint_file import Header, read_checkpoint, read_header
 from ganctl.config import MEASURED, TrainConfig
-from ganctl.environment import RUNS
 from ganctl.errors import GanctlError
 from ganctl.files import write_atomic
 from ganctl.quality.explain import doubt
 from ganctl.quality.monitor import real_figures
 from ganctl.quality.reference import FINGERPRINTS
-from ganctl.run_files import CURVES, FILM, LAST, REPORT
+from ganctl.run_files import CURVES, FILM, LAST, REPORT, label, samples
 from ganctl.runs.curves import curves
 from ganctl.runs.film import film, read_grid
-from ganctl.runs.folder import read_config, samples
+from ganctl.runs.folder import read_config
 from ganctl.runs.history import DISTANCE
 from ganctl.runs.page import Report, page
 from ganctl.runs.standing import read_standing
@@ -67,7 +66,7 @@ def write_report(folder: Path) -> list[Path]:
     drawn[REPORT] = page(
         Report(
             name=folder.name,
-            command_name=shlex.quote(folder.name if folder.parent == RUNS else str(folder)),
+            command_name=shlex.quote(label(folder)),
             config=config,
             history=history,
             real=real,

@@ -33,6 +33,8 @@ from ganctl.run_files import (
     SAMPLES,
     is_blank,
     is_run_name,
+    label,
+    samples,
     size,
 )
 from ganctl.spelling import call, option
@@ -95,13 +97,13 @@ class Run:
 
     def rewind_samples(self, epoch: int) -> None:
         """Remove the sample grids of later epochs than ``epoch``, which will be drawn again."""
-        for path in (self.folder / SAMPLES).glob("[0-9]*.png"):
-            if path.stem.isdigit() and int(path.stem) > epoch:
+        for path in samples(self.folder):
+            if int(path.stem) > epoch:
                 path.unlink(missing_ok=True)
 
     def samples(self) -> int:
         """Return how many sample grids there are."""
-        return len(list((self.folder / SAMPLES).glob("*.png")))
+        return len(samples(self.folder))
 
     def size(self) -> int:
         """Return the bytes of all its files; those that go while they are counted do not count."""
@@ -110,8 +112,7 @@ class Run:
     @property
     def resume_command(self) -> str:
         """Return what to type to go on with it."""
-        named = self.name if self.folder.parent == RUNS else str(self.folder)
-        return call("train", resume=named)
+        return call("train", resume=label(self.folder))
 
     @property
     def is_blank(self) -> bool:

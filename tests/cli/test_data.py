@@ -59,7 +59,9 @@ def test_the_list_fits_a_terminal(
     assert max(map(len, out.splitlines())) <= columns
     rows = [line.split() for line in out.splitlines()]
     assert all(sum(row[:1] == [name] for row in rows) == 1 for name in (*KNOWN, "digits"))
-    assert ("download" in out) is (columns == 120)
+    (heading,) = [row for row in rows if row[:1] == ["name"]]
+    assert ("download" in heading) is (columns == 120)
+    assert ("no room for pixels, download, whose:" in out) is (columns == 80)
 
 
 def test_fetch_without_a_network_is_one_error(

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,41 +95,114 @@ def test_the_runs_are_listed_the_newest_first(
     assert json.loads(ganctl("runs", "--json").out) == []
 
 
-def test_a_narrow_terminal_gets_fewer_columns(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+Terminal = Callable[[int, Callable[[], str]], list[str]]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Return the lines that are printed on a terminal of so many columns."""
     monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, for rich
     monkeypatch.setenv("TERM", "xterm")
+
+    def shown(columns: int, printed: Callable[[], str]) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", printed())
+        lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
+        assert all(len(line) <= columns for line in lines)
+        return lines
+
+    return shown
+
+
+DEFAULT_NAMES = (
+    "digits-default-conv-conditional-20261126-141608",
+    "digits-default-conv-conditional-20261125-091608",
+)
+
+
+@pytest.fixture
+def named_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder has two runs without --name, the second one older."""
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(DEFAULT_NAMES, 1):
+        settings = config(40, arch="conv", conditional=True)
+        made_up(Path("checkpoints") / name, settings, lines(9 * number), age=3600 * 9 * number)
+
+
+def test_a_narrow_terminal_gets_fewer_columns_and_is_told_which(
+    capsys: pytest.CaptureFixture[str], terminal: Terminal
+) -> None:
     columns, cells = ("name", "one", "two", "three"), [["x" * 20, "a" * 10, "b" * 10, "c"]]
 
-    def shown(width: int) -> str:
-        monkeypatch.setenv("COLUMNS", str(width))
+    def printed() -> str:
         show_fitting_table(columns, cells, ("three",), ("two", "one"))
-        out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
-        assert all(len(line) <= width for line in out.splitlines())
-        return out
+        return capsys.readouterr().out
 
-    assert "two" in shown(60) and "one" in shown(60)
-    assert "two" not in shown(50) and "one" in shown(50)
-    assert "one" not in shown(30) and "x" * 20 in shown(35)
+    assert terminal(55, printed)[0].split() == list(columns)
+    heading, *_, said, more = terminal(50, printed)
+    assert heading.split() == ["name", "one", "three"]
+    assert f"{said} {more}" == "no room for two: make the terminal wider, or use --json"
+    heading, _, row, *_ = terminal(35, printed)
+    assert heading.split() == ["name", "three"] and row.split() == ["x" * 20, "c"]
 
 
-def test_the_newest_distance_gives_way_before_the_size(
-    ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+EVERYTHING = "run data recipe epochs FD best FD size age state".split()
+
+
+def test_short_names_are_listed_a_line_a_run(
+    ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, for rich
-    monkeypatch.setenv("TERM", "xterm")
     made_up(Path("checkpoints/conv"), config(9, arch="conv", conditional=True), lines(4))
+    made_up(Path("checkpoints/hinge"), config(9, objective="hinge"), lines(4), age=300)
 
-    def header(width: int) -> list[str]:
-        monkeypatch.setenv("COLUMNS", str(width))
-        return re.sub(r"\x1b\[[0-9;]*m", "", ganctl("runs").out).split("\n")[1].split()
+    def listed(columns: int) -> list[str]:
+        return terminal(columns, lambda: ganctl("runs").out)
 
-    everything = "run data recipe epochs FD best FD size age state".split()
-    assert header(110) == everything
-    assert header(88) == [*everything[:4], *everything[5:]]
-    assert header(80) == [name for name in header(88) if name != "size"]
+    heading, _, *rows = listed(100)
+    assert heading.split() == EVERYTHING
+    assert [row.split()[0] for row in rows] == ["conv", "hinge"]
+    heading, _, *rows, said = listed(84)
+    assert heading.split() == [*EVERYTHING[:4], *EVERYTHING[5:]] and len(rows) == 2
+    assert said == "no room for FD: make the terminal wider, or use --json"
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_a_name_of_ganctls_own_stands_whole_above_its_figures(
+    columns: int, ganctl: Ganctl, named_by_default: None, terminal: Terminal
+) -> None:
+    run, heading, rule, *rows = terminal(columns, lambda: ganctl("runs").out)
+    left_out = rows[4:]
+    assert run == "run" and set(rule.strip()) == {"─"}
+    assert rows[:4:2] == list(DEFAULT_NAMES)
+    wide = columns >= 100
+    assert heading.split() == (EVERYTHING[1:] if wide else [*EVERYTHING[1:4], *EVERYTHING[5:]])
+    told = f"digits default-conv-conditional 9/40 {'50.0 ' if wide else ''}50.0 "
+    assert " ".join(rows[1].split()).startswith(told)
+    assert rows[3].endswith("18 h  stopped") and rows[1].endswith(" 9 h  stopped")
+    assert left_out == ([] if wide else ["no room for FD: make the terminal wider, or use --json"])
+
+
+def test_in_a_pipe_nothing_is_left_out_or_folded(ganctl: Ganctl, named_by_default: None) -> None:
+    heading, _, *rows = ganctl("runs").out.strip().splitlines()
+    assert heading.split() == EVERYTHING
+    assert [row.split()[0] for row in rows if row] == list(DEFAULT_NAMES)
+    compared = ganctl("runs", "compare", *DEFAULT_NAMES, *DEFAULT_NAMES).out
+    assert compared.strip().splitlines()[0].split() == ["figures", *DEFAULT_NAMES, *DEFAULT_NAMES]
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120, 130])
+def test_long_names_stand_above_a_comparison(
+    columns: int, ganctl: Ganctl, named_by_default: None, terminal: Terminal
+) -> None:
+    first, second, heading, *_ = terminal(
+        columns, lambda: ganctl("runs", "compare", *DEFAULT_NAMES).out
+    )
+    if columns < 130:  # else they are the headings
+        assert (first, second) == tuple(map(" = ".join, zip("AB", DEFAULT_NAMES, strict=True)))
+        assert heading.split() == ["figures", "A", "B"]
+    else:
+        assert first.split() == ["figures", *DEFAULT_NAMES]
 
 
 def test_ages_are_told_in_their_largest_unit() -> None:
@@ -144,7 +218,7 @@ def test_runs_are_laid_side_by_side(ganctl: Ganctl, workplace: Path) -> None:
     told = [line.split() for line in outcome.out.splitlines()]
     assert ["lr", "0.0008", "0.0002"] in told and ["figures", "small", "other"] in told
     with Image.open("both.png") as image:
-        assert image.size == (1100, 540)
+        assert image.width == 1100 and image.height > 540
     plain = ganctl("runs", "compare", "other", "other", "--json")
     assert plain.code == 0 and Path("compare.png").exists()
     assert plain.err == "note: wrote compare.png\n"  # stdout holds JSON alone

@@ -12,8 +12,10 @@ from PIL import Image
 from ganctl.config import TrainConfig
 from ganctl.runs import compare, curves
 from ganctl.runs.chart import BLUE, COLOURS, ORANGE, outputs_title, shown
-from ganctl.runs.compare import differences, outcomes, picture, read_run
+from ganctl.runs.chart_table import CHARACTERS, LONGEST, table_height, text_table
+from ganctl.runs.compare import differences, outcomes, read_run
 from ganctl.runs.history import History
+from ganctl.runs.side_by_side import CURVES, picture
 
 from .made_up import HOSTILE, config, lines, made_up
 
@@ -76,6 +78,11 @@ def test_a_name_is_only_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown("a\nb") == "a\\nb" and len(shown("x" * 100)) == 60
 
 
+def test_of_a_long_name_the_middle_is_left_out() -> None:
+    name = "digits-default-conv-conditional-20261126-141608"
+    assert shown(name, 20) == "digits-def…26-141608" and shown(name, 47) == name
+
+
 def test_what_matplotlib_is_set_to_is_neither_obeyed_nor_changed() -> None:
     import matplotlib
 
@@ -106,18 +113,21 @@ def test_several_runs_are_drawn_in_colours_of_their_own(tmp_path: Path) -> None:
     runs = []
     for number in range(compare.MOST):
         figures = [line | {"d_loss": line["d_loss"] * (1 + number)} for line in lines(20)]
-        runs.append(read_run(made_up(tmp_path / f"{number}", config(20), figures, grids=1)))
+        runs.append(read_run(made_up(tmp_path / f"HHHHHH{number}", config(20), figures, grids=1)))
     for count in (2, compare.MOST):
         drawn = pixels(picture(runs[:count], 5.97))
-        assert drawn.shape == (540, 1100, 3)
-        assert all(has(drawn, colour) > 20 for colour in COLOURS[:count])
+        below = 540 + 100 * table_height(count)  # their configurations are the same
+        assert drawn.shape == (round(below), 1100, 3)
+        assert all(has(drawn[540:], colour) > 20 for colour in COLOURS[:count])
+        assert all(has(drawn[:540], colour) > 20 for colour in COLOURS[:count])
 
 
 def test_runs_without_figures_or_pictures_are_laid_side_by_side(tmp_path: Path) -> None:
     one = read_run(made_up(tmp_path / "one", config(), []))
     two = read_run(made_up(tmp_path / "two", config(data="mnist"), lines(3, 5)))
     assert one.grid is None
-    assert pixels(picture([one, two], None)).shape == (540, 1100, 3)
+    drawn = pixels(picture([one, two], None))
+    assert drawn.shape == (round(100 * (CURVES + 2 * table_height(2))), 1100, 3)
 
 
 def test_differences_and_outcomes_are_told_by_name(tmp_path: Path) -> None:
@@ -128,6 +138,34 @@ def test_differences_and_outcomes_are_told_by_name(tmp_path: Path) -> None:
     assert "data" not in found and differences([one, one]) == []
     told = dict(outcomes([one, two]))
     assert told["epochs done"] == ["8 of 8", "3 of 9"]
-    assert told["best Fréchet distance"] == ["50.00 (epoch 4)", ""]
+    assert told["best Fréchet distance"] == ["50.00", ""] and told["after epoch"] == ["4", ""]
+    assert "training time" not in told
+    timed = [line | {"seconds": 20.5} for line in lines(8)]
+    three = read_run(made_up(tmp_path / "three", config(8), timed))
+    assert dict(outcomes([one, three]))["training time"] == ["", "2:44"]
     assert told["Fréchet distance"] == ["51.00", ""] and told["images/s"] == ["5,000", "5,000"]
     assert "drawn as asked" not in told
+
+
+def test_each_figure_changes_the_tables_of_a_picture(tmp_path: Path) -> None:
+    one = read_run(made_up(tmp_path / "one", config(8), lines(8)))
+    faster = [line | {"images_per_second": 6000.0} for line in lines(8)]
+    two = read_run(made_up(tmp_path / "two", config(8), faster))
+    other = read_run(made_up(tmp_path / "other", config(8), lines(8)))
+    before, after = (pixels(picture([one, each], 5.97)) for each in (other, two))
+    changed = np.abs(before - after).max(axis=2) > 40
+    assert changed[540:].any()  # the table
+    assert changed[290:495, 590:803].any() and not changed[:270].any()  # the curve
+
+
+def test_a_table_of_text_has_the_columns_that_it_has_room_for() -> None:
+    columns = [("generator's loss", ["1.0", "12.0"]), ("lr", ["0.1", "y" * 99])]
+    top, bottom, one, two = text_table(("figures", ["a", "b"]), columns)
+    assert top == ("       ", f"  generator's  {' ' * LONGEST}")
+    assert bottom == ("figures", f"         loss  {'lr':>{LONGEST}}")
+    assert one == ("a      ", f"          1.0  {'0.1':>{LONGEST}}")
+    assert two[1].endswith("12.0  yyyyyyyyyyyy…yyyyyyyyyyy")
+    many = text_table(("figures", ["a"]), 50 * [("learning rate", ["0.1"])])
+    assert all(len(name + cells) <= CHARACTERS for name, cells in many)
+    shown_columns = many[2][1].count("0.1")
+    assert shown_columns > 10 and many[1][1].endswith(f"  … {50 - shown_columns} more")

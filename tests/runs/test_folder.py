@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ganctl.errors import BadInput
-from ganctl.runs.folder import find_folder, read_config, samples
+from ganctl.run_files import samples
+from ganctl.runs.folder import find_folder, read_config
 
 from .made_up import config, lines, made_up
 

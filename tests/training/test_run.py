@@ -107,7 +107,7 @@ def test_what_a_run_has_left_is_counted() -> None:
     assert (run.samples(), run.size()) == (0, 0)
     run.metrics.write_bytes(b"x" * 10)
     run.sample(1).write_bytes(b"x" * 5)
-    (run.folder / "samples" / "notes.txt").write_bytes(b"x")
+    (run.folder / "samples" / "best.png").write_bytes(b"x")  # somebody else's
     (run.folder / "link").symlink_to("/dev/zero")
     assert run.samples() == 1
     assert run.size() == 16 + len("/dev/zero")
