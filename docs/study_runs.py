@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from typing import Any
 
 from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.environment import RUNS
@@ -19,7 +20,7 @@ from ganctl.training.start import start_run
 
 CPU = resolve_device("cpu")
 
-SHARED = {
+SHARED: dict[str, Any] = {
     "data": "digits",
     "epochs": 40,
     "eval_every": 2,
@@ -30,11 +31,11 @@ SHARED = {
 SHORT = SHARED | {"epochs": 20}
 
 CONFIGS = {
-    "default": train_config("default", {}, keep=8, **SHARED),
-    "classic": train_config("classic", {}, **SHARED),
-    "classic-small-eps": train_config("classic", {"bn_eps": 1e-5}, **SHARED),
-    "b1-0.9": train_config("default", {}, b1=0.9, **SHORT),
-    "b1-0": train_config("default", {}, b1=0.0, **SHORT),
+    "default": train_config(keep=8, **SHARED),
+    "classic": train_config(recipe="classic", **SHARED),
+    "classic-small-eps": train_config(recipe="classic", bn_eps=1e-5, **SHARED),
+    "b1-0.9": train_config(b1=0.9, **SHORT),
+    "b1-0": train_config(b1=0.0, **SHORT),
 }
 
 

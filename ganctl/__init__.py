@@ -19,31 +19,34 @@ __all__ = [
     "GanctlError",
     "Generator",
     "Images",
-    "ModelConfig",
+    "Progress",
     "TrainConfig",
     "TrainedRun",
     "grid",
     "load",
     "train",
+    "train_config",
 ]
 
 if TYPE_CHECKING:
     from ganctl.api.generator import Generator, load
     from ganctl.api.pictures import Images, grid
     from ganctl.api.train import TrainedRun, train
-    from ganctl.config import ModelConfig, TrainConfig
+    from ganctl.config import TrainConfig, train_config
     from ganctl.errors import GanctlError
+    from ganctl.training.progress import Progress
 else:  # hidden from type checkers, to whom a module with __getattr__ has every name
     _PLACES = {
         "GanctlError": "ganctl.errors",
         "Generator": "ganctl.api.generator",
         "Images": "ganctl.api.pictures",
-        "ModelConfig": "ganctl.config",
+        "Progress": "ganctl.training.progress",
         "TrainConfig": "ganctl.config",
         "TrainedRun": "ganctl.api.train",
         "grid": "ganctl.api.pictures",
         "load": "ganctl.api.generator",
         "train": "ganctl.api.train",
+        "train_config": "ganctl.config",
     }
 
     def __getattr__(name):

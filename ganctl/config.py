@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from types import MappingProxyType
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ganctl.errors import BadInput, WrongValue
-from ganctl.spelling import option
+from ganctl.arguments import OutOfRange, make_plain, one_of
+from ganctl.errors import BadInput
+from ganctl.options import Options, refuse_unknown
+from ganctl.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Config = TypeVar("Config", "ModelConfig", "TrainConfig")
 
@@ -47,38 +51,24 @@ ADDED_LATER = {
 """Fields that older files lack, and what they would say."""
 
 
-class OutOfRange(WrongValue):
-    """An option, or a field of a configuration, whose value cannot be.
-
-    Args:
-        name: the option's.
-        value: what it was given.
-        allowed: what it may be, in words; of a choice, the choices.
-    """
-
-    def __init__(self, name: str, value: Any, allowed: str) -> None:
-        words = option(name).rstrip("=")
-        super().__init__(f"{option(name, value)} cannot be used", f"{words}: {allowed}")
-        self.allowed = allowed
-
-
 @dataclass(frozen=True)
 class ModelConfig:
-    """The shape of both networks.
+    """The shape of both networks: the ``model`` of a `TrainConfig`.
 
     Raises:
-        BadInput: a field is out of its range.
+        BadInput: a field has another type, or is out of its range.
     """
 
     arch: str = "mlp"  # see ARCHITECTURES
-    classes: int = 0  # that can be asked for; 0: unconditional
-    latent_dim: int = 100
-    img_size: int = 28  # height and width in pixels
+    classes: int = 0  # that can be asked for, up to 65,536; 0: unconditional
+    latent_dim: int = 100  # 1 to 65,536
+    img_size: int = 28  # height and width in pixels, 4 to 512
     channels: int = 1  # 1 grey, 3 colour
-    bn_eps: float = 1e-5  # added to the variance before the root
-    bn_momentum: float = 0.8  # weight of the newest batch in the running statistics
+    bn_eps: float = 1e-5  # added to the variance before the root; above 0 and up to 1
+    bn_momentum: float = 0.8  # of the newest batch in the running statistics; above 0 and up to 1
 
     def __post_init__(self) -> None:
+        make_plain(self)
         _check(self, "arch", self.arch in ARCHITECTURES, " or ".join(ARCHITECTURES))
         _check(self, "classes", 0 <= self.classes <= 65536, "0 to 65536")
         _check(self, "latent_dim", 1 <= self.latent_dim <= 65536, "1 to 65536")
@@ -93,40 +83,46 @@ class ModelConfig:
         return (self.channels, self.img_size, self.img_size)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """One training run.
+    """One training run, settled: what `train_config` returns, and ``run.config``.
+
+    ``recipe`` says where the values came from, and brings none: `train_config` does, so what it
+    settles has no default here.
 
     Raises:
-        BadInput: a field is out of its range.
+        TypeError: a field without a default is missing.
+        BadInput: a field has another type, or is out of its range.
     """
 
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelConfig
     recipe: str = "default"  # where the values below came from: see RECIPES
     data: str = "mnist"  # a data set's name or a path
     data_dir: str = ""  # where downloaded data sets lie; "" for the default place
-    epochs: int = 200
+    epochs: int = 200  # 1 to 10⁹
     conditional: bool = False  # on the class; the model's classes are settled when a run starts
     objective: str = "non-saturating"  # see OBJECTIVES
-    batch_size: int = 64
-    lr: float = 8e-4  # Adam's step size, both networks
-    decay_after: int = 62_500  # steps after which lr falls, in a line to 0 at the end; 0: never
-    decay_floor: float = 0.45  # share of lr that it does not fall below
-    b1: float = 0.5  # Adam's decay of the gradient's mean
-    b2: float = 0.999  # Adam's decay of its square
-    ema_decay: float = 0.9999  # of the generator's weights, a step; 0 switches the average off
-    ema_every: int = 8  # steps between updates of the average, by decay ** ema_every
-    r1_weight: float = 0.1  # of the gradient penalty on real images; 0 switches it off
-    r1_every: int = 16  # steps between penalties, each weighted so many times as much
+    batch_size: int = 64  # images a step, 2 to 65,536
+    lr: float  # Adam's step size, both networks; above 0
+    decay_after: int  # steps after which lr falls, in a line to 0 at the end; 0: never
+    decay_floor: float  # share of lr that it does not fall below, 0 to 1
+    b1: float = 0.5  # Adam's decay of the gradient's mean, 0 or more and below 1
+    b2: float = 0.999  # Adam's decay of its square, 0 or more and below 1
+    ema_decay: float  # of the generator's weights, a step, below 1; 0 switches the average off
+    ema_every: int = 8  # steps between updates of the average, by decay ** ema_every; from 1
+    r1_weight: float  # of the gradient penalty on real images; 0 switches it off
+    r1_every: int = 16  # steps between penalties, each weighted so many times as much; from 1
     precision: str = "auto"  # of a step's arithmetic: see PRECISIONS; settled when a run starts
-    seed: int = 0  # of the initial weights, the order of the data and the latents
+    seed: int = 0  # of the initial weights, the order of the data and the latents; below 2³²
     sample_every: int = 10  # epochs; 0 for never
     eval_every: int = 10  # epochs between measurements of the drawn digits; 0 for never
     checkpoint_every: int = 10  # epochs; 0 for only at the end
     keep: int = 0  # checkpoints that stay when later ones come, the newest ones
-    max_rollbacks: int = 0  # to the last checkpoint, in another order, when training diverges
+    max_rollbacks: int = 0  # to the last checkpoint, when training diverges; up to 1,000
 
     def __post_init__(self) -> None:
+        make_plain(self)
+        _check(self, "model", isinstance(self.model, ModelConfig), "a ModelConfig")
         _check(self, "recipe", self.recipe in RECIPES, " or ".join(RECIPES))
         _check(self, "epochs", 1 <= self.epochs <= 10**9, "1 to 1,000,000,000")
         _check(self, "objective", self.objective in OBJECTIVES, ", ".join(OBJECTIVES))
@@ -153,85 +149,33 @@ class TrainConfig:
     @property
     def kind(self) -> str:
         """Return the recipe and what is beside it, such as "default-conv-conditional"."""
-        usual = TrainConfig()
         beside = (
-            self.model.arch if self.model.arch != usual.model.arch else "",
+            self.model.arch if self.model.arch != ModelConfig.arch else "",
             "conditional" if self.conditional else "",
-            self.objective if self.objective != usual.objective else "",
+            self.objective if self.objective != TrainConfig.objective else "",
         )
         return "-".join(filter(None, (self.recipe, *beside)))
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What a recipe settles for an architecture, beyond the networks and Adam."""
+def train_config(**options: Unpack[Options]) -> TrainConfig:
+    """Return the configuration that ``options`` make: the recipe's values where they say nothing.
 
-    lr: float
-    decay_after: int
-    decay_floor: float
-    ema_decay: float
-    r1_weight: float
-    bn_eps: float
-    bn_momentum: float
-
-
-# The average of the weights bears a rate that the live ones do not, and learns faster for it. Once
-# that has brought what it can, the rate has to fall for the distance to go on falling; sooner, it
-# would cost more than it brings. See the README for what was measured.
-_MLP = Recipe(
-    lr=8e-4,
-    decay_after=62_500,
-    decay_floor=0.45,
-    ema_decay=0.9999,
-    r1_weight=0.1,
-    bn_eps=1e-5,
-    bn_momentum=0.8,
-)
-_CONV = replace(_MLP, lr=5e-4, decay_after=14_000, decay_floor=0.0, ema_decay=0.9995)
-
-# BatchNorm1d(n, 0.8): the study note's literal call, whose 0.8 is eps. Kept for study.
-_CLASSIC = Recipe(
-    lr=2e-4,
-    decay_after=0,
-    decay_floor=0.0,
-    ema_decay=0.0,
-    r1_weight=0.0,
-    bn_eps=0.8,
-    bn_momentum=0.1,
-)
-
-RECIPES = {
-    "default": {"mlp": _MLP, "conv": _CONV},
-    "classic": {"mlp": _CLASSIC, "conv": _CLASSIC},
-}
-"""By name, then by architecture."""
-
-
-def train_config(
-    recipe: str,
-    model: Mapping[str, Any],
-    others: Mapping[str, Any] = MappingProxyType({}),
-    /,
-    **training: Any,
-) -> TrainConfig:
-    """Return the configuration of ``recipe`` with the given fields in place of the defaults.
+    ``ganctl.train_config(recipe="classic", data="digits", epochs=5)``, for `ganctl.train` to take.
 
     Args:
-        recipe: a key of `RECIPES`.
-        model: fields of the networks.
-        others: fields of either that the recipe settles, or that no option does.
-        training: fields of the run.
+        **options: as of `ganctl.train`.
 
     Raises:
-        BadInput: there is no such recipe, or a field is out of its range.
+        TypeError: there is no such option.
+        BadInput: an option has another type, or is out of its range.
     """
-    if recipe not in RECIPES:
-        raise BadInput(f"there is no recipe '{recipe}'", f"recipes: {', '.join(RECIPES)}")
-    shape = ModelConfig(**model)  # checks the architecture
-    fields = {**asdict(RECIPES[recipe][shape.arch]), **others}
-    norm = {name: fields.pop(name) for name in ("bn_eps", "bn_momentum")}
-    shape = ModelConfig(**{**norm, **model})
-    return TrainConfig(model=shape, recipe=recipe, **{**fields, **training})
+    refuse_unknown("train_config", options)
+    recipe = one_of("recipe", options.get("recipe", TrainConfig.recipe), RECIPES)
+    arch = one_of("arch", options.get("arch", ModelConfig.arch), ARCHITECTURES)
+    values: dict[str, Any] = asdict(RECIPES[recipe][arch]) | options
+    names = {each.name for each in dataclasses.fields(ModelConfig)}
+    model = {name: values.pop(name) for name in names & values.keys()}
+    return TrainConfig(model=ModelConfig(**model), **values)
 
 
 def to_dict(config: ModelConfig | TrainConfig) -> dict[str, Any]:

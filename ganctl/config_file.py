@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ganctl.config import RECIPES, ModelConfig, OutOfRange, TrainConfig
+from ganctl.arguments import OutOfRange, make_plain
+from ganctl.config import train_config
 from ganctl.environment import DEVICES, is_device
 from ganctl.errors import BadInput, explain
 from ganctl.files import near_file
+from ganctl.recipes import RECIPES
 from ganctl.run_files import is_run_name
 from ganctl.text import did_you_mean
 
@@ -39,6 +41,7 @@ class RunSettings:
     quiet: bool = False
 
     def __post_init__(self) -> None:
+        make_plain(self)
         if not 0 <= self.threads <= 1024:
             raise OutOfRange("threads", self.threads, "0 to 1024")
         if not is_device(self.device):
@@ -47,15 +50,15 @@ class RunSettings:
             raise OutOfRange("name", self.name, "a plain folder name")
 
 
-KINDS: tuple[Any, ...] = (TrainConfig, ModelConfig, RunSettings)
+USUAL = train_config()
 
-FIELDS = {
-    field.name: kind
-    for kind in KINDS
-    for field in dataclasses.fields(kind)
+FIELDS: dict[str, Any] = {
+    field.name: usual
+    for usual in (USUAL, USUAL.model, RunSettings())
+    for field in dataclasses.fields(usual)
     if field.name != "model"
 }
-"""What a file may say, and the class that checks it."""
+"""What a file may say, and beside it what has the default and checks the value."""
 
 WORDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
@@ -68,35 +71,50 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         BadInput: it cannot be read, or a key or a value is wrong; the file and the key are named.
     """
-    values: dict[str, Any] = {}
     parsed, in_json = _parsed(path)
-    for key, value in _flat(parsed):
-        name = key.replace("-", "_")
-        if name not in FIELDS:
-            words = [field.replace("_", "-") for field in FIELDS if field != FROM_DATA]
-            raise BadInput(
-                f"{path} has an unknown key {key[:60]!r}{did_you_mean(key, words)}",
-                f"keys: {', '.join(words)}",
-            )
-        if name in values:
-            raise BadInput(f"{path} says {key} twice", "say it once")
-        values[name] = _checked(path, key, name, value, in_json)
+    values = {
+        name: _checked(path, key, name, value, in_json)
+        for name, (key, value) in named(parsed, str(path)).items()
+    }
     values.pop(FROM_DATA, None)
     return values
 
 
-def without_recipe(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``values`` without those that their recipe brings anyway.
+def named(said: Mapping[str, Any], source: str) -> dict[str, tuple[str, Any]]:
+    """Return what is ``said``, by the names of `FIELDS`: each key as it is spelt, and its value.
 
-    A saved config.json holds all of them; what remains is what somebody chose, so that another
-    recipe or architecture can bring its own.
+    Raises:
+        BadInput: a key is unknown, or there twice; ``source`` and the key are named.
+    """
+    found: dict[str, tuple[str, Any]] = {}
+    for key, value in _flat(said):
+        name = key.replace("-", "_")
+        if name not in FIELDS:
+            words = [field.replace("_", "-") for field in FIELDS if field != FROM_DATA]
+            raise BadInput(
+                f"{source} has an unknown key {key[:60]!r}{did_you_mean(key, words)}",
+                f"keys: {', '.join(words)}",
+            )
+        if name in found:
+            raise BadInput(f"{source} says {key} twice", "say it once")
+        found[name] = key, value
+    return found
+
+
+def without_recipe(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``values`` as far as they are somebody's choice, beside which there may be another.
+
+    Those that name all that a recipe settles, as ``--dry-run`` prints and a run saves, are taken as
+    settled: what equals their own recipe's is left out, so that another recipe or architecture can
+    bring its own. Of values that name only some of that, each stands as it is written.
 
     Args:
         values: as `read_config` returns them.
     """
-    defaults = TrainConfig()
-    recipe = values.get("recipe", defaults.recipe)
-    brought = asdict(RECIPES[recipe][values.get("arch", defaults.model.arch)])
+    recipe = values.get("recipe", USUAL.recipe)
+    brought = asdict(RECIPES[recipe][values.get("arch", USUAL.model.arch)])
+    if not brought.keys() <= values.keys():
+        return dict(values)
     return {
         name: value
         for name, value in values.items()
@@ -161,7 +179,7 @@ def _mended(text: str, reason: str) -> str:
     line = text.splitlines()[int(number[1]) - 1 :][:1] if number else []
     found = re.match(r"\s*([\w-]+)\s*=\s*([^\s\"'#][^\"'#]*)", line[0]) if line else None
     name = found[1].replace("-", "_") if found else ""
-    if found is None or name not in FIELDS or not isinstance(getattr(FIELDS[name](), name), str):
+    if found is None or name not in FIELDS or not isinstance(getattr(FIELDS[name], name), str):
         return ""
     return f"{found[1]} = {_quoted(found[2].strip()[:60])}"
 
@@ -173,8 +191,9 @@ def _text(path: Path) -> str:
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {explain(error)}{near_file(path)}", hint) from error
+    except (OSError, ValueError) as error:  # ValueError: \0 in its name
+        reason = f"{explain(error)}{near_file(path)}" if isinstance(error, OSError) else str(error)
+        raise BadInput(f"cannot read {path}: {reason}", hint) from error
     if len(data) > MAX_BYTES:
         raise BadInput(f"{path} has more than {MAX_BYTES:,} bytes", hint)
     try:
@@ -185,16 +204,16 @@ def _text(path: Path) -> str:
 
 def _flat(parsed: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in parsed.items():
-        if key == "model" and isinstance(value, dict):
-            yield from value.items()
+        if key == "model" and isinstance(value, Mapping):
+            yield from ((str(name), each) for name, each in value.items())
         else:
-            yield key, value
+            yield str(key), value
 
 
 def _checked(path: Path, key: str, name: str, value: Any, in_json: bool) -> Any:
     """Return the value, which is of its field's type and in its range."""
-    kind = FIELDS[name]
-    default = getattr(kind(), name)
+    usual = FIELDS[name]
+    default = getattr(usual, name)
     declared = type(default).__name__
     if declared == "float" and type(value) is int and abs(value) < 2**53:
         value = float(value)
@@ -206,7 +225,7 @@ def _checked(path: Path, key: str, name: str, value: Any, in_json: bool) -> Any:
             else f"such as: {key} = {_toml(default)}",
         )
     try:
-        kind(**{name: value})
+        dataclasses.replace(usual, **{name: value})
     except OutOfRange as error:
         choices = error.allowed.replace(" or ", ", ").split(", ")
         guess = did_you_mean(value, choices) if declared == "str" else ""

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ganctl.config import ModelConfig, TrainConfig, flat, from_dict, to_dict, train_config
 from ganctl.errors import BadInput
+from ganctl.options import Options
 
 
 def test_the_recipes_are_what_the_design_says() -> None:
-    classic, default = train_config("classic", {}), train_config("default", {})
+    classic, default = train_config(recipe="classic"), train_config()
     assert (classic.model.bn_eps, classic.model.bn_momentum) == (0.8, 0.1)
     assert (classic.ema_decay, classic.r1_weight) == (0, 0)
     assert (default.model.bn_eps, default.model.bn_momentum) == (1e-5, 0.8)
@@ -20,7 +24,7 @@ def test_the_recipes_are_what_the_design_says() -> None:
     assert (classic.lr, default.lr) == (2e-4, 8e-4)
     assert (classic.decay_after, default.decay_after) == (0, 62_500)
     assert (classic.decay_floor, default.decay_floor) == (0, 0.45)
-    conv = train_config("default", {"arch": "conv"})
+    conv = train_config(arch="conv")
     assert conv.decay_floor == 0
     assert (conv.lr, conv.decay_after, conv.ema_decay) == (5e-4, 14_000, 0.9995)
     for config in (classic, default):
@@ -42,8 +46,9 @@ def test_the_recipes_are_what_the_design_says() -> None:
 def test_a_configuration_survives_json(
     recipe: str, latent_dim: int, img_size: int, channels: int, **training: Any
 ) -> None:
-    model = {"latent_dim": latent_dim, "img_size": img_size, "channels": channels}
-    config = train_config(recipe, model, **training)
+    config = train_config(
+        recipe=recipe, latent_dim=latent_dim, img_size=img_size, channels=channels, **training
+    )
     assert from_dict(TrainConfig, json.loads(json.dumps(to_dict(config)))) == config
 
 
@@ -68,9 +73,9 @@ def test_a_configuration_survives_json(
         ("sample_every", -1),
     ],
 )
-def test_a_value_out_of_range_is_named(name: str, value: float) -> None:
+def test_a_value_out_of_range_is_named(name: str, value: Any) -> None:
     with pytest.raises(BadInput, match=f"{name}="):
-        train_config("default", {}, **{name: value})
+        train_config(**{name: value})
 
 
 @pytest.mark.parametrize(
@@ -82,17 +87,63 @@ def test_a_shape_out_of_range_is_named(name: str, value: Any) -> None:
         ModelConfig(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 1.5),
+        ("epochs", True),
+        ("lr", "fast"),
+        ("conditional", "no"),
+        ("data", 5),
+        ("model", {"arch": "conv"}),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_the_configuration_itself(
+    name: str, value: Any
+) -> None:
+    with pytest.raises(BadInput, match=f"{name}=.* cannot be used"):
+        replace(train_config(), **{name: value})
+
+
+def test_what_numpy_and_paths_give_is_made_plain() -> None:
+    config = train_config(
+        data=Path("shapes"),
+        epochs=np.int64(1),
+        lr=np.float32(0.5),
+        conditional=np.bool_(True),
+        img_size=np.uint8(32),
+    )
+    plain = train_config(data="shapes", epochs=1, lr=0.5, conditional=True, img_size=32)
+    assert json.dumps(to_dict(config)) == json.dumps(to_dict(plain)) and config == plain
+    by_hand = replace(plain, epochs=np.int64(1), data=Path("shapes"))
+    assert json.dumps(to_dict(by_hand)) == json.dumps(to_dict(plain))
+
+
+def test_no_configuration_is_made_without_what_a_recipe_settles() -> None:
+    with pytest.raises(TypeError, match="'lr', 'decay_after', 'decay_floor', 'ema_decay'"):
+        TrainConfig(model=ModelConfig(), recipe="classic", data="digits")  # type: ignore[call-arg]
+
+
+def test_an_option_that_is_not_there_is_refused_with_its_neighbour() -> None:
+    with pytest.raises(TypeError, match=r"train_config\(\) got .*'epoch': did you mean 'epochs'\?"):
+        train_config(epoch=5)  # type: ignore[call-arg]
+
+
+def test_the_options_are_all_that_can_be_chosen() -> None:
+    assert Options.__annotations__.keys() == flat(train_config()).keys() - {"classes"}
+
+
 def test_a_flat_configuration_has_every_field_once() -> None:
-    nested = to_dict(TrainConfig(model=ModelConfig(img_size=16), epochs=3))
+    nested = to_dict(train_config(img_size=16, epochs=3))
     model = nested.pop("model")
-    values = flat(TrainConfig(model=ModelConfig(img_size=16), epochs=3))
+    values = flat(train_config(img_size=16, epochs=3))
     assert (values["img_size"], values["epochs"]) == (16, 3)
     assert list(values.items()) == [*model.items(), *nested.items()]
 
 
 def test_an_unknown_recipe_is_refused() -> None:
     with pytest.raises(BadInput, match="'clasic'"):
-        train_config("clasic", {})
+        train_config(recipe="clasic")
 
 
 @pytest.mark.parametrize(
@@ -100,23 +151,23 @@ def test_an_unknown_recipe_is_refused() -> None:
 )
 def test_a_dictionary_that_fits_no_configuration_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
-        from_dict(TrainConfig, to_dict(TrainConfig()) | change)
+        from_dict(TrainConfig, to_dict(train_config()) | change)
 
 
 def test_a_value_out_of_range_in_a_file_is_no_usage_error() -> None:
     with pytest.raises(BadInput, match="lr") as caught:
-        from_dict(TrainConfig, to_dict(TrainConfig()) | {"lr": -1.0})
+        from_dict(TrainConfig, to_dict(train_config()) | {"lr": -1.0})
     assert caught.value.exit_code == 3
 
 
 def test_a_missing_field_is_named() -> None:
-    values = to_dict(TrainConfig())
+    values = to_dict(train_config())
     del values["seed"]
     with pytest.raises(BadInput, match="seed"):
         from_dict(TrainConfig, values)
 
 
 def test_a_configuration_from_before_a_field_was_added_says_what_it_meant() -> None:
-    older = to_dict(TrainConfig(precision="fp32"))
+    older = to_dict(train_config(precision="fp32"))
     del older["precision"]
-    assert from_dict(TrainConfig, older) == TrainConfig(precision="fp32")
+    assert from_dict(TrainConfig, older) == train_config(precision="fp32")

@@ -31,6 +31,7 @@ ARROWS = {
 ALLOWED_BESIDE = {
     ("__main__.py", "cli"),
     ("__init__.py", "api"),  # by name, when it is asked for
+    ("__init__.py", "training"),  # likewise
     ("training/export.py", "inference"),  # proves the file it has just written
 }
 

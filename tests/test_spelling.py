@@ -25,7 +25,6 @@ SHELL_ONLY = {
     "runs/page.py": "shows commands in a report",
     "data/make_shapes.py": "is a program of its own",
     "training/train_judge.py": "is a program of its own",
-    "training/board.py": "is for --tensorboard, which Python lacks",
     "training/distributed.py": "is for torchrun, which starts commands",
     "training/parity.py": "is of the export, which Python lacks",
     "training/store.py": "is of the export, which Python lacks",

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
-from ganctl.api.arguments import one_of, real, text, truth, whole
 from ganctl.api.notes import needing_extra, note
 from ganctl.api.pictures import SHOWN_SIDE, Images, enlarged
+from ganctl.arguments import OutOfRange, one_of, real, text, truth, whole
 from ganctl.card import Card
 from ganctl.checkpoint_file import PREFIXES, is_checkpoint, read_checkpoint, read_header
-from ganctl.config import MAX_SEED, OutOfRange
+from ganctl.config import MAX_SEED
 from ganctl.drawing import GeneratorFunction, check_indices, draw
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.images import encode_png

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ganctl.api.arguments import text, whole
+from ganctl.arguments import text, whole
 from ganctl.errors import BadInput
 from ganctl.images import (
     PADDING,

@@ -14,9 +14,10 @@ from ganctl.config import train_config
 from ganctl.data.catalog import is_there
 from ganctl.data.digits import load_digits
 from ganctl.data.known import KNOWN
-from ganctl.data.load import DIGITS, default_data_dir, ignore
+from ganctl.data.load import DIGITS, default_data_dir
 from ganctl.environment import DEVICE_VARIABLE, RUNS, THREADS_VARIABLE, VARIABLES
 from ganctl.errors import TRAIN_PACKAGES
+from ganctl.notify import ignore
 from ganctl.text import nearest
 
 NEEDED = ("numpy", "pillow", "onnxruntime", "protobuf", "typer", "rich")
@@ -144,7 +145,7 @@ def measure_training(device: str) -> float:
 
     from ganctl.benchmark.estimate import estimate
 
-    config = train_config("default", {}, data=DIGITS)
+    config = train_config(data=DIGITS)
     return estimate(config, None, torch.device(device), False, ignore).images_per_second
 
 

@@ -22,7 +22,7 @@ def write_fresh_model(path: Path) -> None:
     Raises:
         CheckFailed: the export does not agree with torch.
     """
-    config = train_config("default", {})
+    config = train_config()
     generator, _ = seeded_networks(config.model, config.seed)
     card = Card(
         name="untrained",

@@ -175,7 +175,7 @@ def bench_train(
 
 def make_floors(batch_sizes: Sequence[int]) -> dict[FloorKey, Floor]:
     """Return the float32 floor of every batch size, and the first one's in bfloat16."""
-    model = train_config("classic", {}).model
+    model = train_config(recipe="classic").model
     floors = {(size, "float32"): Floor(model, size, torch.float32) for size in set(batch_sizes)}
     floors[batch_sizes[0], "bfloat16"] = Floor(model, batch_sizes[0], torch.bfloat16)
     return dict(sorted(floors.items()))
@@ -189,8 +189,7 @@ def contender_config(name: str, batch_size: int) -> TrainConfig:
     """
     if name not in CONTENDERS:
         raise BadInput(f"there is no contender '{name}'", f"contenders: {', '.join(CONTENDERS)}")
-    changes = {"batch_size": batch_size, **CONTENDERS[name]}
-    config = train_config(changes.pop("recipe"), {}, **changes)
+    config = train_config(**{"batch_size": batch_size, **CONTENDERS[name]})
     precision = resolve_precision(config.precision, torch.device("cpu"))
     return replace(config, precision=precision)
 

@@ -22,6 +22,7 @@ from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName,
 from ganctl.cli.typed import typed_options
 from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.errors import BadInput, WrongValue
+from ganctl.notify import Notify, ignore
 from ganctl.spelling import call, option
 from ganctl.text import counted, duration
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from ganctl.training.distributed import World
     from ganctl.training.loop import Training
     from ganctl.training.progress import Progress
-    from ganctl.training.record import Notify
     from ganctl.training.run import Run
 
 
@@ -78,23 +78,20 @@ def train(
     Example: [bold]ganctl train --data digits --epochs 50[/]
     """
     config = train_config(
-        recipe.value,
-        {
-            "arch": arch.value,
-            "latent_dim": latent_dim,
-            "img_size": img_size,
-            "channels": channels,
-        },
-        fields_without_option(ctx),
+        **fields_without_option(ctx) | ({} if lr is None else {"lr": lr}),
         data=data,
         data_dir=data_dir,
+        img_size=img_size,
+        channels=channels,
+        recipe=recipe.value,
+        arch=arch.value,
         epochs=epochs,
         batch_size=batch_size,
         conditional=conditional,
         objective=objective.value,
-        **({} if lr is None else {"lr": lr}),
         b1=b1,
         b2=b2,
+        latent_dim=latent_dim,
         precision=precision.value,
         seed=seed,
         sample_every=sample_every,
@@ -134,7 +131,7 @@ def train(
             return
         with joined(torch_device) as world:
             quiet = quiet or not world.leads
-            note = _ignore if quiet else screen.note
+            note = ignore if quiet else screen.note
             doubts = use_threads(threads, local_size(), torch_device)
             given = typed_options(ctx)
             training = _prepared(
@@ -159,7 +156,7 @@ def _finish_again(training: Training, note: Notify) -> None:
     """Make good what a kill after the last save has left undone; the rest stays as it is."""
     from ganctl.run_files import REPORT, written
 
-    training.train(_ignore, lambda: False)
+    training.train(ignore, lambda: False)
     run = training.run
     if training.world.leads and written(run.folder / REPORT) < written(run.checkpoint):
         _draw_report(training.run, note)
@@ -177,10 +174,6 @@ def _say_finished(training: Training) -> None:
         f"{run.name} has finished its {counted(epochs, 'epoch')} already",
         f"for more: {run.resume_command} --epochs {2 * epochs}",
     )
-
-
-def _ignore(_: object) -> None:
-    """Show nothing: a process beside the leading one."""
 
 
 def _prepared(
@@ -315,7 +308,7 @@ def _logged(
     training: Training, tensorboard: bool, note: Notify
 ) -> AbstractContextManager[Callable[[Progress], None]]:
     if not (tensorboard and training.world.leads):
-        return nullcontext(_ignore)
+        return nullcontext(ignore)
     from ganctl.training.board import event_files
 
     return event_files(training.run, training.state.step, note)

@@ -19,12 +19,13 @@ from typing import IO, Any
 
 import numpy as np
 
-from ganctl.data.download import LIMITS, Limits, Report, fetch, ignore
+from ganctl.data.download import LIMITS, Limits, Report, fetch
 from ganctl.data.idx import REPLACE, find_idx, read_pair
 from ganctl.data.image_data import GreyImages
 from ganctl.data.known import KNOWN, Known
 from ganctl.errors import BadInput, CheckFailed, explain
 from ganctl.files import atomic_file
+from ganctl.notify import ignore
 
 
 def load_known(name: str, data_dir: Path, report: Report = ignore) -> GreyImages:

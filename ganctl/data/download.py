@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from ganctl.errors import explain
 from ganctl.files import atomic_file, make_folder
+from ganctl.notify import ignore
 from ganctl.text import inert
 
 
@@ -39,10 +40,6 @@ LIMITS = Limits()
 
 Report = Callable[[str, int, int | None], None]
 """Called with a file's name, the bytes that are there, and all that will come, if that is known."""
-
-
-def ignore(name: str, received: int, total: int | None) -> None:
-    """Report to nobody."""
 
 
 def fetch(

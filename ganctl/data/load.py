@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 
 from ganctl.card_rules import MAX_SIZE, MAX_TEXT, is_text
@@ -18,15 +16,13 @@ from ganctl.data.image_data import GreyImages, ImageData, fingerprint
 from ganctl.data.known import KNOWN
 from ganctl.data.transforms import fit_all
 from ganctl.errors import BadInput
+from ganctl.notify import Notify, ignore
 from ganctl.spelling import option
+from ganctl.text import nearest
 
 DIGITS = "digits"
 NAMES = (*KNOWN, DIGITS)
 """Every data set known by name."""
-
-
-def ignore(message: str) -> None:
-    """Drop a notice."""
 
 
 def load_data(
@@ -36,7 +32,7 @@ def load_data(
     img_size: int = 28,
     channels: int = 1,
     fallback: bool = True,
-    notify: Callable[[str], None] = ignore,
+    notify: Notify = ignore,
 ) -> ImageData:
     """Load a whole data set and scale it, once, to (channels, img_size, img_size).
 
@@ -81,7 +77,7 @@ def load_data(
 
 
 def load_named(
-    name: str, data_dir: Path, fallback: bool, notify: Callable[[str], None]
+    name: str, data_dir: Path, fallback: bool, notify: Notify
 ) -> tuple[str, GreyImages, str]:
     """Return what was loaded, its images, and a note if that is not what was asked for."""
     if name == DIGITS:
@@ -149,8 +145,8 @@ def unknown(source: str) -> BadInput:
     """Return the error for a source that is neither a name nor a path."""
     path = Path(source)
     like = {name: name for name in NAMES} | beside(path)
-    near = get_close_matches(path.name.lower(), like, n=1)
-    guess = f"did you mean {like[near[0]]!r}? " if near else ""
+    near = nearest(path.name, like)
+    guess = f"did you mean {like[near]!r}? " if near else ""
     return BadInput(
         f"no data set or path named {source!r}",
         f"{guess}known: {', '.join(NAMES)}; or give a folder, a .zip or a directory of idx files",

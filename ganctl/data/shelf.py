@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from ganctl.data.catalog import is_there, load_known
 from ganctl.data.digits import COUNT, FILE, SIDE
-from ganctl.data.download import DownloadError, Report, ignore
+from ganctl.data.download import DownloadError, Report
 from ganctl.data.known import KNOWN, Known
 from ganctl.data.load import DIGITS, not_downloaded
 from ganctl.errors import BadInput
+from ganctl.notify import ignore
+from ganctl.text import nearest
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,6 @@ def check_fetchable(name: str) -> None:
     if name == DIGITS:
         raise BadInput(f"{DIGITS} is inside ganctl: nothing to download", "leave it out")
     if name not in KNOWN:
-        near = get_close_matches(name.lower(), KNOWN, n=1)
-        guess = f"did you mean {near[0]!r}? " if near else ""
+        near = nearest(name, KNOWN)
+        guess = f"did you mean {near!r}? " if near else ""
         raise BadInput(f"no data set named {name!r}", f"{guess}known: {', '.join(KNOWN)}")

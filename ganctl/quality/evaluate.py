@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ganctl.data.image_data import DIGIT_NAMES
 from ganctl.latents import Labels
+from ganctl.notify import Notify, ignore
 from ganctl.quality.figures import Evaluation, Figures, Pair
 from ganctl.quality.judge import SIDE, Judge, Looks, as_digits
 from ganctl.quality.metrics import (
@@ -33,15 +32,11 @@ ROUGH = 1000
 """Figures of fewer images say little: most of them depend on how many there are."""
 
 
-def ignore(phase: str) -> None:
-    """Drop what is being done."""
-
-
 def evaluate(
     samples: Samples,
     reference: Reference,
     judge: Judge,
-    report: Callable[[str], None] = ignore,
+    report: Notify = ignore,
 ) -> Evaluation:
     """Return the figures of samples beside those of as many real images, where there are as many.
 

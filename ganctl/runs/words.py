@@ -56,7 +56,7 @@ def command(config: TrainConfig, threads: int = 0) -> str:
 
 
 def _usual(config: TrainConfig) -> dict[str, Any]:
-    return flat(train_config(config.recipe, {"arch": config.model.arch}))
+    return flat(train_config(recipe=config.recipe, arch=config.model.arch))
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from ganctl.card_rules import is_number
 from ganctl.errors import MissingDependency, explain
-from ganctl.training.record import Notify
+from ganctl.notify import Notify
+from ganctl.spelling import option
 from ganctl.training.run import Run
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def writer_class() -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError as error:
         raise MissingDependency(
-            f"--tensorboard needs {error.name}, which is not installed",
+            f"{option('tensorboard', True)} needs {error.name}, which is not installed",
             'pip install "ganctl[tensorboard]"',
         ) from error
     return SummaryWriter

@@ -14,10 +14,10 @@ from torch import Tensor
 from ganctl.checkpoint_file import read_checkpoint
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
-from ganctl.data.load import ignore
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels
 from ganctl.locks import Claim
+from ganctl.notify import Notify, ignore
 from ganctl.spelling import option
 from ganctl.text import counted
 from ganctl.training.batches import epoch_batches, epoch_steps, place, scale
@@ -27,7 +27,7 @@ from ganctl.training.losses import OBJECTIVES
 from ganctl.training.observer import Measure, Observer, Stopped
 from ganctl.training.precision import DTYPES, LowPrecision
 from ganctl.training.progress import Clock, Progress
-from ganctl.training.record import Notify, Record
+from ganctl.training.record import Record
 from ganctl.training.run import Run, Stamp
 from ganctl.training.state import (
     TrainState,

@@ -14,10 +14,11 @@ from ganctl.errors import CheckFailed
 from ganctl.images import Pixels
 from ganctl.inputs import Inputs, seeded
 from ganctl.latents import Labels
+from ganctl.notify import Notify
 from ganctl.training.generate import as_function
 from ganctl.training.health import monotony, saturation
 from ganctl.training.pace import Pace
-from ganctl.training.record import Notify, Record, class_shares
+from ganctl.training.record import Record, class_shares
 from ganctl.training.state import TrainState
 
 SAMPLES = 64

@@ -19,11 +19,10 @@ from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.files import write_atomic, write_error
 from ganctl.images import Pixels, write_images
 from ganctl.locks import Claim
+from ganctl.notify import Notify
 from ganctl.training.checkpoint import Checkpoint, encode
 from ganctl.training.run import Run
 from ganctl.training.state import TrainState
-
-Notify = Callable[[str], None]
 
 
 class Record:

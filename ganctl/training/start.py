@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from ganctl.config import ModelConfig, TrainConfig
 from ganctl.data import ImageData, load_data
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
+from ganctl.notify import Notify
 from ganctl.spelling import option
 from ganctl.text import counted
 from ganctl.training.checkpoint import Checkpoint
@@ -23,8 +23,6 @@ from ganctl.training.loop import Training
 from ganctl.training.precision import DTYPES, resolve_precision
 from ganctl.training.run import Run, Stamp, new_run
 from ganctl.training.state import new_state, restore_state
-
-Notify = Callable[[str], None]
 
 LONGEST = 50
 """Characters of the data's name in a run's: a folder's name has 255 bytes at most."""

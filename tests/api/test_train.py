@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import json
 import os
 import signal
 import threading
@@ -13,11 +14,14 @@ import pytest
 import torch
 
 import ganctl
-from ganctl.api.train import Options
 from ganctl.cli.train import train as command
+from ganctl.config import flat, to_dict
+from ganctl.config_file import to_toml
 from ganctl.data.digits import load_digits
 from ganctl.errors import BadInput
 from ganctl.images import encode_png
+from ganctl.options import Options
+from ganctl.training import start
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.progress import Progress
 
@@ -43,17 +47,86 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_data_sets_name_is_no_configuration() -> None:
-    with pytest.raises(TypeError, match="options such as data='digits'"):
-        train("digits")  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="cannot read digits: no such file") as raised:
+        train("digits")
+    assert raised.value.hint.endswith("data is a keyword: data='digits'")
+
+
+class Begun(Exception):
+    """Training would begin."""
+
+
+def begun(monkeypatch: pytest.MonkeyPatch, *given: Any, **options: Any) -> dict[str, Any]:
+    """Return what a call of `train` would begin with, flat: configuration and place."""
+    found: dict[str, Any] = {}
+
+    def take(
+        config: ganctl.TrainConfig, name: str | None, device: Any, fallback: bool, _: Any
+    ) -> Any:
+        found.update(flat(config), name=name, device=str(device), fallback=fallback)
+        raise Begun
+
+    monkeypatch.setattr(start, "start_run", take)
+    with pytest.raises(Begun):
+        train(*given, **options)
+    return found
+
+
+def test_a_configuration_says_what_no_keyword_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"data": "digits", "arch": "conv", "epochs": 3, "r1_weight": 0.1, "device": "cpu"}
+    Path("run.toml").write_text(to_toml({**said, "name": "first", "fallback": False}))
+    place = {"name": "first", "device": "cpu", "fallback": False}
+    expected = {**flat(ganctl.train_config(data="digits", arch="conv", epochs=3)), **place}
+    assert begun(monkeypatch, "run.toml") == begun(monkeypatch, tmp_path / "run.toml") == expected
+    found = begun(monkeypatch, "run.toml", epochs=5, name="second", fallback=True)
+    assert found == expected | {"epochs": 5, "name": "second", "fallback": True}
+    given = {**said, "epochs": np.int64(3), "data": Path("digits"), "lr": np.float32(0.5)}
+    found = begun(monkeypatch, given, recipe="classic", device="cpu")
+    classic = ganctl.train_config(
+        recipe="classic", data="digits", arch="conv", epochs=3, r1_weight=0.1, lr=0.5
+    )
+    assert found == {**flat(classic), "name": None, "device": "cpu", "fallback": True}
+    assert [type(found[name]) for name in ("epochs", "data", "lr")] == [int, str, float]
+
+
+def test_a_settled_configuration_goes_again_or_with_another_recipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settled = ganctl.train_config(recipe="classic", data="digits", ema_decay=0.5)
+    Path("config.json").write_text(json.dumps(to_dict(settled)))
+    other = ganctl.train_config(data="digits", arch="conv", ema_decay=0.5)
+    for config in (settled, flat(settled), to_dict(settled), "config.json"):
+        assert flat(settled).items() <= begun(monkeypatch, config).items()
+        found = begun(monkeypatch, config, recipe="default", arch="conv")
+        assert flat(other).items() <= found.items()
+
+
+def test_a_file_says_which_run_goes_on(small_data: Path) -> None:
+    config = {"data": small_data, "arch": "conv", "batch_size": 50, "name": "run", "epochs": 1}
+    every = {"sample_every": 0, "eval_every": 0}
+    assert train(config | every, ema_decay=0.5).config.ema_decay == 0.5
+    again = train(config | every, resume=True, epochs=2)
+    assert again.folder.name == "run" and again.config.epochs == 2
+    with pytest.raises(BadInput, match="seed=3 contradicts the run"):
+        train({"seed": 3}, resume="run", epochs=3)
+
+
+def test_tensorboards_files_are_written_too(small_data: Path) -> None:
+    run = quick(small_data, 1, name="run", tensorboard=True)
+    assert [*(run.folder / "tensorboard").iterdir()]
 
 
 def test_it_takes_the_options_of_the_command() -> None:
     ours = {*Options.__annotations__, *inspect.signature(train).parameters}
     theirs = {*inspect.signature(command).parameters}
-    assert ours - theirs == {"config", "on_progress", "options"}
-    shown = {"plain", "quiet", "dry_run", "tensorboard"}
+    hidden = {"decay_after", "decay_floor", "ema_decay", "ema_every", "r1_weight", "r1_every"}
+    hidden |= {"bn_eps", "bn_momentum"}
+    assert ours - theirs == {"config", "on_progress", "options"} | hidden
+    shown = {"plain", "quiet", "dry_run"}
     assert theirs - ours == {"ctx", "source", "config_file"} | shown  # what goes on: resume
-    assert train.__doc__ and all(name in train.__doc__ for name in Options.__annotations__)
+    assert train.__doc__ and all(f" {name}: " in train.__doc__ for name in Options.__annotations__)
 
 
 def test_it_trains_what_the_command_trains(small_data: Path, ganctl: Ganctl) -> None:
@@ -82,7 +155,7 @@ def test_it_tells_its_progress_and_leaves_the_process_as_it_was(
 
     told: list[Progress] = []
     before = state()
-    config = ganctl.TrainConfig(data=str(small_data), epochs=2, sample_every=0, eval_every=0)
+    config = ganctl.train_config(data=str(small_data), epochs=2, sample_every=0, eval_every=0)
     run = train(config, on_progress=told.append)
     assert state() == before
     assert capfd.readouterr() == ("", "")
@@ -155,18 +228,23 @@ def test_another_thread_trains_too(small_data: Path) -> None:
     ("options", "error", "message"),
     [
         ({"epoch": 5}, TypeError, "unexpected keyword argument 'epoch': did you mean 'epochs'?"),
-        ({"config": ganctl.TrainConfig(), "epochs": 5}, TypeError, "a TrainConfig, or options"),
+        ({"config": {"epoch": 5}}, BadInput, "config has an unknown key 'epoch': did you mean"),
+        ({"config": {"epochs": 1.5}}, BadInput, "epochs=1.5 cannot be used"),
+        ({"config": {"conditional": "no"}}, BadInput, "conditional='no' cannot be used"),
+        ({"config": {"threads": "4"}}, BadInput, "threads='4' cannot be used"),
+        ({"config": ["epochs"]}, BadInput, "config=.* cannot be used"),
+        ({"config": "none.toml"}, BadInput, "cannot read none.toml: no such file"),
         ({"name": "a", "resume": "b"}, TypeError, "a name, or a run to resume"),
         ({"epochs": 2.5}, BadInput, "epochs=2.5 cannot be used"),
         ({"lr": "fast"}, BadInput, "lr='fast' cannot be used"),
         ({"data": 5}, BadInput, "data=5 cannot be used"),
         ({"epochs": 0}, BadInput, "epochs=0 cannot be used"),
         ({"arch": "vit"}, BadInput, "arch='vit' cannot be used"),
-        ({"recipe": "none"}, BadInput, "there is no recipe 'none'"),
-        ({"device": "abacus"}, BadInput, "there is no device 'abacus'"),
+        ({"recipe": "none"}, BadInput, "recipe='none' cannot be used"),
+        ({"device": "abacus"}, BadInput, "device='abacus' cannot be used"),
         ({"data": "none"}, BadInput, "none"),
         ({"resume": True}, BadInput, "there is no run"),
-        ({"name": "../a"}, BadInput, "is not a plain folder name"),
+        ({"name": "../a"}, BadInput, "name='../a' cannot be used"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_and_leaves_nothing(

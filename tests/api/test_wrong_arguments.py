@@ -14,8 +14,9 @@ import pytest
 import torch
 
 import ganctl
-from ganctl.api.train import Options
+from ganctl.arguments import OutOfRange
 from ganctl.errors import BadInput, GanctlError
+from ganctl.options import Options
 from ganctl.training.health import saturation
 
 from ..inference import generators
@@ -74,12 +75,13 @@ WRONG: dict[str, dict[str, list[Any]]] = {
     "grid": {"images": IMAGES, "cols": without(ODD, 10**30)},
     "save": {"path": [None, *PATH, "a.jpg", "none/a.png"], "cols": without(ODD, 10**30)},
     "train": {
-        "config": [3, "digits", {}],
+        "config": [3, "digits", [], b"x", "", "\0", {3: 4}, {"epoch": 5}],
         "on_progress": [3, "print", []],
         "name": [*PATH, "", "..", "a/b", "-a", "a\nb", "x" * 300],
-        "device": [*WORD, "cuda:99"],
-        "threads": ODD,
-        "fallback": SWITCH,
+        "device": [*without(WORD, None), "cuda:99"],
+        "threads": without(ODD, None),
+        "fallback": without(SWITCH, None),
+        "tensorboard": without(SWITCH, None),
         "resume": [None, 3, b"x", [], "none", ""],
         "data": [*PATH, None, "none", "none/here"],
         "data_dir": [*PATH, None],
@@ -102,6 +104,14 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "checkpoint_every": without(ODD, 10**30),
         "keep": without(ODD, 10**30),
         "max_rollbacks": [*ODD, 1001],
+        "decay_after": without(ODD, 10**30),
+        "decay_floor": [*NUMBER, 1.01],
+        "ema_decay": [*NUMBER, 1],
+        "ema_every": [*without(ODD, 10**30), 0],
+        "r1_weight": NUMBER,
+        "r1_every": [*without(ODD, 10**30), 0],
+        "bn_eps": [*NUMBER, 0],
+        "bn_momentum": [*NUMBER, 0, 1.01],
     },
 }
 
@@ -140,7 +150,7 @@ def test_a_wrong_argument_is_named_with_its_value_and_what_it_may_be(
             with pytest.raises((GanctlError, TypeError)) as raised:
                 functions[function](**{name: value})
             said = all_said(raised.value)
-            if isinstance(raised.value, ganctl.config.OutOfRange):
+            if isinstance(raised.value, OutOfRange):
                 assert said.startswith(f"{name}=") and f"hint: {name}: " in said
             else:
                 assert not isinstance(raised.value, TypeError) or "train() takes" in said

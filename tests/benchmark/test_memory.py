@@ -16,7 +16,7 @@ from ganctl.errors import CheckFailed
 
 def test_each_loop_is_measured_in_a_process_of_its_own(small_data: Path, tmp_path: Path) -> None:
     write_mnist(tmp_path, load_data(str(small_data)))
-    config = train_config("classic", {}, precision="fp32")
+    config = train_config(recipe="classic", precision="fp32")
     assert memory.note_memory(tmp_path, 64, 1) > 50e6
     assert memory.our_memory(tmp_path, config, 1) > 50e6
 

@@ -40,7 +40,7 @@ class StepClock:
 
 @pytest.fixture
 def loop(small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OurLoop:
-    config = train_config("classic", {}, precision="fp32")
+    config = train_config(recipe="classic", precision="fp32")
     data, clock = load_data(str(small_data)), StepClock(monkeypatch)
     return OurLoop(config, data, tmp_path / "run", clock)
 

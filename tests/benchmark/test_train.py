@@ -18,7 +18,7 @@ def test_contenders_are_recipes_with_changes() -> None:
     for name in CONTENDERS:
         assert contender_config(name, 32).precision in ("fp32", "bf16")
     assert contender_config("classic", 32) == train_config(
-        "classic", {}, batch_size=32, precision="fp32"
+        recipe="classic", batch_size=32, precision="fp32"
     )
     assert contender_config("batch256", 32).batch_size == 256
     with pytest.raises(BadInput, match="there is no contender 'fastest'"):

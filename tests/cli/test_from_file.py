@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ganctl.config_file import read_config
 from ganctl.training.checkpoint import load_checkpoint
 
 from ..conftest import Ganctl
@@ -38,6 +39,33 @@ def test_a_saved_configuration_makes_the_same_run_or_another(ganctl: Ganctl) -> 
     other = json.loads((CHECKPOINTS / "other/config.json").read_text())
     assert (other["lr"], other["model"]["bn_eps"]) == (2e-4, 0.8)  # classic's
     assert (other["ema_decay"], other["batch_size"]) == (0.9, 50)  # the file's
+
+
+@pytest.mark.parametrize(
+    ("written", "typed", "expected"),
+    [
+        (
+            {"ema_decay": 0.9999, "r1_weight": 0.1},
+            ["--recipe", "classic"],
+            {"ema_decay": 0.9999, "r1_weight": 0.1, "lr": 2e-4},
+        ),
+        ({"lr": 0.0008}, ["--arch", "conv"], {"lr": 0.0008, "ema_decay": 0.9995}),
+    ],
+)
+def test_what_is_written_stands_beside_what_is_typed(
+    written: dict[str, float],
+    typed: list[str],
+    expected: dict[str, float],
+    ganctl: Ganctl,
+    small_data: Path,
+) -> None:
+    lines = [f"{name.replace('_', '-')} = {value}\n" for name, value in written.items()]
+    Path("some.toml").write_text("".join(lines))
+    outcome = ganctl("train", "--config", "some.toml", "--data", small_data, *typed, "--dry-run")
+    assert outcome.code == 0
+    Path("all.toml").write_text(outcome.out)
+    config = read_config(Path("all.toml"))
+    assert {name: config[name] for name in expected} == expected
 
 
 def test_a_run_goes_on_by_its_file_or_not_at_all(ganctl: Ganctl) -> None:

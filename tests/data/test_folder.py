@@ -9,8 +9,8 @@ import pytest
 
 from ganctl.data import folder
 from ganctl.data.folder import Pictures, load_pictures
-from ganctl.data.load import ignore
 from ganctl.errors import BadInput
+from ganctl.notify import ignore
 
 from .files import grey_png, write
 

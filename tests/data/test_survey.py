@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from ganctl.data.folder import load_pictures
-from ganctl.data.load import ignore
 from ganctl.data.survey import COLS, ROWS, UNLABELLED, chosen, proposed_size, survey
 from ganctl.errors import BadInput
+from ganctl.notify import ignore
 
 from .files import encode, grey_png, small_set, write, write_idx_pair
 

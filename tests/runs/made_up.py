@@ -26,7 +26,7 @@ HOSTILE = "</style><script>alert('1')</script>\"&'$x$ 日本"
 def config(
     epochs: int = 4, recipe: str = "default", arch: str = "mlp", **fields: Any
 ) -> TrainConfig:
-    return train_config(recipe, {"arch": arch}, **{"data": "digits", "epochs": epochs, **fields})
+    return train_config(recipe=recipe, arch=arch, **{"data": "digits", "epochs": epochs, **fields})
 
 
 def lines(epochs: int, measured_every: int = 2) -> list[Line]:

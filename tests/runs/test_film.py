@@ -40,11 +40,7 @@ def test_the_frames_are_the_grids_and_the_last_one_stays(tmp_path: Path) -> None
 def test_a_colour_film_of_large_images_shows_as_many_as_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = config()
-    model = settings.model.__class__(img_size=64, channels=3)
-    run = made_up(
-        tmp_path / "run", settings.__class__(model=model, data="digits"), lines(4), grids=3
-    )
+    run = made_up(tmp_path / "run", config(img_size=64, channels=3), lines(4), grids=3)
     monkeypatch.setattr(films, "COLOUR_FRAMES", 2)
     data = film(run, 64, 3)
     assert data is not None

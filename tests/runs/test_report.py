@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ganctl.config import TrainConfig
 from ganctl.errors import OutOfResources
 from ganctl.quality.monitor import real_figures
 from ganctl.run_files import DRAWN
@@ -104,7 +103,7 @@ def test_whatever_a_run_is_called_it_is_escaped(tmp_path: Path) -> None:
 
 def test_real_digits_stand_beside_digits_alone() -> None:
     assert known_figures(config()) == real_figures(2000)
-    small = TrainConfig(model=config().model.__class__(img_size=16), data="mnist")
+    small = config(img_size=16, data="mnist")
     assert known_figures(small) == known_figures(config(data="kmnist")) == {}
 
 

@@ -58,7 +58,7 @@ def ddp_step(world: World, real: Tensor, z: Tensor) -> Tensor:
 
 
 def state_without_average() -> TrainState:
-    return new_state(train_config("classic", {}, precision="fp32"), CPU)
+    return new_state(train_config(recipe="classic", precision="fp32"), CPU)
 
 
 def relative(ours: Tensor, theirs: Tensor) -> float:
@@ -108,8 +108,14 @@ class Untouched:
 
 def train_with_a_sick_follower(world: World, data: str) -> dict[str, Any]:
     """Let BatchNorm's statistics, which are not shared, lose their numbers in one process."""
-    every = {"epochs": 3, "checkpoint_every": 1, "sample_every": 1, "max_rollbacks": 1}
-    config = train_config("default", {}, data=data, precision="fp32", **every)
+    config = train_config(
+        data=data,
+        precision="fp32",
+        epochs=3,
+        checkpoint_every=1,
+        sample_every=1,
+        max_rollbacks=1,
+    )
     training = start_run(config, "sick", CPU, True, lambda _: None, world)
     state, step = training.state, training._step
     if not world.leads:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganctl import checkpoint_file
-from ganctl.config import TrainConfig
+from ganctl.config import train_config
 from ganctl.errors import BadInput, CheckFailed, GanctlError
 from ganctl.training.checkpoint import (
     Checkpoint,
@@ -23,21 +23,21 @@ from ganctl.training.checkpoint import (
 from ..test_card import LINES, example
 
 TENSORS = {"a.weight": torch.arange(6.0).view(2, 3), "rng": torch.tensor([1, 2], dtype=torch.uint8)}
-CHECKPOINT = Checkpoint(TrainConfig(), example(), step=7, tensors=TENSORS)
+CHECKPOINT = Checkpoint(train_config(), example(), step=7, tensors=TENSORS)
 
 
 def test_a_checkpoint_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     save_checkpoint(path, CHECKPOINT)
     loaded = load_checkpoint(path)
-    assert (loaded.config, loaded.card, loaded.step) == (TrainConfig(), example(), 7)
+    assert (loaded.config, loaded.card, loaded.step) == (train_config(), example(), 7)
     assert loaded.tensors.keys() == TENSORS.keys()
     assert all(torch.equal(loaded.tensors[name], TENSORS[name]) for name in TENSORS)
     assert safetensors.torch.load_file(path).keys() == TENSORS.keys()  # others can read it
 
 
 def test_equal_checkpoints_have_equal_bytes() -> None:
-    again = Checkpoint(TrainConfig(), example(), 7, dict(reversed(TENSORS.items())))
+    again = Checkpoint(train_config(), example(), 7, dict(reversed(TENSORS.items())))
     assert encode(again) == encode(CHECKPOINT)
 
 
@@ -45,7 +45,7 @@ def test_equal_checkpoints_have_equal_bytes() -> None:
 def test_no_name_can_be_taken_for_the_digest(text: str) -> None:
     names = (text, '"sha256": "' + "f" * 64 + '"', '\\"sha256\\": \\"' + "0" * 64 + '\\"')
     for name in names:
-        checkpoint = Checkpoint(TrainConfig(data=name), example(name=name), 7, TENSORS)
+        checkpoint = Checkpoint(train_config(data=name), example(name=name), 7, TENSORS)
         assert decode(encode(checkpoint), "x").card.name == name
 
 

@@ -38,7 +38,7 @@ def config(small_data: Path, recipe: str = "default", arch: str = "mlp", **other
     every_epoch = {"sample_every": 1, "eval_every": 1, "checkpoint_every": 1}
     schedule = {} if recipe == "classic" else {"decay_after": 4, "decay_floor": 0.1}
     fields = {"data": str(small_data), "epochs": 3, **every_epoch, **schedule, **others}
-    return train_config(recipe, {"arch": arch}, **fields)
+    return train_config(recipe=recipe, arch=arch, **fields)
 
 
 def after(steps: int) -> Callable[[], bool]:

@@ -67,7 +67,7 @@ def test_what_is_not_there_is_named() -> None:
 
 
 def test_a_run_without_a_step_is_gone_on_with_and_not_drawn_from(small_data: Path) -> None:
-    config = train_config("default", {}, data=str(small_data), epochs=1, eval_every=0)
+    config = train_config(data=str(small_data), epochs=1, eval_every=0)
     for name, stops in (("trained", False), ("fresh", True)):
         training = start_run(config, name, CPU, True, lambda _: None)
         training.train(lambda _: None, lambda stops=stops: stops)  # type: ignore[misc]

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,10 +34,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def begun(small_data: Path, notes: list[str] | None = None, **changes: object) -> Training:
+def begun(small_data: Path, notes: list[str] | None = None, **changes: Any) -> Training:
     """Return a run of three epochs, four steps each, that saves after every one."""
-    fields = {"data": str(small_data), "epochs": 3, "checkpoint_every": 1, "sample_every": 0}
-    config = train_config("default", {}, **(fields | changes))
+    fields: dict[str, Any] = {"epochs": 3, "checkpoint_every": 1, "sample_every": 0}
+    config = train_config(data=str(small_data), **(fields | changes))
     notes = [] if notes is None else notes
     return start_run(config, "run", CPU, True, notes.append)
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,8 +51,8 @@ def after(steps: int) -> Callable[[], bool]:
     return lambda: next(asked) >= steps
 
 
-def config(small_data: Path, recipe: str = "default", **changes: object) -> TrainConfig:
-    return train_config(recipe, {}, data=str(small_data), **({"epochs": 3} | changes))
+def config(small_data: Path, recipe: str = "default", **changes: Any) -> TrainConfig:
+    return train_config(recipe=recipe, data=str(small_data), **({"epochs": 3} | changes))
 
 
 def run(chosen: TrainConfig, name: str) -> Run:
@@ -405,7 +406,8 @@ def test_colour_pictures_of_64_pixels_train(tmp_path: Path) -> None:
     for index in range(8):
         pixels = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "pictures" / f"{index}.png")
-    model = {"img_size": 64, "channels": 3}
-    finished = run(train_config("default", model, data="pictures", epochs=1, batch_size=4), "big")
+    finished = run(
+        train_config(data="pictures", img_size=64, channels=3, epochs=1, batch_size=4), "big"
+    )
     assert size_of(finished.sample(1)) == (8 * 66 + 2, 8 * 66 + 2)
     assert load_checkpoint(finished.checkpoint).card.image_shape == (3, 64, 64)

@@ -42,7 +42,7 @@ def autocast_gradients(state: TrainState, dtype: torch.dtype) -> Tensor:
 
 @pytest.mark.parametrize("name", ["bf16", "fp16"])
 def test_gradients_and_statistics_are_those_of_torchs_autocast(name: str) -> None:
-    config = train_config("default", {})
+    config = train_config()
     low, auto = new_state(config, CPU), new_state(config, CPU)
     players = LowPrecision(low.generator, low.discriminator, DTYPES[name])
     figures = players.adversarial_step(*batch())
@@ -59,7 +59,7 @@ def test_gradients_and_statistics_are_those_of_torchs_autocast(name: str) -> Non
 
 
 def test_the_copies_follow_the_weights() -> None:
-    state = new_state(train_config("default", {}), CPU)
+    state = new_state(train_config(), CPU)
     players = LowPrecision(state.generator, state.discriminator, torch.bfloat16)
     real, z = batch()
     first = players.adversarial_step(real, z)
@@ -71,7 +71,7 @@ def test_the_copies_follow_the_weights() -> None:
 
 def test_weights_smaller_than_bf16_can_tell_apart_still_learn() -> None:
     """An update of a thousandth of a weight is lost in bf16, whose steps are 1/256."""
-    state = new_state(train_config("default", {}, lr=1e-5), CPU)
+    state = new_state(train_config(lr=1e-5), CPU)
     players = LowPrecision(state.generator, state.discriminator, torch.bfloat16)
     before = state.vectors["generator"].detach().clone()
     players.adversarial_step(*batch())

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -34,9 +35,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def config(small_data: Path, **changes: object) -> TrainConfig:
-    fields = {"data": str(small_data), "epochs": 3, "checkpoint_every": 1, "sample_every": 1}
-    return train_config("default", {}, **(fields | changes))
+def config(small_data: Path, **changes: Any) -> TrainConfig:
+    fields: dict[str, Any] = {"epochs": 3, "checkpoint_every": 1, "sample_every": 1}
+    return train_config(data=str(small_data), **(fields | changes))
 
 
 def begun(small_data: Path, notes: list[str], **changes: object) -> Training:

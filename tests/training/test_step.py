@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def our_loop(state: TrainState, batches: Tensor, latents: Tensor) -> Tensor:
     """Run the classic recipe's own loop, step by step, over one epoch of ``batches``."""
     images = np.zeros((64 * STEPS, 1, 28, 28), np.uint8)
     data = ImageData("made up", images, None, (), "")
-    config = train_config("classic", {}, precision="fp32")
+    config = train_config(recipe="classic", precision="fp32")
     training = Training(state, data, config, Run(Path("nowhere")))
     losses = []
     for real, z in zip(batches, latents, strict=True):
@@ -131,7 +132,7 @@ def autograd_step(
 
 @pytest.mark.parametrize("recipe", ["classic", "default"])
 def test_the_gradients_are_autograds_to_the_last_bit(recipe: str) -> None:
-    state = new_state(train_config(recipe, {}), torch.device("cpu"))
+    state = new_state(train_config(recipe=recipe), torch.device("cpu"))
     torch.manual_seed(3)
     real, z = torch.rand(16, 1, 28, 28) * 2 - 1, torch.randn(16, 100)
     buffers = {name: buffer.clone() for name, buffer in state.generator.named_buffers()}
@@ -155,8 +156,9 @@ def test_the_gradients_are_autograds_to_the_last_bit(recipe: str) -> None:
 def test_the_gradients_of_every_network_are_autograds(
     arch: str, size: int, channels: int, classes: int
 ) -> None:
-    model = {"arch": arch, "img_size": size, "channels": channels, "classes": classes}
-    state = new_state(train_config("default", model), torch.device("cpu"))
+    config = train_config(arch=arch, img_size=size, channels=channels)
+    config = replace(config, model=replace(config.model, classes=classes))
+    state = new_state(config, torch.device("cpu"))
     torch.manual_seed(3)
     real, z = torch.rand(8, channels, size, size) * 2 - 1, torch.randn(8, 100)
     labels = torch.randint(0, classes, (8,)) if classes else None
@@ -169,7 +171,7 @@ def test_the_gradients_of_every_network_are_autograds(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_ten_steps_of_classic_are_those_of_the_note(dtype: torch.dtype) -> None:
-    config = train_config("classic", {}, precision="fp32")
+    config = train_config(recipe="classic", precision="fp32")
     generator, discriminator = seeded_networks(config.model, config.seed)
     generator.to(dtype), discriminator.to(dtype)
     state = state_of(generator, discriminator, config, torch.device("cpu"))
@@ -190,7 +192,7 @@ def test_ten_steps_of_classic_are_those_of_the_note(dtype: torch.dtype) -> None:
 
 
 def test_the_figures_are_what_they_are_called() -> None:
-    state = new_state(train_config("default", {}), torch.device("cpu"))
+    state = new_state(train_config(), torch.device("cpu"))
     real, z = torch.rand(8, 1, 28, 28), torch.randn(8, 100)
     figures = adversarial_step(state.generator, state.discriminator, real, z)
     with torch.no_grad():
@@ -220,7 +222,7 @@ def test_the_gradient_penalty_is_that_of_the_paper() -> None:
 
 def test_the_gradient_penalty_agrees_with_finite_differences() -> None:
     torch.manual_seed(0)
-    state = new_state(train_config("default", {"img_size": 4}), torch.device("cpu"))
+    state = new_state(train_config(img_size=4), torch.device("cpu"))
     discriminator = state.discriminator.double()
     weight = next(discriminator.parameters())
     real = torch.rand(8, 1, 4, 4, dtype=torch.float64)

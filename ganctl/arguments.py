@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Collection
+import sys
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from typing import SupportsFloat, SupportsIndex
+from dataclasses import fields
+from typing import Any, SupportsFloat, SupportsIndex
 
-import numpy as np
+from ganctl.errors import WrongValue
+from ganctl.spelling import option
 
-from ganctl.config import OutOfRange
+
+class OutOfRange(WrongValue):
+    """An option, or a field of a configuration, whose value cannot be.
+
+    Args:
+        name: the option's.
+        value: what it was given.
+        allowed: what it may be, in words; of a choice, the choices.
+    """
+
+    def __init__(self, name: str, value: Any, allowed: str) -> None:
+        words = option(name).rstrip("=")
+        super().__init__(f"{option(name, value)} cannot be used", f"{words}: {allowed}")
+        self.allowed = allowed
 
 
 def whole(name: str, value: object, low: int | None = None, high: int | None = None) -> int:
@@ -33,7 +49,7 @@ def real(name: str, value: object) -> float:
     Raises:
         OutOfRange: it is none.
     """
-    if isinstance(value, SupportsFloat) and not isinstance(value, bool | np.bool_):
+    if isinstance(value, SupportsFloat) and not _is_truth(value):
         with suppress(TypeError, ValueError, OverflowError):
             return float(value)
     raise OutOfRange(name, value, "a number")
@@ -45,7 +61,7 @@ def truth(name: str, value: object) -> bool:
     Raises:
         OutOfRange: it is something else.
     """
-    if not isinstance(value, bool | np.bool_):
+    if not _is_truth(value):
         raise OutOfRange(name, value, "True or False")
     return bool(value)
 
@@ -71,6 +87,31 @@ def one_of(name: str, value: object, known: Collection[str]) -> str:
     if not isinstance(value, str) or value not in known:
         raise OutOfRange(name, value, " or ".join(map(repr, known)))
     return value
+
+
+PLAIN: Mapping[str, Callable[[str, object], Any]] = {
+    "int": whole,
+    "float": real,
+    "bool": truth,
+    "str": text,
+}
+
+
+def make_plain(config: Any) -> None:
+    """Make each number, truth value and text in a dataclass plain, so that it can be saved.
+
+    Raises:
+        OutOfRange: a field has a value of another type.
+    """
+    for each in fields(config):
+        if plain := PLAIN.get(str(each.type)):
+            value = plain(each.name, getattr(config, each.name))
+            object.__setattr__(config, each.name, value)  # it may be frozen
+
+
+def _is_truth(value: object) -> bool:
+    numpy = sys.modules.get("numpy")  # whoever has a value of NumPy's has imported it
+    return isinstance(value, bool) or (numpy is not None and isinstance(value, numpy.bool_))
 
 
 def _between(low: int | None, high: int | None) -> str:
