@@ -75,7 +75,13 @@ def begun(monkeypatch: pytest.MonkeyPatch, *given: Any, **options: Any) -> dict[
 def test_a_configuration_says_what_no_keyword_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = {"data": "digits", "arch": "conv", "epochs": 3, "r1_weight": 0.1, "device": "cpu"}
+    said: dict[str, Any] = {
+        "data": "digits",
+        "arch": "conv",
+        "epochs": 3,
+        "r1_weight": 0.1,
+        "device": "cpu",
+    }
     Path("run.toml").write_text(to_toml({**said, "name": "first", "fallback": False}))
     place = {"name": "first", "device": "cpu", "fallback": False}
     expected = {**flat(ganctl.train_config(data="digits", arch="conv", epochs=3)), **place}
