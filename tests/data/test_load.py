@@ -12,7 +12,7 @@ from ganctl.data.image_data import fingerprint
 from ganctl.data.load import NAMES, default_data_dir
 from ganctl.errors import BadInput, CheckFailed
 
-from .files import grey_png, small_set, write_idx_pair
+from .files import grey_png, small_set, write, write_idx_pair
 from .server import closed_port
 
 
@@ -153,9 +153,7 @@ def test_where_downloads_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 @pytest.mark.parametrize("odd", ["two\nlines", "\x1b[2J"])
 def test_names_that_no_model_card_could_hold_are_refused(tmp_path: Path, odd: str) -> None:
     for folder in (tmp_path / "class" / odd, tmp_path / odd / "class"):
-        folder.mkdir(parents=True)
-        for number in range(2):
-            (folder / f"{number}.png").write_bytes(grey_png(number))
+        write(folder.parent, {f"{name}/1.png": grey_png(1) for name in (folder.name, "other")})
         with pytest.raises(BadInput, match="cannot be the name of data or of a class") as caught:
             load_data(str(folder.parent), img_size=4)
         assert caught.value.hint == "rename it"
