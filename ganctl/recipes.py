@@ -20,7 +20,7 @@ class Recipe:
 
 # The average of the weights bears a rate that the live ones do not, and learns faster for it. Once
 # that has brought what it can, the rate has to fall for the distance to go on falling; sooner, it
-# would cost more than it brings. See the README for what was measured.
+# would cost more than it brings. See docs/recipes.md for what was measured.
 _MLP = Recipe(
     lr=8e-4,
     decay_after=62_500,

@@ -51,18 +51,16 @@ OWNERS = {
 EVERYWHERE = {"numpy", "PIL", "typing_extensions"}  # the last for type checkers alone
 
 
-def imports() -> Iterator[tuple[str, str]]:
-    for path in sorted(ROOT.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0 and node.module, f"{path}: relative import"
-                names = [f"{node.module}.{alias.name}" for alias in node.names]
-            else:
-                continue
-            for name in names:
-                yield path.relative_to(ROOT).as_posix(), name
+FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
+
+
+def imports(file: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, "a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def test_the_page_on_the_code_has_the_same_table() -> None:
@@ -83,15 +81,16 @@ def folder_of(file: str) -> str:
     return file.rpartition("/")[0]
 
 
-@pytest.mark.parametrize(("file", "name"), list(imports()))
-def test_every_import_follows_the_arrows(file: str, name: str) -> None:
-    package, _, rest = name.partition(".")
-    if package == "ganctl":
-        assert rest == "__version__" or rest not in ganctl.__all__, "name the module that has it"
-        target = rest.split(".")[0] if (ROOT / rest.split(".")[0]).is_dir() else ""
-        assert target in ARROWS[folder_of(file)] or (file, target) in ALLOWED_BESIDE
-    elif package not in sys.stdlib_module_names and package not in EVERYWHERE:
-        assert folder_of(file) in OWNERS[package]
+@pytest.mark.parametrize("file", FILES)
+def test_every_import_follows_the_arrows(file: str) -> None:
+    for name in imports(file):
+        package, _, rest = name.partition(".")
+        if package == "ganctl":
+            assert rest == "__version__" or rest not in ganctl.__all__, f"{name}: not its module"
+            target = rest.split(".")[0] if (ROOT / rest.split(".")[0]).is_dir() else ""
+            assert target in ARROWS[folder_of(file)] or (file, target) in ALLOWED_BESIDE, name
+        elif package not in sys.stdlib_module_names and package not in EVERYWHERE:
+            assert folder_of(file) in OWNERS[package], name
 
 
 BLOCK = """

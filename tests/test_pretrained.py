@@ -53,7 +53,7 @@ def test_all_are_known_by_name_and_found_from_anywhere(
     monkeypatch.chdir(tmp_path)
     outcome = ganctl("sample")
     assert outcome.code == 3 and "there is no run in checkpoints/" in outcome.err
-    assert f"ganctl sample --checkpoint {FOLDER / PRETRAINED.name}\n" in outcome.err
+    assert f"name the one in ganctl's clone: {FOLDER / PRETRAINED.name}\n" in outcome.err
     outcome = ganctl("export", "--checkpoint", "mnist-mlp")
     assert outcome.code == 3
     assert f"hint: it lies in ganctl's clone: {FOLDER}/mnist-mlp.safetensors\n" in outcome.err

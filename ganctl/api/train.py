@@ -6,8 +6,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, fields
+from html import escape
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,10 @@ from ganctl.arguments import OutOfRange, text
 from ganctl.config import TrainConfig, train_config
 from ganctl.config_file import RunSettings
 from ganctl.errors import BadInput
+from ganctl.html_page import image, joined
 from ganctl.notify import ignore
 from ganctl.options import Options, refuse_unknown
+from ganctl.run_files import CURVES, samples
 from ganctl.spelling import call
 from ganctl.text import counted, inert
 
@@ -50,6 +53,14 @@ class TrainedRun:
         name = inert(self.folder.name)
         state = "" if self.finished else f"; stopped: ganctl.train(resume={name!r}) goes on"
         return f"<TrainedRun {name}: {self.progress or 'not a step yet'}{state}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: where it stands, its curves and its last samples."""
+        shown = [f"<p>{escape(repr(self)[1:-1])}</p>"]
+        for path in (self.folder / CURVES, *samples(self.folder)[-1:]):
+            with suppress(OSError):
+                shown.append(image(path.read_bytes(), "png", path.stem))
+        return f"<div>{joined(shown)}</div>"
 
 
 def train(

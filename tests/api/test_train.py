@@ -184,6 +184,12 @@ def test_an_interrupt_saves_and_the_run_goes_on(small_data: Path) -> None:
     assert not run.finished and signal.getsignal(signal.SIGINT) is before
     assert repr(run).startswith("<TrainedRun run: epoch 1/3, step 4/4: G ")
     assert repr(run).endswith("; stopped: ganctl.train(resume='run') goes on>")
+    shown = run._repr_html_()
+    assert "<p>TrainedRun run: epoch 1/3" in shown and "&#x27;run&#x27;" in shown
+    assert shown.count('alt="curves" src="data:image/png;base64,') == shown.count("<img") == 1
+    (run.folder / "samples").mkdir(exist_ok=True)
+    (run.folder / "curves.png").rename(run.folder / "samples/000001.png")
+    assert run._repr_html_().count('alt="000001" src=') == 1
     assert load_checkpoint(run.folder / "last.safetensors").step == 4
     assert run.load().card is not None
     told: list[Progress] = []

@@ -31,7 +31,7 @@ from ganctl.inference.generator import load_onnx
 from ganctl.quality import evaluate, judge, reference
 from ganctl.quality.figures import Evaluation, Figures
 from ganctl.quality.judge import Looks
-from ganctl.runs import compare, report
+from ganctl.runs import report, side_by_side
 from ganctl.training import export, start
 from ganctl.training.parity import Parity
 
@@ -99,7 +99,7 @@ def _cut_training(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(torch, "set_num_threads", lambda _: None)
     patch.setattr(report, "draw_report", lambda *_: [])
     patch.setattr(report, "curves", lambda *_: b"a picture")
-    patch.setattr(compare, "picture", lambda *_: b"a picture")
+    patch.setattr(side_by_side, "picture", lambda *_: b"a picture")
 
 
 def _cut_export(patch: pytest.MonkeyPatch, onnx: Path) -> None:

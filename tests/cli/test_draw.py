@@ -223,7 +223,7 @@ def test_without_any_run_the_way_out_is_to_train(
         assert outcome.code == 3
         error, hint = outcome.err.splitlines()
         assert error == "error: there is no run in checkpoints/"
-        assert hint.startswith("hint: train one: ganctl train; or draw from one in ganctl's clone")
+        assert hint.startswith("hint: train one: ganctl train; or name the one in ganctl's clone: ")
 
 
 def test_the_images_never_take_the_models_place(workplace: Path, ganctl: Ganctl) -> None:
