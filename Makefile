@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
 
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check lint docs-check bench format clean
 
 demo: $(READY)
@@ -50,8 +52,8 @@ clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -f out.png gen.onnx gen.png
 
-# Made once, and completed when pyproject.toml changes. Python compiles what it imports by itself;
-# compiling all of torch beforehand takes longer than the rest.
+# Made once, and completed when pyproject.toml changes. Compiling all of torch beforehand would take
+# longer than the rest: Python compiles what it imports, and must be let keep it.
 $(READY): EXTRAS = train
 $(DEV): EXTRAS = train,dev
 $(READY) $(DEV): pyproject.toml
