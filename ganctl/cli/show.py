@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
 
 from ganctl import drawing
 from ganctl.cli import screen
-from ganctl.cli.asked import Drawing
 from ganctl.cli.terminal_pictures import (
     GAP,
     draw_pictures,
@@ -22,6 +22,9 @@ from ganctl.cli.terminal_pictures import (
 )
 from ganctl.drawing import GeneratorFunction
 from ganctl.text import counted
+
+if TYPE_CHECKING:
+    from ganctl.cli.asked import Drawing
 
 SMALLEST = 14
 """Columns that a picture is shrunk to, at the smallest, so that all fit: half a digit's."""
