@@ -17,6 +17,8 @@ from PIL import Image
 
 from ganctl import drawing
 from ganctl.cli.screen import DrawingScreen
+from ganctl.machine import usable_cores
+from ganctl.text import counted
 from ganctl.training import export
 
 from ..conftest import Ganctl
@@ -100,11 +102,11 @@ def test_the_batch_size_changes_no_pixel(workplace: Path, ganctl: Ganctl) -> Non
 
 
 def test_more_threads_than_cores_are_not_used(workplace: Path, ganctl: Ganctl) -> None:
-    cores = os.cpu_count()
+    cores = usable_cores()
     outcome = ganctl("infer", "small.onnx", "--threads", 1024, "many.npy")
     assert outcome.code == 0
     assert outcome.err.startswith("note: 1024 threads ")
-    assert outcome.err.endswith(f" on {cores} cores: using {cores}\n")
+    assert outcome.err.endswith(f" on {counted(cores, 'core')}: using {cores}\n")
     assert ganctl("infer", "small.onnx", "--threads", 1, "one.npy").err == ""
     assert np.array_equal(np.load("many.npy"), np.load("one.npy"))
 
