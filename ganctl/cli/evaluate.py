@@ -14,6 +14,7 @@ import typer
 
 from ganctl.cli import complete, screen
 from ganctl.cli.options import DataDir, Json, SeedOfAll, Threads
+from ganctl.environment import RUNS
 from ganctl.errors import BadInput
 from ganctl.text import counted
 
@@ -116,7 +117,9 @@ def _samples(
     if target is not None and suffix in (".npy", ".npz"):
         return read_array(target, count), data or MNIST
     if target is not None and os.path.isdir(target) and not any(target.glob("*.safetensors")):
-        return read_folder(target, count), data or MNIST
+        if not _names_run(target):
+            return read_folder(target, count), data or MNIST
+        screen.note(f"evaluating the run {target}; for the folder: {target.absolute()}")
     if target is not None and suffix == ".onnx":
         from ganctl.inference.generator import load_onnx
 
@@ -137,6 +140,13 @@ def _samples(
     name = path.name if target and os.path.isfile(target) else card.name
     network, names, shares = as_function(generator), card.class_names, card.class_shares
     return _draw(name, network, generator.latent_dim, names, shares, count, seed), source
+
+
+def _names_run(target: Path) -> bool:
+    """Tell whether a run goes by that name, as it does for the other commands."""
+    from ganctl.run_files import LAST
+
+    return target.parent == Path() and os.path.isfile(RUNS / target / LAST)
 
 
 def _checkpoint(target: Path | None) -> Path:

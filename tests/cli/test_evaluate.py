@@ -168,6 +168,12 @@ def test_a_run_is_measured_against_pictures_of_ones_own_where_they_still_lie(
     assert ganctl("train", "--data", "own", "--epochs", 1, "--name", "run").code == 0
     outcome = ganctl("evaluate", "run", "-n", 20)
     assert outcome.code == 0 and "measured against own, 100 training images" in outcome.out
+    Path("run").mkdir()  # a folder of the run's name does not take its place
+    beside = ganctl("evaluate", "run", "-n", 20)
+    assert beside.code == 0 and beside.out == outcome.out
+    assert f"note: evaluating the run run; for the folder: {tmp_path / 'run'}\n" in beside.err
+    folder = ganctl("evaluate", tmp_path / "run")
+    assert folder.code == 3 and "no readable PNG or JPEG picture" in folder.err
     Path("own").rename("elsewhere")
     outcome = ganctl("evaluate", "run", "-n", 20)
     assert outcome.code == 3 and "trained on 'own', which is no data set known" in outcome.err
