@@ -136,7 +136,7 @@ BASE = [name for name in HEAVY if name != "ganctl.training"]
 @pytest.mark.parametrize("target", ["small", "small.onnx", "checkpoints/small/best.safetensors"])
 def test_info_runs_where_only_the_base_is_installed(target: str, workplace: Path) -> None:
     for options in ([], ["--json"]):
-        run_without(BASE, ["info", target, *options], [], workplace)
+        assert run_without(BASE, ["info", target, *options], ["PIL"], workplace) == "loaded:"
 
 
 def test_pictures_are_looked_through_where_only_the_base_is_installed(tmp_path: Path) -> None:

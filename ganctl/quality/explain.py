@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import digits
 
-from ganctl.data.image_data import DIGIT_NAMES
 from ganctl.quality.figures import Evaluation, Figures
 from ganctl.text import counted
 
@@ -98,10 +98,9 @@ MONITORED = {
 
 def doubt(class_names: Sequence[str]) -> str:
     """Return what to think of the judge's figures of pictures of these classes; "" of digits."""
-    digits = bool(class_names) and set(class_names) <= set(DIGIT_NAMES)
-    return (
-        "" if digits else "the judge knows handwritten digits only: trust no figure but its trend"
-    )
+    if class_names and set(class_names) <= set(digits):
+        return ""
+    return "the judge knows handwritten digits only: trust no figure but its trend"
 
 
 def lines(evaluation: Evaluation) -> tuple[Line, ...]:
