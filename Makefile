@@ -3,7 +3,7 @@
 # make check       format check, lint, types, then the tests
 # make docs-check  run the commands of README.md and docs/, most of them shortened: 25 minutes
 # make bench       measure training, drawing and starting (DATA=mnist for the full set)
-# make format      rewrite the code in the project's format, and the pages' links to its lines
+# make format      rewrite the code in the project's format
 # make clean       remove what the targets above have made, but no trained run
 
 PYTHON ?= python3
@@ -44,7 +44,6 @@ bench: $(READY)
 	$(BIN)/ganctl bench start --data $(DATA)
 
 format: $(DEV)
-	$(BIN)/python -m tests.code_links
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

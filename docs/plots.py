@@ -26,8 +26,8 @@ from ganctl.config import MEASURED
 from ganctl.data import load_data
 from ganctl.drawing import draw
 from ganctl.environment import RUNS
+from ganctl.evaluation.monitor import Monitor
 from ganctl.inputs import seeded
-from ganctl.quality.monitor import Monitor
 from ganctl.training.generate import as_function, load_generator
 from ganctl.training.observer import MEASURED_START
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.environment import RUNS
-from ganctl.quality.monitor import Monitor
+from ganctl.evaluation.monitor import Monitor
 from ganctl.training.device import resolve_device, use_threads
 from ganctl.training.start import start_run
 

@@ -10,59 +10,43 @@ from contextlib import suppress
 from dataclasses import fields
 from typing import Any, SupportsFloat, SupportsIndex
 
-from ganctl.errors import WrongValue
-from ganctl.spelling import option
-
-
-class OutOfRange(WrongValue):
-    """An option, or a field of a configuration, whose value cannot be.
-
-    Args:
-        name: the option's.
-        value: what it was given.
-        allowed: what it may be, in words; of a choice, the choices.
-    """
-
-    def __init__(self, name: str, value: Any, allowed: str) -> None:
-        words = option(name).rstrip("=")
-        super().__init__(f"{option(name, value)} cannot be used", f"{words}: {allowed}")
-        self.allowed = allowed
+from ganctl.errors import InvalidOption
 
 
 def whole(name: str, value: object, low: int | None = None, high: int | None = None) -> int:
     """Return a whole number ``low`` … ``high``, NumPy's being some too, and truth values none.
 
     Raises:
-        OutOfRange: it is none, or outside.
+        InvalidOption: it is none, or outside.
     """
     if isinstance(value, SupportsIndex) and not isinstance(value, bool):
         with suppress(TypeError):  # an array has the method, and refuses
             number = operator.index(value)
             if (low is None or low <= number) and (high is None or number <= high):
                 return number
-    raise OutOfRange(name, value, f"a whole number{_between(low, high)}")
+    raise InvalidOption(name, value, f"a whole number{_between(low, high)}")
 
 
 def real(name: str, value: object) -> float:
     """Return a number, NumPy's being some too; texts and truth values are none.
 
     Raises:
-        OutOfRange: it is none.
+        InvalidOption: it is none.
     """
     if isinstance(value, SupportsFloat) and not _is_truth(value):
         with suppress(TypeError, ValueError, OverflowError):
             return float(value)
-    raise OutOfRange(name, value, "a number")
+    raise InvalidOption(name, value, "a number")
 
 
 def truth(name: str, value: object) -> bool:
     """Return True or False, NumPy's being some too.
 
     Raises:
-        OutOfRange: it is something else.
+        InvalidOption: it is something else.
     """
     if not _is_truth(value):
-        raise OutOfRange(name, value, "True or False")
+        raise InvalidOption(name, value, "True or False")
     return bool(value)
 
 
@@ -70,11 +54,11 @@ def text(name: str, value: object, allowed: str = "a text, or a path") -> str:
     """Return a text, or a path as one.
 
     Raises:
-        OutOfRange: it is something else.
+        InvalidOption: it is something else.
     """
     found = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(found, str):  # nor bytes
-        raise OutOfRange(name, value, allowed)
+        raise InvalidOption(name, value, allowed)
     return found
 
 
@@ -82,10 +66,10 @@ def one_of(name: str, value: object, known: Collection[str]) -> str:
     """Return one of the texts ``known``.
 
     Raises:
-        OutOfRange: it is none of them.
+        InvalidOption: it is none of them.
     """
     if not isinstance(value, str) or value not in known:
-        raise OutOfRange(name, value, " or ".join(map(repr, known)))
+        raise InvalidOption(name, value, " or ".join(map(repr, known)))
     return value
 
 
@@ -101,7 +85,7 @@ def make_plain(config: Any) -> None:
     """Make each number, truth value and text in a dataclass plain, so that it can be saved.
 
     Raises:
-        OutOfRange: a field has a value of another type.
+        InvalidOption: a field has a value of another type.
     """
     for each in fields(config):
         if plain := PLAIN.get(str(each.type)):

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganctl.card import Card, card_from_json
 from ganctl.config import TrainConfig, from_dict, to_dict
 from ganctl.digest import BLANK, digest_around, fill_in
 from ganctl.errors import BadInput, CheckFailed, explain
-from ganctl.spelling import call
+from ganctl.model_card import Card, card_from_json
 
 FORMAT = 1
 
@@ -99,7 +98,7 @@ def read_checkpoint(path: Path) -> bytes:
 
 
 def _cannot_read(path: Path, error: OSError) -> BadInput:
-    hint = f"train one: {call('train')}"
+    hint = "train one: ganctl train"
     return BadInput(f"cannot read checkpoint {path}: {explain(error)}", hint)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ganctl.arguments import OutOfRange, make_plain, one_of
-from ganctl.errors import BadInput
+from ganctl.arguments import make_plain, one_of
+from ganctl.errors import BadInput, InvalidOption
 from ganctl.options import Options, refuse_unknown
 from ganctl.recipes import RECIPES
 
@@ -204,7 +204,7 @@ def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
     checked = {name: _typed(name, str(fields[name].type), values[name]) for name in fields}
     try:
         return kind(**checked)
-    except OutOfRange as error:  # nobody has typed it
+    except InvalidOption as error:  # nobody has typed it
         raise BadInput(error.message, error.hint) from error
 
 
@@ -221,4 +221,4 @@ def _typed(name: str, declared: str, value: Any) -> Any:
 
 def _check(config: ModelConfig | TrainConfig, name: str, valid: bool, allowed: str) -> None:
     if not valid:
-        raise OutOfRange(name, getattr(config, name), allowed)
+        raise InvalidOption(name, getattr(config, name), allowed)

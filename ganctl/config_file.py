@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ganctl.arguments import OutOfRange, make_plain
+from ganctl.arguments import make_plain
 from ganctl.config import train_config
 from ganctl.environment import DEVICES, is_device
-from ganctl.errors import BadInput, explain
+from ganctl.errors import BadInput, InvalidOption, explain
 from ganctl.files import near_file
 from ganctl.recipes import RECIPES
-from ganctl.run_files import is_run_name
+from ganctl.runs.run_files import is_run_name
 from ganctl.text import did_you_mean
 
 MAX_BYTES = 2**20
@@ -43,11 +43,11 @@ class RunSettings:
     def __post_init__(self) -> None:
         make_plain(self)
         if not 0 <= self.threads <= 1024:
-            raise OutOfRange("threads", self.threads, "0 to 1024")
+            raise InvalidOption("threads", self.threads, "0 to 1024")
         if not is_device(self.device):
-            raise OutOfRange("device", self.device, DEVICES)
+            raise InvalidOption("device", self.device, DEVICES)
         if not is_run_name(self.name):
-            raise OutOfRange("name", self.name, "a plain folder name")
+            raise InvalidOption("name", self.name, "a plain folder name")
 
 
 USUAL = train_config()
@@ -226,7 +226,7 @@ def _checked(path: Path, key: str, name: str, value: Any, in_json: bool) -> Any:
         )
     try:
         dataclasses.replace(usual, **{name: value})
-    except OutOfRange as error:
+    except InvalidOption as error:
         choices = error.allowed.replace(" or ", ", ").split(", ")
         guess = did_you_mean(value, choices) if declared == "str" else ""
         raise BadInput(

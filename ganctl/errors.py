@@ -5,6 +5,7 @@
     GanctlError           exit 1   never raised itself
     ├── BadInput          exit 3   a file, a value or a name that cannot be used
     │   └── WrongValue    exit 2   an option's value that no machine and no file could make right
+    │       └── InvalidOption      the same, with the option's name and value apart
     ├── MissingDependency exit 4   a package that the command needs is not installed
     ├── CheckFailed       exit 5   parity, digest or training health: the result cannot be trusted
     └── OutOfResources    exit 6   disk or memory
@@ -62,6 +63,22 @@ class WrongValue(BadInput):
     """An option's value that cannot be, whatever there is: on a command line, a usage error."""
 
     exit_code = 2
+
+
+class InvalidOption(WrongValue):
+    """An option whose value is not allowed: in Python ``lr=-1``, on a command line ``--lr -1``.
+
+    Args:
+        name: of the field or parameter.
+        value: what it was given.
+        allowed: what it may be, in words; of a choice, the choices.
+    """
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        shown = " ".join(repr(value).split())
+        shown = shown if len(shown) <= 60 else f"{shown[:60]}…"
+        super().__init__(f"{name}={shown} cannot be used", f"{name}: {allowed}")
+        self.name, self.value, self.allowed = name, value, allowed
 
 
 class MissingDependency(GanctlError):

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ganctl.errors import BadInput
 from ganctl.latents import Floats, Labels, class_labels, latents
-from ganctl.spelling import call
 
 Inputs = Callable[[int, int], tuple[Floats, Labels | None]]
 """(first, count) → z (count, latent_dim) float32, and labels (count,) int64 or None.
@@ -177,7 +176,7 @@ def class_numbers(
         raise BadInput(
             f"{path} cannot be asked for a class: its generator is not conditional",
             "draw without a class, or train one that is conditional: "
-            + call("train", conditional=True),
+            + "ganctl train --conditional",
         )
     places = {name: number for number, name in enumerate(class_names)}
     numbers = [places.get(each, -1) if isinstance(each, str) else each for each in classes]

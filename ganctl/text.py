@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable
 
@@ -64,6 +65,19 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     """Return ": did you mean 'train'?" for ``word`` "tain", to end an error; else ""."""
     near = nearest(word, words)
     return f": did you mean '{near}'?" if near else ""
+
+
+def option(name: str, value: object = None) -> str:
+    """Return an option as it is written on the command line: ``--batch-size 64``.
+
+    Args:
+        name: of the field, such as "batch_size".
+        value: None for the name alone; True and False give ``--NAME`` and ``--no-NAME``.
+    """
+    words = name.replace("_", "-")
+    if value is None or isinstance(value, bool):
+        return f"--no-{words}" if value is False else f"--{words}"
+    return f"--{words} {shlex.quote(str(value))}"
 
 
 def _folded(word: str) -> str:

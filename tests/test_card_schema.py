@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
-from ganctl.card import CARD_VERSION, FIELDS, REQUIRED, Card, card_from_json
 from ganctl.checkpoint_file import read_checkpoint, read_header
 from ganctl.errors import BadInput
 from ganctl.inference.generator import load_onnx
+from ganctl.model_card import CARD_VERSION, FIELDS, REQUIRED, Card, card_from_json
 
-from .test_card import BAD, JSON, cards, example
+from .test_model_card import BAD, JSON, cards, example
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "docs" / "card.schema.json").read_text()

@@ -15,8 +15,8 @@ from ganctl.checkpoint_file import metadata, peek, read_checkpoint, read_header,
 from ganctl.config import train_config
 from ganctl.errors import BadInput, CheckFailed, GanctlError
 
-from .test_card import JSON
-from .test_card import example as card
+from .test_model_card import JSON
+from .test_model_card import example as card
 
 SHAPES = {
     "generator.0.weight": (3, 2),

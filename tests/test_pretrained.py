@@ -10,9 +10,9 @@ import pytest
 
 from ganctl import pretrained
 from ganctl.drawing import draw
+from ganctl.evaluation.classifier import load_judge
 from ganctl.inputs import seeded
 from ganctl.pretrained import NAMES, PRETRAINED, place_of
-from ganctl.quality.judge import load_judge
 from ganctl.training.generate import as_function, load_generator
 
 from .conftest import Ganctl

@@ -32,16 +32,16 @@ from ganctl.data import ImageData, digits, load_data
 from ganctl.data.idx import read_idx
 from ganctl.data.image_data import DIGIT_NAMES, fingerprint
 from ganctl.errors import CheckFailed, GanctlError
+from ganctl.evaluation import classifier as judges
+from ganctl.evaluation import reference
+from ganctl.evaluation.samples import read_array
 from ganctl.inference.generator import load_onnx
-from ganctl.quality import judge as judges
-from ganctl.quality import reference
-from ganctl.quality.samples import read_array
 from ganctl.training.checkpoint import encode, load_checkpoint
 
 from .data.download_worker import ARCHIVES, FILES, IMAGES
 from .data.files import small_set
 from .data.server import Handler, Reply, Server
-from .quality.test_reference import Blind
+from .evaluation.test_reference import Blind
 
 ROOT = Path(__file__).parents[1]
 PRETRAINED = ROOT / "checkpoints"

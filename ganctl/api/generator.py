@@ -14,18 +14,17 @@ import numpy as np
 
 from ganctl.api.notes import needing_extra, note
 from ganctl.api.pictures import SHOWN_SIDE, Images, enlarged
-from ganctl.arguments import OutOfRange, one_of, real, text, truth, whole
-from ganctl.card import Card
+from ganctl.arguments import one_of, real, text, truth, whole
 from ganctl.checkpoint_file import PREFIXES, is_checkpoint, read_checkpoint, read_header
 from ganctl.config import MAX_SEED
 from ganctl.drawing import GeneratorFunction, check_indices, draw
-from ganctl.errors import BadInput, GanctlError, OutOfResources
+from ganctl.errors import BadInput, GanctlError, InvalidOption, OutOfResources
 from ganctl.images import encode_png
 from ganctl.images import grid as grid_of
 from ganctl.inference.watched import Watched
 from ganctl.inputs import class_numbers, in_rows, in_turn, seeded, since, truncated
 from ganctl.machine import usable_cores
-from ganctl.spelling import option
+from ganctl.model_card import Card
 from ganctl.text import counted, inert
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class Generator:
         count, start = whole("count", count, 1), whole("start", start, 0)
         seed, batch_size = whole("seed", seed, 0, MAX_SEED), whole("batch_size", batch_size, 1)
         if not 0 < (truncation := real("truncation", truncation)) <= 1:
-            raise OutOfRange("truncation", truncation, "above 0 and up to 1")
+            raise InvalidOption("truncation", truncation, "above 0 and up to 1")
         numbers = class_numbers(_classes(digit), self.path, self.classes, self._class_shares)
         check_indices(start, count)
         inputs = since(seeded(seed, self.latent_dim, self._class_shares), start)
@@ -197,8 +196,8 @@ def _class(digit: object) -> int | str:
         return digit
     try:
         return whole("digit", digit)
-    except OutOfRange:
-        raise OutOfRange("digit", digit, "a class by number or name, or several") from None
+    except InvalidOption:
+        raise InvalidOption("digit", digit, "a class by number or name, or several") from None
 
 
 def load(
@@ -279,7 +278,7 @@ def _room(count: int, image_shape: tuple[int, int, int]) -> Images:
     except (MemoryError, ValueError) as error:  # the latter: more than an array can have
         raise OutOfResources(
             f"there is not enough memory for {count:,} images",
-            f"draw fewer at a time: lower {option('count')}, and the rest with {option('start')}",
+            "draw fewer at a time: lower --count, and the rest with --start",
         ) from error
 
 
@@ -311,7 +310,7 @@ def _from_onnx(
 
 
 def _from_checkpoint(source: Path | None, weights: str) -> Generator:
-    from ganctl.training.find import find_checkpoint
+    from ganctl.runs.find import find_checkpoint
 
     path = find_checkpoint(source)
     read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ganctl.data import ImageData
+    from ganctl.evaluation.monitor import Monitor
     from ganctl.images import Pixels
     from ganctl.latents import Labels
-    from ganctl.quality.monitor import Monitor
     from ganctl.training.observer import Measure
 
 
@@ -30,7 +30,7 @@ def monitor(data: ImageData, stop: Callable[[], bool]) -> Measure:
         if not loaded:
             import torch
 
-            from ganctl.quality.monitor import Monitor
+            from ganctl.evaluation.monitor import Monitor
 
             loaded.append(Monitor(data, len(images), torch.get_num_threads(), between))
         return loaded[0](images, labels)

@@ -13,7 +13,6 @@ from ganctl.config import TrainConfig, flat, train_config
 from ganctl.config_file import FROM_DATA, RunSettings, named, read_config, without_recipe
 from ganctl.errors import BadInput
 from ganctl.options import Options
-from ganctl.spelling import option
 
 
 def said(config: object) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def said(config: object) -> dict[str, Any]:
     except BadInput as error:
         if os.path.exists(path):
             raise
-        hint = f"{error.hint}; data is a keyword: {option('data', path)}"
+        hint = f"{error.hint}; data is a keyword: data={path!r}"
         raise BadInput(error.message, hint) from error
 
 

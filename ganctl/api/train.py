@@ -17,15 +17,14 @@ from ganctl.api.generator import Generator, load
 from ganctl.api.monitor import monitor
 from ganctl.api.notes import needing_extra, note
 from ganctl.api.settings import said
-from ganctl.arguments import OutOfRange, text
+from ganctl.arguments import text
 from ganctl.config import TrainConfig, train_config
 from ganctl.config_file import RunSettings
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, InvalidOption
 from ganctl.html_page import image, joined
 from ganctl.notify import ignore
 from ganctl.options import Options, refuse_unknown
-from ganctl.run_files import CURVES, samples
-from ganctl.spelling import call
+from ganctl.runs.run_files import CURVES, samples
 from ganctl.text import counted, inert
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ def train(
         raise TypeError("train() takes a name, or a run to resume, which has one")
     refuse_unknown("train", options)
     if on_progress is not None and not callable(on_progress):
-        raise OutOfRange("on_progress", on_progress, "a function of one argument, or None")
+        raise InvalidOption("on_progress", on_progress, "a function of one argument, or None")
     if not isinstance(resume, bool):
         resume = text("resume", resume, "True, or a run's name, folder or checkpoint")
     typed = {
@@ -195,8 +194,8 @@ def train(
 def _resumed(
     source: Path | None, asked: TrainConfig, given: Collection[str], device: torch.device
 ) -> Training:
+    from ganctl.runs.find import find_resumable
     from ganctl.training.checkpoint import load_checkpoint
-    from ganctl.training.find import find_resumable
     from ganctl.training.resume import resumed_config
     from ganctl.training.start import resume_run
 
@@ -209,7 +208,7 @@ def _resumed(
         epochs = training.state.step // training.steps
         raise BadInput(
             f"{run.name} has finished {counted(epochs, 'epoch')}",
-            f"for more: {call('train', resume=run.name, epochs=2 * epochs)}",
+            f"for more: ganctl.train(resume={run.name!r}, epochs={2 * epochs})",
         )
     return training
 

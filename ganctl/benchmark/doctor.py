@@ -158,7 +158,7 @@ def offered_providers() -> list[str]:
 
 def measure_judge(threads: int) -> float:
     """Return the images a second that onnxruntime looks at with the judge."""
-    from ganctl.quality.judge import load_judge
+    from ganctl.evaluation.classifier import load_judge
 
     judge, images = load_judge(threads), load_digits().images[:500, None]
     judge(images)  # the first time is slower

@@ -15,9 +15,9 @@ from ganctl.benchmark.our_loop import ENDLESS
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
 from ganctl.environment import RUNS
+from ganctl.runs.run_dir import Run, new_run
 from ganctl.training.distributed import ALONE
 from ganctl.training.loop import Training
-from ganctl.training.run import Run, new_run
 from ganctl.training.start import generated_name, load, settled
 from ganctl.training.state import new_state
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.config import ModelConfig
-from ganctl.training.networks import seeded_networks
+from ganctl.models.networks import seeded_networks
 
 Product = tuple[Tensor, Tensor, Tensor]
 """(a, b, out): ``out`` takes a · b."""

@@ -21,9 +21,9 @@ from ganctl.checkpoint_file import read_checkpoint, read_header
 from ganctl.data.digits import load_digits
 from ganctl.environment import DEFAULT_RUNS
 from ganctl.errors import CheckFailed, GanctlError
-from ganctl.run_files import DRAWN, LOCK
+from ganctl.runs.run_dir import Run
+from ganctl.runs.run_files import DRAWN, LOCK
 from ganctl.text import counted
-from ganctl.training.run import Run
 
 IMAGES = 320
 """Digits that are trained on: few steps an epoch, so that much of the time goes into saving."""

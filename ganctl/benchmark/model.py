@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganctl import __version__
-from ganctl.card import Card
 from ganctl.config import ModelConfig, from_dict, to_dict, train_config
 from ganctl.errors import BadInput
+from ganctl.export.onnx import export_onnx
 from ganctl.files import write_atomic
 from ganctl.inference.generator import load_onnx
-from ganctl.training.export import export_onnx
-from ganctl.training.networks import Generator, seeded_networks
+from ganctl.model_card import Card
+from ganctl.models.networks import Generator, seeded_networks
 
 
 def write_fresh_model(path: Path) -> None:

@@ -12,8 +12,8 @@ import torch
 from ganctl.benchmark.timing import Clock
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
+from ganctl.runs.run_dir import Run
 from ganctl.training.loop import Training
-from ganctl.training.run import Run
 from ganctl.training.state import new_state
 
 ENDLESS = 10**9

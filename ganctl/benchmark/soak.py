@@ -16,7 +16,7 @@ from typing import Any
 from ganctl.benchmark.processes import watched
 from ganctl.environment import DEFAULT_RUNS
 from ganctl.errors import CheckFailed
-from ganctl.training.run import Run
+from ganctl.runs.run_dir import Run
 
 SETTLED = 10
 """Epochs after which nothing may grow any more."""

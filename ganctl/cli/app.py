@@ -17,17 +17,20 @@ from typer.core import TyperGroup
 from ganctl import __version__
 from ganctl.cli import screen
 from ganctl.cli.lasting import lasting_stderr
+from ganctl.cli.notes import shown_notes
 from ganctl.cli.signals import EXIT_BASE, end_on_signals
 from ganctl.cli.usage import explain_usage
 from ganctl.errors import (
     BadInput,
     GanctlError,
+    InvalidOption,
     OutOfResources,
+    WrongValue,
     explain,
     is_memory_error,
     missing_extra,
 )
-from ganctl.spelling import on_command_line
+from ganctl.text import option
 
 GROUPS = {
     "Train and draw": {
@@ -156,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no × gets a ?
             stream.reconfigure(errors="replace")
     end_on_signals()
-    with lasting_stderr(), on_command_line():
+    with lasting_stderr(), shown_notes():
         return _main(options, given[len(options) :], debug)
 
 
@@ -192,6 +195,9 @@ def _command_in(options: Sequence[str]) -> str:
 
 def _as_ganctl_error(error: Exception, command: str) -> GanctlError | None:
     """Return what the user is told, or None for a bug, which keeps its traceback."""
+    if isinstance(error, InvalidOption):
+        message = f"{option(error.name, error.value)} cannot be used"
+        return WrongValue(message, f"{option(error.name)}: {error.allowed}")
     if isinstance(error, GanctlError):
         return error
     if is_memory_error(error):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ganctl.card import Card
 from ganctl.card_rules import is_number
-from ganctl.quality.explain import MONITORED, doubt
+from ganctl.evaluation.explain import MONITORED, doubt
+from ganctl.model_card import Card
 from ganctl.runs.words import FIGURES
 
 Rows = list[tuple[str, str]]

@@ -19,10 +19,10 @@ from ganctl.errors import BadInput
 from ganctl.text import counted
 
 if TYPE_CHECKING:
-    from ganctl.card import Card
     from ganctl.drawing import GeneratorFunction
-    from ganctl.quality.figures import Evaluation
-    from ganctl.quality.samples import Samples
+    from ganctl.evaluation.figures import Evaluation
+    from ganctl.evaluation.samples import Samples
+    from ganctl.model_card import Card
 
 BATCH_SIZE = 64
 MNIST = "mnist"
@@ -77,11 +77,11 @@ def evaluate(
 
     Example: [bold]ganctl evaluate gen.onnx --report report.html[/]
     """
+    from ganctl.evaluation.classifier import load_judge
+    from ganctl.evaluation.evaluate import evaluate as evaluate_samples
+    from ganctl.evaluation.reference import find_reference
+    from ganctl.evaluation.report import check_report, write_report
     from ganctl.machine import usable_cores
-    from ganctl.quality.evaluate import evaluate as evaluate_samples
-    from ganctl.quality.judge import load_judge
-    from ganctl.quality.reference import find_reference
-    from ganctl.quality.report import check_report, write_report
 
     if report is not None:
         check_report(report)
@@ -111,7 +111,7 @@ def _samples(
     Raises:
         BadInput: there is no such target, or it does not say what it was trained on.
     """
-    from ganctl.quality.samples import read_array, read_folder
+    from ganctl.evaluation.samples import read_array, read_folder
 
     suffix = "" if target is None else target.suffix.lower()
     if target is not None and suffix in (".npy", ".npz"):
@@ -144,7 +144,7 @@ def _samples(
 
 def _names_run(target: Path) -> bool:
     """Tell whether a run goes by that name, as it does for the other commands."""
-    from ganctl.run_files import LAST
+    from ganctl.runs.run_files import LAST
 
     return target.parent == Path() and os.path.isfile(RUNS / target / LAST)
 
@@ -159,8 +159,8 @@ def _checkpoint(target: Path | None) -> Path:
         raise BadInput(f"{target} is nothing that can be evaluated", TARGETS)
 
     from ganctl.pretrained import introduce
-    from ganctl.run_files import blank_run
-    from ganctl.training.find import find_checkpoint, meant
+    from ganctl.runs.find import find_checkpoint, meant
+    from ganctl.runs.run_files import blank_run
 
     try:
         path = find_checkpoint(target)
@@ -214,9 +214,9 @@ def _draw(
     import numpy as np
 
     from ganctl.drawing import draw
+    from ganctl.evaluation.classifier import digits_of
+    from ganctl.evaluation.samples import Samples
     from ganctl.inputs import seeded
-    from ganctl.quality.judge import digits_of
-    from ganctl.quality.samples import Samples
 
     inputs = seeded(seed, latent_dim, class_shares)
     drawn = []
@@ -231,7 +231,7 @@ def _draw(
 
 def _show(evaluation: Evaluation) -> None:
     from ganctl.cli.tables import show_table
-    from ganctl.quality.explain import about_ratios, lines
+    from ganctl.evaluation.explain import about_ratios, lines
 
     drawn, real = evaluation.figures, evaluation.real
     screen.result(

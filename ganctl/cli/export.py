@@ -15,9 +15,9 @@ from ganctl.errors import BadInput
 from ganctl.text import counted
 
 if TYPE_CHECKING:
-    from ganctl.card import Card
-    from ganctl.training.export import Exported
-    from ganctl.training.parity import Parity
+    from ganctl.export.onnx import Exported
+    from ganctl.export.parity import Parity
+    from ganctl.model_card import Card
 
 JUDGED = 5_000
 """Images of each file whose Fréchet distance says what rounding costs: a few seconds' worth."""
@@ -29,7 +29,7 @@ BATCH_SIZE = 250
 
 
 class Precision(str, Enum):
-    """`ganctl.training.store.PRECISIONS`."""
+    """`ganctl.export.quantize.PRECISIONS`."""
 
     FP32 = "fp32"
     FP16 = "fp16"
@@ -78,7 +78,7 @@ def export(
     from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.files import check_writable
     from ganctl.pretrained import introduce
-    from ganctl.training.find import find_checkpoint
+    from ganctl.runs.find import find_checkpoint
 
     if out.is_dir():
         raise BadInput(f"cannot write {out}: it is a folder", f"name a file: {out / 'gen.onnx'}")
@@ -112,8 +112,8 @@ def _write_onnx(
     out: Path, path: Path, opset: int, precision: Precision, reader: Reader | None
 ) -> list[str]:
     """Write the file, and return what is to be said of it."""
+    from ganctl.export.onnx import export_onnx, export_rounded, export_stored
     from ganctl.files import write_atomic
-    from ganctl.training.export import export_onnx, export_rounded, export_stored
     from ganctl.training.generate import load_generator
 
     generator, card = load_generator(path)
@@ -160,11 +160,11 @@ def _distances(*files: Exported) -> list[float]:
     import numpy as np
 
     from ganctl.drawing import draw
+    from ganctl.evaluation.classifier import load_judge
+    from ganctl.evaluation.metrics import frechet_distance, moments
+    from ganctl.evaluation.reference import load_shipped
     from ganctl.inference.generator import parse_onnx
     from ganctl.inputs import seeded
-    from ganctl.quality.judge import load_judge
-    from ganctl.quality.metrics import frechet_distance, moments
-    from ganctl.quality.reference import load_shipped
 
     judge, digits = load_judge(), load_shipped()
     distances: list[float] = []

@@ -17,7 +17,7 @@ from ganctl.text import counted, sized
 
 if TYPE_CHECKING:
     from ganctl.cli.card_table import Sections
-    from ganctl.training.run import Run
+    from ganctl.runs.run_dir import Run
 
 NAMED = 5
 """What a hint names of a folder at the most."""
@@ -64,9 +64,9 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     Raises:
         BadInput: there is none.
     """
-    from ganctl.run_files import LAST, blank_run
-    from ganctl.training.find import find_checkpoint, meant
-    from ganctl.training.run import Run
+    from ganctl.runs.find import find_checkpoint, meant
+    from ganctl.runs.run_dir import Run
+    from ganctl.runs.run_files import LAST, blank_run
 
     if os.path.isfile(path):
         return path, None
@@ -96,7 +96,7 @@ def _problem(run: Path) -> str:
 def _what_lies_in(folder: Path) -> str:
     """Return which of the things in ``folder`` can be described, the first few by name."""
     from ganctl.checkpoint_file import SUFFIX
-    from ganctl.run_files import LAST
+    from ganctl.runs.run_files import LAST
 
     files = {path for suffix in (SUFFIX, ".onnx") for path in folder.glob(f"*{suffix}")}
     runs = {path.parent for path in folder.glob(f"*/{LAST}")}
@@ -210,7 +210,7 @@ def _describe_checkpoint(path: Path, run: Run | None) -> tuple[dict[str, Any], S
 def _describe_run(run: Run) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return what is known of a run's folder beyond its newest checkpoint."""
     from ganctl.cli.card_table import figures_line
-    from ganctl.run_files import REPORT
+    from ganctl.runs.run_files import REPORT
     from ganctl.runs.standing import read_standing
     from ganctl.training.describe import describe_run
 

@@ -131,11 +131,11 @@ def compare(
     Example: [bold]ganctl runs compare first-try second-try both.png[/]
     """
     from ganctl.files import check_writable, write_atomic
-    from ganctl.run_files import CONFIG
     from ganctl.runs.compare import MOST, read_run
     from ganctl.runs.folder import find_folder
     from ganctl.runs.history import DISTANCE
     from ganctl.runs.report import known_figures
+    from ganctl.runs.run_files import CONFIG
     from ganctl.runs.side_by_side import picture
 
     named, out = list(given), COMPARISON

@@ -23,17 +23,16 @@ from ganctl.cli.typed import typed_options
 from ganctl.config import MEASURED, TrainConfig, train_config
 from ganctl.errors import BadInput, WrongValue
 from ganctl.notify import Notify, ignore
-from ganctl.spelling import call, option
-from ganctl.text import counted, duration
+from ganctl.text import counted, duration, option
 
 if TYPE_CHECKING:
     import torch
 
     from ganctl.data import ImageData
+    from ganctl.runs.run_dir import Run
     from ganctl.training.distributed import World
     from ganctl.training.loop import Training
     from ganctl.training.progress import Progress
-    from ganctl.training.run import Run
 
 
 def train(
@@ -101,12 +100,12 @@ def train(
         max_rollbacks=max_rollbacks,
     )
     if source is not None and (not resume or name is not None):
-        from ganctl.run_files import is_run_name
+        from ganctl.runs.run_files import is_run_name
 
         anew = f"; or a new run: {option('name', source)}" if is_run_name(str(source)) else ""
         raise WrongValue(
             f"'{source}' goes with --resume, and without --name",
-            call("train", resume=source) + anew,
+            f"ganctl train {option('resume', source)}{anew}",
         )
     if plain and quiet:
         raise typer.BadParameter("choose one of --plain and --quiet", param_hint="--quiet")
@@ -154,7 +153,7 @@ def train(
 
 def _finish_again(training: Training, note: Notify) -> None:
     """Make good what a kill after the last save has left undone; the rest stays as it is."""
-    from ganctl.run_files import REPORT, written
+    from ganctl.runs.run_files import REPORT, written
 
     training.train(ignore, lambda: False)
     run = training.run
@@ -189,11 +188,11 @@ def _prepared(
 ) -> Training:
     """Return a new run, or one that goes on: asked to, or started again by torchrun."""
     from ganctl.environment import RUNS
+    from ganctl.runs.find import find_resumable
+    from ganctl.runs.run_dir import Run
     from ganctl.training.checkpoint import load_checkpoint
     from ganctl.training.distributed import is_restart, job, may_restart
-    from ganctl.training.find import find_resumable
     from ganctl.training.resume import resumed_config
-    from ganctl.training.run import Run
     from ganctl.training.start import resume_run, start_run
 
     if may_restart() and name is None:
@@ -223,7 +222,7 @@ def _prepared(
 
 
 def _real_distance(data: ImageData) -> float | None:
-    from ganctl.quality.monitor import real_distance
+    from ganctl.evaluation.monitor import real_distance
 
     return real_distance(data, MEASURED)
 
@@ -296,8 +295,8 @@ def _made(run: Run, drawn: Sequence[Path]) -> Iterator[str]:
 
 def _checkpoint_option(run: Run) -> str:
     """Return what ``sample`` must be told to draw from ``run``: nothing, if it is the newest."""
-    from ganctl.run_files import label
-    from ganctl.training.find import newest_run
+    from ganctl.runs.find import newest_run
+    from ganctl.runs.run_files import label
 
     if newest_run(trained=True) == run:
         return ""

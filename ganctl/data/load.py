@@ -17,8 +17,7 @@ from ganctl.data.known import KNOWN
 from ganctl.data.transforms import fit_all
 from ganctl.errors import BadInput
 from ganctl.notify import Notify, ignore
-from ganctl.spelling import option
-from ganctl.text import nearest
+from ganctl.text import nearest, option
 
 DIGITS = "digits"
 NAMES = (*KNOWN, DIGITS)

@@ -22,7 +22,7 @@ from ganctl.data.load import DIGITS, NAMES, default_data_dir, read_idx_folder, u
 from ganctl.data.transforms import fit_all
 from ganctl.errors import BadInput
 from ganctl.images import Pixels
-from ganctl.spelling import option
+from ganctl.text import option
 
 ROWS, COLS = 20, 10
 """Classes that a contact sheet shows at most, and images of each. Without classes it shows

@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganctl.card import CARD_KEY, Card
 from ganctl.errors import BadInput, OutOfResources
 from ganctl.inference.generator import parse_onnx
 from ganctl.inference.onnx_file import parse_model
@@ -15,6 +14,7 @@ from ganctl.inference.reading import read_model
 from ganctl.inference.seal import PRODUCER, check_digest
 from ganctl.inference.session import LIMITS
 from ganctl.inference.signature import shown
+from ganctl.model_card import CARD_KEY, Card
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 import numpy as np
 import onnxruntime as ort
 
-from ganctl.card import CARD_KEY, Card, card_from_json
 from ganctl.errors import BadInput, OutOfResources
 from ganctl.inference.known import Known
 from ganctl.inference.onnx_file import parse_model
@@ -28,7 +27,8 @@ from ganctl.inference.session import LIMITS, Limits, in_time, providers, run, st
 from ganctl.inference.signature import NOTHING_TOLD, Inputs, Output, Told, read_inputs, read_output
 from ganctl.inference.sizes import Sizes, check_images, measure, more
 from ganctl.latents import Floats, Labels
-from ganctl.spelling import option
+from ganctl.model_card import CARD_KEY, Card, card_from_json
+from ganctl.text import option
 
 T = TypeVar("T")
 
@@ -129,9 +129,7 @@ class OnnxGenerator:
         fed = {self._inputs.latents: self._as_fed(latents)}
         if self._inputs.labels:
             if labels is None:
-                raise BadInput(
-                    f"{self.name} must be told the class", f"say it: {option('digit', 7)}"
-                )
+                raise BadInput(f"{self.name} must be told the class", "say it: --digit 7")
             fed[self._inputs.labels] = self._as_labels(labels)
         if self._inputs.batch:
             lacking = self._inputs.batch - rows
@@ -227,7 +225,7 @@ def parse_onnx(
     if provider not in offered:
         raise BadInput(
             f"this onnxruntime has no provider '{provider}', only {', '.join(offered)}",
-            f"use {option('provider', 'cpu')}, or install an onnxruntime that has it",
+            "use --provider cpu, or install an onnxruntime that has it",
         )
     if parsed is None:
         check_digest(data, name)  # first: what is damaged may look like anything else

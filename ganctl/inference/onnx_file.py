@@ -26,7 +26,6 @@ from ganctl.inference.onnx_model import (
 )
 from ganctl.inference.proto import kinds, message_class
 from ganctl.inference.wire import Malformed, count_fields
-from ganctl.spelling import option
 
 MAX_FIELDS = 500_000  # of the whole file: a second to count, 50 MB to hold
 MAX_NODES = 50_000  # ten times what large generators have, and some seconds to look at
@@ -43,7 +42,7 @@ MERGE = "save it whole: import onnx; onnx.save(onnx.load('FILE'), 'whole.onnx')"
 
 def if_trusted() -> str:
     """Return the way out for a file that does what is not allowed."""
-    return f"if you trust the file, add {option('allow_any_op', True)}"
+    return "if you trust the file, add --allow-any-op"
 
 
 _TYPED_FIELDS = sorted({element.field for element in ELEMENTS.values()} | {"string_data"})

@@ -9,7 +9,7 @@ from pathlib import Path
 from ganctl.errors import BadInput, OutOfResources, explain
 from ganctl.files import near_file
 from ganctl.inference.onnx_model import NAME_ONE
-from ganctl.spelling import option
+from ganctl.text import option
 
 
 def read_model(path: Path, max_mb: int) -> bytes:

@@ -13,7 +13,6 @@ import onnxruntime as ort
 from ganctl.errors import BadInput, GanctlError, OutOfResources, is_memory_error
 from ganctl.inference.onnx_model import REMAKE
 from ganctl.inference.patience import TookTooLong, wait_for
-from ganctl.spelling import option
 
 T = TypeVar("T")
 
@@ -82,7 +81,7 @@ def start(
     if session.get_providers()[0] != chosen:
         raise BadInput(
             f"onnxruntime cannot start its provider '{provider}' here",
-            f"use {option('provider', 'cpu')}, or install the driver and libraries that it needs",
+            "use --provider cpu, or install the driver and libraries that it needs",
         )
     return session
 
@@ -125,7 +124,7 @@ def run(
 def _too_long(what: str, limits: Limits, or_else: str = "") -> GanctlError:
     return OutOfResources(
         f"{what} after {limits.seconds:g} seconds",
-        f"give it more: {option('max_seconds')}{or_else}",
+        f"give it more: --max-seconds{or_else}",
     )
 
 
@@ -133,9 +132,7 @@ def _no_room(name: str, batch: int) -> GanctlError:
     """Return the error; ``batch`` is 1 where fewer images would not help."""
     return OutOfResources(
         f"{name} needs more memory than there is",
-        f"lower {option('batch_size')}"
-        if batch > 1
-        else "end other programs, or use a machine with more",
+        "lower --batch-size" if batch > 1 else "end other programs, or use a machine with more",
     )
 
 

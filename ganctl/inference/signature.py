@@ -10,10 +10,10 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from ganctl.card import Card
 from ganctl.errors import BadInput
 from ganctl.inference.onnx_model import ELEMENTS, REMAKE, Model, Node, ValueInfo, quote
-from ganctl.spelling import option
+from ganctl.model_card import Card
+from ganctl.text import option
 
 Shape = tuple[int, ...]
 
@@ -123,7 +123,7 @@ def _latents(model: Model, told: Told, name: str) -> tuple[ValueInfo, Shape]:
             raise BadInput(
                 f"{name} takes latents of {' or '.join(map(str, sizes))} values, "
                 f"not {told.latent_dim}",
-                f"leave {option('latent_dim')} out",
+                "leave --latent-dim out",
             )
         candidates = [value for value in candidates if _width(value) in (None, told.latent_dim)]
     if len(candidates) > 1:
@@ -138,14 +138,14 @@ def _latents(model: Model, told: Told, name: str) -> tuple[ValueInfo, Shape]:
         raise BadInput(
             f"{name} has several inputs that could be its latents: "
             + ", ".join(map(shown, model.inputs)),
-            f"say how many values they have: {option('latent_dim')}",
+            "say how many values they have: --latent-dim",
         )
     (latents,) = candidates
     latent_dim = _width(latents) or told.latent_dim
     if latent_dim is None:
         raise BadInput(
             f"{name} does not say how many values its latents have",
-            f"say it: {option('latent_dim')}",
+            "say it: --latent-dim",
         )
     if latent_dim > MAX_LATENT_DIM:
         raise BadInput(
@@ -221,7 +221,7 @@ def read_output(
     if type_ == "uint8" and told.value_range:
         raise BadInput(
             f"{name} draws grey levels, 0 to 255, which have no other range",
-            f"leave {option('value_range')} out",
+            "leave --value-range out",
         )
     if type_ != "uint8":
         spelt, guess = _value_range(model, images, told, card, name)
@@ -299,7 +299,7 @@ def _layout(shape: Shape, told: Told, card: Card | None, name: str) -> tuple[str
             raise BadInput(
                 f"{name} draws {' × '.join(map(str, shape))}, which is not {told.layout.upper()} "
                 "with 1 or 3 channels",
-                f"leave {option('layout')} out",
+                "leave --layout out",
             )
         return told.layout, ()
     if card is not None or shape[1:] == (1, 1, 1):
@@ -321,7 +321,7 @@ def _value_range(
                 raise BadInput(
                     f"{name} draws values of {usual}, as its model card says, not "
                     f"{told.value_range}",
-                    f"leave {option('value_range')} out",
+                    "leave --value-range out",
                 )
             return usual, ()
     if told.value_range:

@@ -23,12 +23,11 @@ from ganctl.inference.onnx_model import (
     quote,
 )
 from ganctl.inference.operators import DIVIDING, RANDOM, RULES
-from ganctl.spelling import option
 
 
 def more() -> str:
     """Return the way out for a file that needs more memory than it may."""
-    return f"allow more with {option('max_image_mb')}"
+    return "allow more with --max-image-mb"
 
 
 COPIES = 13
@@ -164,7 +163,7 @@ def _place(node: Node) -> str:
 def _too_large(model: Model, needed: int, batch: int) -> GanctlError:
     return OutOfResources(
         f"{model.name} needs {-(-needed // 10**6)} MB for a batch of {batch}",
-        more() if batch == 1 else f"draw fewer at once with {option('batch_size')}, or {more()}",
+        more() if batch == 1 else f"draw fewer at once with --batch-size, or {more()}",
     )
 
 

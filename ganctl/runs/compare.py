@@ -8,13 +8,13 @@ from pathlib import Path
 
 from ganctl.card_rules import is_number
 from ganctl.config import TrainConfig, flat
+from ganctl.evaluation.explain import MONITORED
 from ganctl.images import Pixels
-from ganctl.quality.explain import MONITORED
-from ganctl.run_files import samples
 from ganctl.runs.chart import COLOURS
 from ganctl.runs.film import read_grid
 from ganctl.runs.folder import read_config
 from ganctl.runs.history import History
+from ganctl.runs.run_files import samples
 from ganctl.runs.standing import read_standing
 from ganctl.runs.words import FIGURES
 from ganctl.text import duration

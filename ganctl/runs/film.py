@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganctl.images import PADDING, Pixels, encode_gif
-from ganctl.run_files import samples
+from ganctl.runs.run_files import samples
 
 FRAMES, COLOUR_FRAMES = 100, 25
 """At most, as colour takes long; of more grids some are left out, evenly."""

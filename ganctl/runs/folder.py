@@ -1,6 +1,6 @@
 """A run's folder as it is read without torch: which one is meant, and its configuration.
 
-`ganctl.training.run` writes it.
+`ganctl.runs.run_dir` writes it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from typing import Any
 from ganctl.config import TrainConfig, from_dict
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
-from ganctl.run_files import CONFIG, blank_run, folders, newest
-from ganctl.spelling import call
+from ganctl.runs.run_files import CONFIG, blank_run, folders, newest
 from ganctl.text import did_you_mean
 
 MAX_CONFIG = 1_000_000
@@ -32,7 +31,7 @@ def find_folder(given: Path | None) -> Path:
     if given is None:
         found = newest(CONFIG)
         if found is None:
-            raise BadInput(f"there is no run in {RUNS}/", f"train one: {call('train')}")
+            raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
         return found
     folder = given.parent if os.path.isfile(given) else given
     for candidate in (folder, RUNS / given):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.card_rules import is_kept, is_number
-from ganctl.run_files import METRICS
+from ganctl.runs.run_files import METRICS
 
 DISTANCE = "frechet_distance"
 

@@ -9,20 +9,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import ganctl
-from ganctl.card import Card
 from ganctl.checkpoint_file import Header, read_checkpoint, read_header
 from ganctl.config import MEASURED, TrainConfig
 from ganctl.errors import GanctlError
+from ganctl.evaluation.explain import doubt
+from ganctl.evaluation.monitor import real_figures
+from ganctl.evaluation.reference import FINGERPRINTS
 from ganctl.files import write_atomic
-from ganctl.quality.explain import doubt
-from ganctl.quality.monitor import real_figures
-from ganctl.quality.reference import FINGERPRINTS
-from ganctl.run_files import CURVES, FILM, LAST, REPORT, label, samples
+from ganctl.model_card import Card
 from ganctl.runs.curves import curves
 from ganctl.runs.film import film, read_grid
 from ganctl.runs.folder import read_config
 from ganctl.runs.history import DISTANCE
 from ganctl.runs.page import Report, page
+from ganctl.runs.run_files import CURVES, FILM, LAST, REPORT, label, samples
 from ganctl.runs.standing import read_standing
 
 PACKAGES = ("torch", "numpy", "onnxruntime")

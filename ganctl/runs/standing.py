@@ -9,8 +9,8 @@ from pathlib import Path
 from ganctl.checkpoint_file import Header, peek
 from ganctl.errors import BadInput
 from ganctl.locks import is_held
-from ganctl.run_files import LAST, LOCK
 from ganctl.runs.history import History, read_history
+from ganctl.runs.run_files import LAST, LOCK
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
-from ganctl.run_files import CONFIG, DIVERGED, LAST, changed, is_blank, size, why_blank
 from ganctl.runs.folder import read_config
 from ganctl.runs.history import DISTANCE
+from ganctl.runs.run_files import CONFIG, DIVERGED, LAST, changed, is_blank, size, why_blank
 from ganctl.runs.standing import Standing, read_standing
 
 RUNNING, FINISHED, STOPPED, DIVERGING, BROKEN = (

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from ganctl.training.conv import Picture
+from ganctl.models.conv import Picture
 
 aten = torch.ops.aten
 

@@ -12,8 +12,7 @@ from PIL import Image
 from ganctl.card_rules import is_number
 from ganctl.errors import MissingDependency, explain
 from ganctl.notify import Notify
-from ganctl.spelling import option
-from ganctl.training.run import Run
+from ganctl.runs.run_dir import Run
 
 if TYPE_CHECKING:
     from ganctl.training.progress import Progress
@@ -43,7 +42,7 @@ def writer_class() -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError as error:
         raise MissingDependency(
-            f"{option('tensorboard', True)} needs {error.name}, which is not installed",
+            f"--tensorboard needs {error.name}, which is not installed",
             'pip install "ganctl[tensorboard]"',
         ) from error
     return SummaryWriter

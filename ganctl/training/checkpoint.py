@@ -12,10 +12,10 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ganctl.card import Card
 from ganctl.checkpoint_file import metadata, no_checkpoint, read_checkpoint, read_header, seal
 from ganctl.config import TrainConfig
 from ganctl.files import write_atomic
+from ganctl.model_card import Card
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from ganctl.checkpoint_file import Header, read_checkpoint, read_header
-from ganctl.training.run import Run
+from ganctl.runs.run_dir import Run
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import torch
 from ganctl.environment import DEVICES, is_device
 from ganctl.errors import BadInput, WrongValue
 from ganctl.machine import usable_cores
-from ganctl.spelling import option
 from ganctl.text import counted
 
 
@@ -36,16 +35,14 @@ def resolve_device(name: str, number: int = 0, processes: int = 1) -> torch.devi
     device, count = torch.device(name), torch.cuda.device_count() if cuda else 0
     there = {"cpu": True, "mps": mps, "cuda": (device.index or 0) < count}
     if not there[device.type]:
-        raise BadInput(
-            f"this machine has no device '{name}' that torch can use", option("device", "cpu")
-        )
+        raise BadInput(f"this machine has no device '{name}' that torch can use", "--device cpu")
     if device.type == "cuda" and processes > 1:
         fitting = count if device.index is None else 1
         if processes > fitting:
             raise BadInput(
                 f"{processes} processes on this machine, but {counted(fitting, 'CUDA device')} "
                 "for them: each needs one of its own",
-                f"start {fitting}, or {option('device', 'cpu')}",
+                f"start {fitting}, or --device cpu",
             )
         return torch.device("cuda", number)
     return device
@@ -84,7 +81,7 @@ def use_threads(asked: int, processes: int, device: torch.device) -> list[str]:
         return [
             f"{busy:.1f} of {cores} cores were busy in the last minute: if other programs go on, "
             "threads that wait for each other can be many times slower than one "
-            f"({option('threads', 1)})"
+            f"(--threads 1)"
         ]
     return []
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from ganctl.latents import Stream, latents
-from ganctl.training.networks import Generator
+from ganctl.models.networks import Generator
 
 STATISTICS_BATCHES = 16
 STATISTICS_BATCH = 256

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import torch
 
-from ganctl.card import Card
 from ganctl.checkpoint_file import PREFIXES
 from ganctl.drawing import GeneratorFunction
 from ganctl.errors import BadInput
 from ganctl.latents import Floats, Labels
 from ganctl.machine import usable_cores
-from ganctl.spelling import option
+from ganctl.model_card import Card
+from ganctl.models.networks import Generator
 from ganctl.training.checkpoint import Checkpoint, load_checkpoint
-from ganctl.training.networks import Generator
 from ganctl.training.state import under
 
 
@@ -56,7 +55,7 @@ def load_generator(path: Path, weights: str = "ema") -> tuple[Generator, Card]:
     if not tensors and under(PREFIXES["ema"], checkpoint.tensors):
         raise BadInput(
             f"{path} holds the average of the weights alone",
-            f"leave {option('weights')} out, or name a checkpoint that training left",
+            "leave --weights out, or name a checkpoint that training left",
         )
     generator = Generator(checkpoint.config.model)
     misfit = BadInput(

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganctl.images import Pixels
-from ganctl.spelling import option
 
 CERTAIN = 0.02
 """A discriminator whose mean outputs over an epoch are so close to the truths has won."""
@@ -39,7 +38,7 @@ def saturation(d_real: float, d_fake: float) -> str:
         return ""
     return (
         f"the discriminator tells all images apart (D(x) {d_real:.2f}, D(G(z)) {d_fake:.2f}): "
-        f"the generator learns little from it; try a lower {option('lr')}"
+        f"the generator learns little from it; try a lower --lr"
     )
 
 
@@ -58,15 +57,15 @@ def monotony(drawn: Pixels, real: Pixels, steps: int) -> str:
     if spread(drawn) < SAME:
         return (
             "the generator is dead: it draws one picture from all latents; begin again with a "
-            f"lower {option('lr')} or another {option('seed')}"
+            "lower --lr or another --seed"
         )
     expected = variety(real)
     if not expected or variety(drawn) > ALIKE * expected:
         return ""
     return (
         f"mode collapse: the pictures have {variety(drawn) / expected:.0%} of the data's variety; "
-        f"begin again with a lower {option('lr')}, another {option('seed')} or "
-        f"{option('recipe', 'default')}"
+        f"begin again with a lower --lr, another --seed or "
+        f"--recipe default"
     )
 
 

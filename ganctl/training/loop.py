@@ -18,7 +18,7 @@ from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels
 from ganctl.locks import Claim
 from ganctl.notify import Notify, ignore
-from ganctl.spelling import option
+from ganctl.runs.run_dir import Run, Stamp
 from ganctl.text import counted
 from ganctl.training.batches import epoch_batches, epoch_steps, place, scale
 from ganctl.training.checkpoint import Checkpoint, decode
@@ -28,7 +28,6 @@ from ganctl.training.observer import Measure, Observer, Stopped
 from ganctl.training.precision import DTYPES, LowPrecision
 from ganctl.training.progress import Clock, Progress
 from ganctl.training.record import Record
-from ganctl.training.run import Run, Stamp
 from ganctl.training.state import (
     TrainState,
     average_weights,
@@ -362,7 +361,7 @@ class Training:
 
     def _diverged(self, what: str) -> Diverged:
         step = self.state.step
-        way_out = f"try a lower {option('lr')}, or {option('max_rollbacks', 3)}"
+        way_out = "try a lower --lr, or --max-rollbacks 3"
         if self.world.leads:
             if self._record.dump(self._checkpoint(state_tensors(self.state), {})):
                 way_out += f"; its state is in {self.run.diverged}"

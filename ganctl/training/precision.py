@@ -10,9 +10,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from ganctl.models.networks import Discriminator, Generator
 from ganctl.training.backprop import CONVOLUTIONS, NORMS
 from ganctl.training.losses import Objective
-from ganctl.training.networks import Discriminator, Generator
 from ganctl.training.step import NON_SATURATING, adversarial_step
 
 Network = TypeVar("Network", Generator, Discriminator)

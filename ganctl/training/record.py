@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from ganctl import __version__
-from ganctl.card import Card
 from ganctl.checkpoint_file import Header, read_checkpoint, read_header
 from ganctl.config import TrainConfig, to_dict
 from ganctl.data import ImageData
@@ -19,9 +18,10 @@ from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.files import write_atomic, write_error
 from ganctl.images import Pixels, write_images
 from ganctl.locks import Claim
+from ganctl.model_card import Card
 from ganctl.notify import Notify
+from ganctl.runs.run_dir import Run
 from ganctl.training.checkpoint import Checkpoint, encode
-from ganctl.training.run import Run
 from ganctl.training.state import TrainState
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from ganctl.config import TrainConfig, flat
 from ganctl.errors import BadInput
-from ganctl.spelling import option
+from ganctl.text import option
 
 CHANGEABLE = (
     "data_dir",
@@ -45,6 +45,6 @@ def resumed_config(saved: TrainConfig, asked: TrainConfig, given: Collection[str
                 if isinstance(value, bool)
                 else f"{option(name, value)} contradicts the run, which has {old[name]}",
                 f"leave {option(name, value if isinstance(value, bool) else None)} out to go on, "
-                f"or begin a new run without {option('resume')}",
+                f"or begin a new run without --resume",
             )
     return dataclasses.replace(saved, **changes)

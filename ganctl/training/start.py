@@ -15,13 +15,12 @@ from ganctl.data import ImageData, load_data
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
 from ganctl.notify import Notify
-from ganctl.spelling import option
-from ganctl.text import counted
+from ganctl.runs.run_dir import Run, Stamp, new_run
+from ganctl.text import counted, option
 from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.distributed import ALONE, World, job, may_restart
 from ganctl.training.loop import Training
 from ganctl.training.precision import DTYPES, resolve_precision
-from ganctl.training.run import Run, Stamp, new_run
 from ganctl.training.state import new_state, restore_state
 
 LONGEST = 50
@@ -113,7 +112,7 @@ def resume_run(
         device: where the networks train.
         notify: told, in a line each, what the user should know.
         world: the processes of the run.
-        found: the run's `ganctl.training.run.Run.stamp` before the checkpoint was read.
+        found: the run's `ganctl.runs.run_dir.Run.stamp` before the checkpoint was read.
 
     Raises:
         BadInput: its data is not what it was.
@@ -130,7 +129,7 @@ def resume_run(
         raise BadInput(
             f"the data is not what {run.name} began with: {len(data.images):,} images of "
             f"'{data.name}' instead of {card.data_count:,} of '{card.data_name}'",
-            f"bring it back as it was ({option('data_dir')}?), or begin a new run",
+            "bring it back as it was (--data-dir?), or begin a new run",
         )
     state = new_state(config, device)
     restore_state(state, checkpoint.tensors, checkpoint.step)
@@ -140,7 +139,7 @@ def resume_run(
         raise BadInput(
             f"{run.name} is further than {counted(config.epochs, 'epoch')}: it has taken "
             f"{counted(state.step, 'step')} of {training.steps:,} an epoch",
-            f"leave {option('epochs')} out to go on, or ask for more",
+            "leave --epochs out to go on, or ask for more",
         )
     if training.is_finished:
         return training
@@ -176,9 +175,8 @@ def with_classes(config: TrainConfig, data: ImageData) -> ModelConfig:
         return config.model
     if data.labels is None:
         raise BadInput(
-            f"{option('conditional', True)} needs classes, and '{data.name}' has none",
-            "put each class of pictures into a sub-folder of its own, or leave "
-            f"{option('conditional')} out",
+            f"--conditional needs classes, and '{data.name}' has none",
+            "put each class of pictures into a sub-folder of its own, or leave --conditional out",
         )
     return replace(config.model, classes=len(data.class_names))
 
@@ -197,7 +195,7 @@ def _check_length(name: str) -> None:
         reason = explain(error) if isinstance(error, OSError) else str(error)
         raise BadInput(
             f"{option('name', name[:40] + '…')} cannot be a folder's name: {reason}",
-            f"such as {option('name', 'first-try')}",
+            "such as --name first-try",
         ) from error
 
 
@@ -219,7 +217,7 @@ def load(config: TrainConfig, fallback: bool, notify: Notify, world: World) -> I
         raise BadInput(
             f"the processes of this run have found different data: '{data.name}' is not what the "
             "first process has",
-            f"give every machine the same {option('data')} and {option('data_dir')}",
+            "give every machine the same --data and --data-dir",
         )
     return data
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
+from ganctl.models.networks import Discriminator, Generator, seeded_networks
 from ganctl.training.adam import Adam
 from ganctl.training.ema import STATISTICS_BATCHES, recompute_statistics, update_average
 from ganctl.training.flat import flatten, unflatten
-from ganctl.training.networks import Discriminator, Generator, seeded_networks
 
 
 @dataclass

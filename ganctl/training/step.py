@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganctl.models.networks import Discriminator, Generator, choose
 from ganctl.training.backprop import forward, input_slope, set_gradients
 from ganctl.training.losses import OBJECTIVES, Objective
-from ganctl.training.networks import Discriminator, Generator, choose
 
 NON_SATURATING = OBJECTIVES["non-saturating"]
 

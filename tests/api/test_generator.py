@@ -184,7 +184,7 @@ for needy in (lambda: ganctl.load("small"), lambda: ganctl.train(data="digits"))
 
 
 def test_an_onnx_file_needs_no_torch_and_all_else_says_so(workplace: Path) -> None:
-    blocked = [name for name in HEAVY if name != "ganctl.training"]
+    blocked = [name for name in HEAVY if not name.startswith("ganctl.")]
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_TORCH.format(blocked=blocked)],
         capture_output=True,

@@ -115,7 +115,7 @@ def test_a_file_says_which_run_goes_on(small_data: Path) -> None:
     assert train(config | every, ema_decay=0.5).config.ema_decay == 0.5
     again = train(config | every, resume=True, epochs=2)
     assert again.folder.name == "run" and again.config.epochs == 2
-    with pytest.raises(BadInput, match="seed=3 contradicts the run"):
+    with pytest.raises(BadInput, match="--seed 3 contradicts the run"):
         train({"seed": 3}, resume="run", epochs=3)
 
 
@@ -198,7 +198,7 @@ def test_an_interrupt_saves_and_the_run_goes_on(small_data: Path) -> None:
     assert {progress.epoch for progress in told} == {2}
     with pytest.raises(BadInput, match="has finished 2 epochs"):
         train(resume=True)
-    with pytest.raises(BadInput, match="lr=0.1 contradicts the run"):
+    with pytest.raises(BadInput, match="--lr 0.1 contradicts the run"):
         train(resume=run.folder, lr=0.1)
 
 

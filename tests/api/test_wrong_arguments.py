@@ -14,10 +14,8 @@ import pytest
 import torch
 
 import ganctl
-from ganctl.arguments import OutOfRange
-from ganctl.errors import BadInput, GanctlError
+from ganctl.errors import BadInput, GanctlError, InvalidOption
 from ganctl.options import Options
-from ganctl.training.health import saturation
 
 from ..inference import generators
 
@@ -132,11 +130,9 @@ def functions(conditional: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def all_said(error: BaseException) -> str:
-    """Return what a traceback ends with, as one text in Python's words."""
+    """Return what a traceback ends with, as one line."""
     assert isinstance(error, GanctlError | TypeError), repr(error)
     said = " ".join([str(error), *getattr(error, "__notes__", [])])
-    exported = re.sub(r"ganctl export gen\.onnx( --checkpoint \S+)?", "", said)  # Python has none
-    assert not re.search("--|ganctl [a-z]", exported), said
     assert "\n" not in said and len(said) < 500, said
     return said
 
@@ -150,7 +146,7 @@ def test_a_wrong_argument_is_named_with_its_value_and_what_it_may_be(
             with pytest.raises((GanctlError, TypeError)) as raised:
                 functions[function](**{name: value})
             said = all_said(raised.value)
-            if isinstance(raised.value, OutOfRange):
+            if isinstance(raised.value, InvalidOption):
                 assert said.startswith(f"{name}=") and f"hint: {name}: " in said
             else:
                 assert not isinstance(raised.value, TypeError) or "train() takes" in said
@@ -185,40 +181,43 @@ def refusals(data: Path, asked: Path) -> Iterator[tuple[Callable[[], Any], str]]
     def train(**options: Any) -> Callable[[], Any]:
         return lambda: ganctl.train(**options)
 
-    yield train(resume=True), r"no run in .*: ganctl\.train\(\)"
+    yield train(resume=True), r"no run in .*: ganctl train"
     ganctl.train(**quick, epochs=1, name="my run", arch="conv")
-    yield train(name="my run"), r"ganctl\.train\(resume='my run'\); or choose another name="
+    yield train(name="my run"), r"ganctl train --resume 'my run'; or choose another --name"
     yield train(resume=True), r"ganctl\.train\(resume='my run', epochs=2\)"
-    yield train(resume="my run", lr=1.0), r"lr=1\.0 contradicts .* leave lr= out .* without resume="
-    yield train(resume="my run", conditional=True), r"conditional=True contradicts .* without it"
+    yield (
+        train(resume="my run", lr=1.0),
+        r"--lr 1.0 contradicts .* leave --lr out .* new run",
+    )
+    yield train(resume="my run", conditional=True), r"--conditional contradicts .* without it"
     pictures = Path("pictures")
     ganctl.load(asked / "asked.onnx").sample(8).save(pictures)
     yield (
         train(data=pictures, conditional=True),
-        r"conditional=True needs .* leave conditional= out",
+        r"--conditional needs .* leave --conditional out",
     )
-    yield train(data="digits", device="cuda:99"), r"device='cpu'"
+    yield train(data="digits", device="cuda:99"), r"--device cpu"
     plain = ganctl.load("my run")
-    yield lambda: plain.sample(digit=4), r"ganctl\.train\(conditional=True\)"
-    yield lambda: plain.sample(10**15), r"not enough memory for 1,000,0.* lower count="
+    yield lambda: plain.sample(digit=4), r"ganctl train --conditional"
+    yield lambda: plain.sample(10**15), r"not enough memory for 1,000,0.* lower --count"
     Path("run.onnx").write_bytes((plain.path).read_bytes())
     yield lambda: ganctl.load("run.onnx"), r"ganctl export gen\.onnx"
     onnx.save(generators.linear("Identity"), "other.onnx")
-    yield lambda: ganctl.load("other.onnx"), r"value_range='-1,1', or value_range='0,1'"
+    yield lambda: ganctl.load("other.onnx"), r"--value-range -1,1, or --value-range 0,1"
     other = {"source": "other.onnx", "value_range": "0,1"}
-    yield lambda: ganctl.load(**other, latent_dim=77), r"leave latent_dim= out"  # type: ignore[arg-type]
-    yield lambda: ganctl.load(**other, layout="nhwc"), r"leave layout= out"  # type: ignore[arg-type]
+    yield lambda: ganctl.load(**other, latent_dim=77), r"leave --latent-dim out"  # type: ignore[arg-type]
+    yield lambda: ganctl.load(**other, layout="nhwc"), r"leave --layout out"  # type: ignore[arg-type]
     file = asked / "asked.onnx"
-    yield lambda: ganctl.load(file, max_model_mb=1), r"max_model_mb=\d+"
+    yield lambda: ganctl.load(file, max_model_mb=1), r"--max-model-mb \d+"
     yield (
         lambda: ganctl.load(file, max_image_mb=3),
-        r"batch_size=, or allow more with max_image_mb=",
+        r"--batch-size, or allow more with --max-image-mb",
     )
-    yield lambda: ganctl.load(file, provider="abacus"), r"use provider='cpu'"
-    yield lambda: ganctl.load(file, value_range="0,1"), r"leave value_range= out"
+    yield lambda: ganctl.load(file, provider="abacus"), r"use --provider cpu"
+    yield lambda: ganctl.load(file, value_range="0,1"), r"leave --value-range out"
 
 
-def test_what_is_refused_further_down_is_told_in_python_too(
+def test_what_is_refused_further_down_has_a_hint(
     small_data: Path, conditional: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -226,10 +225,6 @@ def test_what_is_refused_further_down_is_told_in_python_too(
         with pytest.raises(GanctlError) as raised:
             refused()
         assert re.search(expected, all_said(raised.value)), all_said(raised.value)
-
-
-def test_so_are_notes() -> None:
-    assert saturation(0.999, 0.0).endswith("try a lower lr=")
 
 
 def test_an_error_of_values_is_bad_input() -> None:

@@ -9,7 +9,7 @@ import pytest
 from ganctl.benchmark import doctor, estimate
 from ganctl.benchmark.doctor import Checkup, Torch, advice
 from ganctl.benchmark.machine import Machine, cpu_flags
-from ganctl.quality import judge
+from ganctl.evaluation import classifier as judge
 
 from ..conftest import Ganctl
 

@@ -7,8 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ganctl.benchmark.floor import Floor, generator_products, layer_products
 from ganctl.config import ModelConfig
+from ganctl.models.networks import seeded_networks
 from ganctl.training.losses import non_saturating_discriminator, non_saturating_generator
-from ganctl.training.networks import seeded_networks
 
 
 def test_its_products_are_those_of_a_step_of_the_real_networks() -> None:

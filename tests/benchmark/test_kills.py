@@ -7,7 +7,7 @@ import pytest
 from ganctl.benchmark import kills
 from ganctl.benchmark.kills import DAMAGED, EVERY_EPOCH, NONE, Tally, bench_kills
 from ganctl.benchmark.processes import watched
-from ganctl.training.run import Run
+from ganctl.runs.run_dir import Run
 
 
 def test_nothing_is_lost_by_kills(monkeypatch: pytest.MonkeyPatch) -> None:

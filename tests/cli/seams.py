@@ -26,14 +26,16 @@ from ganctl.cli import screen
 from ganctl.cli.app import LazyCommands
 from ganctl.data import download
 from ganctl.data.image_data import DIGIT_NAMES
+from ganctl.evaluation import classifier as judge
+from ganctl.evaluation import evaluate, reference
+from ganctl.evaluation.classifier import Looks
+from ganctl.evaluation.figures import Evaluation, Figures
+from ganctl.export import onnx as export
+from ganctl.export.parity import Parity
 from ganctl.images import Pixels
 from ganctl.inference.generator import load_onnx
-from ganctl.quality import evaluate, judge, reference
-from ganctl.quality.figures import Evaluation, Figures
-from ganctl.quality.judge import Looks
 from ganctl.runs import report, side_by_side
-from ganctl.training import export, start
-from ganctl.training.parity import Parity
+from ganctl.training import start
 
 ONCE = Spread(1.0, 1.0, 1.0)
 FIGURES = Figures(2, 1.0, 0.0, 0.0, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0, (0.1,) * 10, 0.0, 0.5, None)

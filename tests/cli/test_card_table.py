@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganctl.card import Card
 from ganctl.cli import card_table
 from ganctl.cli.card_table import NAMED_CLASSES, card_sections
+from ganctl.evaluation.explain import MONITORED
 from ganctl.inference.generator import load_onnx
-from ganctl.quality.explain import MONITORED
+from ganctl.model_card import Card
 
-from ..test_card import example
+from ..test_model_card import example
 
 
 def sections_of(card: Card) -> dict[str, dict[str, str]]:

@@ -14,7 +14,8 @@ from PIL import Image
 from ganctl.data import download
 from ganctl.data.known import KNOWN
 from ganctl.data.make_shapes import make_shapes
-from ganctl.training import ema, export
+from ganctl.export import onnx as export
+from ganctl.training import ema
 
 from ..conftest import Ganctl
 

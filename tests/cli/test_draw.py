@@ -17,9 +17,9 @@ from PIL import Image
 
 from ganctl import drawing
 from ganctl.cli.screen import DrawingScreen
+from ganctl.export import onnx as export
 from ganctl.machine import usable_cores
 from ganctl.text import counted
-from ganctl.training import export
 
 from ..conftest import Ganctl
 

@@ -206,7 +206,7 @@ def test_a_checkpoint_needs_torch_and_says_so(workplace: Path) -> None:
 def test_a_report_that_cannot_be_written_is_refused_before_the_work(
     out: str, message: str, workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganctl.quality.judge.load_judge", None)
+    monkeypatch.setattr("ganctl.evaluation.classifier.load_judge", None)
     outcome = ganctl("evaluate", "small.onnx", "--report", out)
     assert outcome.code == 3 and f"cannot write {out}: " in outcome.err and message in outcome.err
 

@@ -9,20 +9,20 @@ import pytest
 import torch
 import torch_fidelity
 
-from ganctl.card import Card
 from ganctl.cli import export
 from ganctl.data import ImageData
 from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
+from ganctl.evaluation.monitor import Monitor
+from ganctl.evaluation.reference import FINGERPRINTS
+from ganctl.export.parity import LIMITS, Limits
+from ganctl.export.quantize import PRECISIONS
 from ganctl.inference.generator import load_onnx
 from ganctl.inputs import seeded
 from ganctl.latents import latents
-from ganctl.quality.monitor import Monitor
-from ganctl.quality.reference import FINGERPRINTS
+from ganctl.model_card import Card
+from ganctl.models.networks import Generator
 from ganctl.training import generate
-from ganctl.training.networks import Generator
-from ganctl.training.parity import LIMITS, Limits
-from ganctl.training.store import PRECISIONS
 
 from ..conftest import Ganctl
 

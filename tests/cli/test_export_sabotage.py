@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from ganctl.card import Card
-from ganctl.training import export, generate
-from ganctl.training.fidelity import round_images
-from ganctl.training.networks import Generator
-from ganctl.training.store import store_weights
+from ganctl.export import onnx as export
+from ganctl.export.fidelity import round_images
+from ganctl.export.quantize import store_weights
+from ganctl.model_card import Card
+from ganctl.models.networks import Generator
+from ganctl.training import generate
 
 from ..conftest import Ganctl, Outcome
 

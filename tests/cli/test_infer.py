@@ -106,7 +106,7 @@ def test_what_the_file_says_itself_cannot_be_told_otherwise(
         (["infer", "small.onnx", "new.png"], "ganctl.cli.deliver.draw_to"),
         (["infer", "small.onnx", "new"], "ganctl.inference.generator.load_onnx"),
         (["sample", "new.png"], "ganctl.cli.deliver.draw_to"),
-        (["export", "new.onnx"], "ganctl.training.export.export_onnx"),
+        (["export", "new.onnx"], "ganctl.export.onnx.export_onnx"),
     ],
 )
 def test_ctrl_c_says_that_nothing_was_written(

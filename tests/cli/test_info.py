@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ganctl.card import card_from_json
 from ganctl.inference.generator import load_onnx
+from ganctl.model_card import card_from_json
 from ganctl.training.checkpoint import load_checkpoint
 
 from ..conftest import Ganctl

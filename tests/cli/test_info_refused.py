@@ -7,12 +7,12 @@ import re
 import shutil
 from pathlib import Path
 
-from ganctl.card import CARD_KEY
+from ganctl.model_card import CARD_KEY
 
 from ..conftest import Ganctl
 from ..inference import generators
 from ..inference.test_generator import sealed
-from ..test_card import example
+from ..test_model_card import example
 from .test_info import LAST
 
 

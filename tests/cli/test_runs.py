@@ -15,8 +15,8 @@ from PIL import Image
 
 from ganctl.cli.runs import age
 from ganctl.cli.tables import show_fitting_table
-from ganctl.run_files import DRAWN
 from ganctl.runs import report
+from ganctl.runs.run_files import DRAWN
 
 from ..conftest import Ganctl
 from ..runs.made_up import config, lines, made_up

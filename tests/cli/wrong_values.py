@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from ganctl.cli.app import app
-from ganctl.run_files import DRAWN
+from ganctl.runs.run_files import DRAWN
 
 TEXTS = (
     *("", " ", "-", "--", "-x", "=", ",", "0,", "no", "x y", "%s", "{}", "$(ls)", "*", "~", "\\"),

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from ganctl.card import CARD_KEY, Card
 from ganctl.digest import BLANK
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.inference.generator import load_onnx, parse_onnx
 from ganctl.inference.seal import SEAL_KEY, seal
 from ganctl.inference.session import Limits, providers
+from ganctl.model_card import CARD_KEY, Card
 
 from . import generators
 

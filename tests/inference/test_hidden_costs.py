@@ -84,7 +84,7 @@ def test_a_list_without_end_is_refused() -> None:
         parse_model(model.SerializeToString(), "x")
 
 
-@pytest.mark.parametrize("place", ["name", "ganctl.card"])
+@pytest.mark.parametrize("place", ["name", "ganctl.model_card"])
 def test_a_text_without_end_is_refused(place: str) -> None:
     model = generators.linear()
     if place == "name":

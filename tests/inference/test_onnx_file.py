@@ -129,7 +129,7 @@ def test_real_exports_are_read_whole(trained: Path, conditional: Path) -> None:
         for tensor in theirs.graph.initializer:
             stored = numpy_helper.to_array(tensor)
             assert np.array_equal(ours.initializers[tensor.name].values, stored)
-        assert "ganctl.card" in ours.metadata and ours.producer[0] == "ganctl"
+        assert "ganctl.model_card" in ours.metadata and ours.producer[0] == "ganctl"
 
 
 def packed(pack: str) -> bytes:

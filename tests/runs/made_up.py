@@ -14,7 +14,7 @@ from ganctl.config import TrainConfig, to_dict, train_config
 from ganctl.images import encode_png, grid
 from ganctl.runs.history import Line
 
-from ..test_card import example
+from ..test_model_card import example
 
 STEPS = 157
 """In an epoch."""

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageSequence
 
 from ganctl.images import encode_png, grid
-from ganctl.run_files import samples
 from ganctl.runs import film as films
 from ganctl.runs.film import FRAMES, film, spread
+from ganctl.runs.run_files import samples
 
 from .made_up import config, lines, made_up
 

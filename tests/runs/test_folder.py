@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ganctl.errors import BadInput
-from ganctl.run_files import samples
 from ganctl.runs.folder import find_folder, read_config
+from ganctl.runs.run_files import samples
 
 from .made_up import config, lines, made_up
 

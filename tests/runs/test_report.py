@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from ganctl.errors import OutOfResources
-from ganctl.quality.monitor import real_figures
-from ganctl.run_files import DRAWN
+from ganctl.evaluation.monitor import real_figures
 from ganctl.runs import report
 from ganctl.runs.report import known_figures, write_report
+from ganctl.runs.run_files import DRAWN
 
 from .made_up import HOSTILE, config, lines, made_up
 

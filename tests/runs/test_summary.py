@@ -4,8 +4,8 @@ import os
 import time
 from pathlib import Path
 
+from ganctl.runs.run_dir import Run
 from ganctl.runs.summary import summaries, summarise
-from ganctl.training.run import Run
 
 from .made_up import config, lines, made_up
 
@@ -41,7 +41,7 @@ def test_each_state_is_told_and_the_newest_is_first(tmp_path: Path) -> None:
     assert found["unsaved"].problem.endswith(f"to begin it anew: {anew}")
     assert "there is no config.json" in found["other"].problem
     assert found["empty"].problem == (
-        "it was stopped before its first checkpoint: the same call begins it again"
+        "it was stopped before its first checkpoint: the same command begins it again"
     )
     assert list(found)[-3:] == ["running", "other", "empty"]
     assert summarise(tmp_path / "running").state == "stopped"  # its lock is gone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ganctl.training.run import Run, new_run
+from ganctl.runs.run_dir import Run, new_run
 
 
 def finished(name: str, age: int = 0) -> Run:

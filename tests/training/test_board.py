@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from ganctl.runs.run_dir import Run
 from ganctl.training import board
 from ganctl.training.board import TAGS, event_files
 from ganctl.training.progress import Progress
-from ganctl.training.run import Run
 
 from ..conftest import Ganctl
 

@@ -20,7 +20,7 @@ from ganctl.training.checkpoint import (
     save_checkpoint,
 )
 
-from ..test_card import LINES, example
+from ..test_model_card import LINES, example
 
 TENSORS = {"a.weight": torch.arange(6.0).view(2, 3), "rng": torch.tensor([1, 2], dtype=torch.uint8)}
 CHECKPOINT = Checkpoint(train_config(), example(), step=7, tensors=TENSORS)

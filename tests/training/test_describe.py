@@ -6,8 +6,8 @@ import pytest
 
 from ganctl.environment import RUNS
 from ganctl.errors import CheckFailed
+from ganctl.runs.run_dir import Run
 from ganctl.training.describe import describe_run
-from ganctl.training.run import Run
 
 
 def test_a_run_is_what_its_folder_holds(workplace: Path) -> None:

@@ -8,8 +8,8 @@ from torch import nn
 
 from ganctl.config import ModelConfig
 from ganctl.latents import Stream, latents
+from ganctl.models.networks import Generator
 from ganctl.training.ema import recompute_statistics, update_average
-from ganctl.training.networks import Generator
 
 
 @pytest.mark.parametrize(

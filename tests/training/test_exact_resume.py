@@ -15,11 +15,11 @@ import torch
 from ganctl.config import TrainConfig, train_config
 from ganctl.data import load_data
 from ganctl.environment import RUNS
-from ganctl.quality.monitor import Monitor
+from ganctl.evaluation.monitor import Monitor
+from ganctl.runs.run_dir import Run
 from ganctl.training import loop, observer
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.loop import Training
-from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
 
 CPU = torch.device("cpu")
@@ -169,4 +169,4 @@ def test_another_number_of_threads_is_told(
         changed = replace(checkpoint, threads=threads)
         resume_run(training.run, changed, checkpoint.config, CPU, notes.append)
         assert len(notes) == told
-        assert not told or f"was trained with threads={threads}" in notes[0]
+        assert not told or f"was trained with --threads {threads}" in notes[0]

@@ -17,13 +17,13 @@ from ganctl.config import train_config
 from ganctl.errors import BadInput, OutOfResources
 from ganctl.images import Pixels
 from ganctl.latents import Labels
+from ganctl.runs.run_dir import Run
 from ganctl.training import loop, record
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.distributed import World
 from ganctl.training.loop import Training
 from ganctl.training.observer import Measure, Stopped
 from ganctl.training.progress import Progress
-from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
 
 CPU = torch.device("cpu")

@@ -18,14 +18,14 @@ from ganctl.errors import CheckFailed
 from ganctl.images import Pixels, grid
 from ganctl.inputs import seeded
 from ganctl.latents import Labels, class_labels
+from ganctl.models.networks import Generator
+from ganctl.runs.run_dir import Run
 from ganctl.training import health, loop, observer, progress
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.ema import recompute_statistics
 from ganctl.training.generate import as_function, load_generator
-from ganctl.training.networks import Generator
 from ganctl.training.observer import MEASURED_START, SAMPLES, Observer
 from ganctl.training.progress import Progress
-from ganctl.training.run import Run
 from ganctl.training.start import resume_run, start_run
 from ganctl.training.state import under
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from ganctl import config
+from ganctl.models.networks import ARCHITECTURES
 from ganctl.training.losses import OBJECTIVES
-from ganctl.training.networks import ARCHITECTURES
 
 
 def test_they_are_the_notes_bceloss_on_a_sigmoid() -> None:

@@ -20,7 +20,7 @@ import torch
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import BadInput, OutOfResources
-from ganctl.run_files import LAST, LOCK
+from ganctl.runs.run_files import LAST, LOCK
 from ganctl.training import loop, record
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.loop import Diverged, Training

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from ganctl.config import ModelConfig, train_config
 from ganctl.data import ImageData
+from ganctl.models.networks import Discriminator, Generator, seeded_networks
+from ganctl.runs.run_dir import Run
 from ganctl.training.loop import Training
 from ganctl.training.losses import non_saturating_discriminator, non_saturating_generator
-from ganctl.training.networks import Discriminator, Generator, seeded_networks
-from ganctl.training.run import Run
 from ganctl.training.state import TrainState, new_state, state_of
 from ganctl.training.step import add_gradient_penalty, add_lipschitz_penalty, adversarial_step
 

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_isc import isc_features_to_metric
+from torch_fidelity.metric_kid import kid_features_to_metric
+from torch_fidelity.metric_prc import prc_features_to_metric
+
+from ganctl.errors import BadInput
+from ganctl.evaluation import metrics
+from ganctl.evaluation.metrics import (
+    Manifold,
+    class_shares,
+    distance_from_uniform,
+    frechet_distance,
+    inception_score,
+    kernel_distance,
+    manifold_figures,
+    moments,
+)
+
+Array = NDArray[np.float32]
+
+
+def features(count: int, seed: int, shift: float = 0.0, dim: int = 24) -> Array:
+    """Return features like a judge's: 0 or more, correlated, some hardly ever active."""
+    mixing = np.random.default_rng(99).standard_normal((dim // 2, dim))
+    drawn = np.random.default_rng(seed).standard_normal((count, dim // 2)) + shift
+    return np.maximum(drawn @ mixing - np.linspace(0, 6, dim), 0).astype(np.float32)
+
+
+def distance(a: Array, b: Array) -> float:
+    return frechet_distance(*moments(a), *moments(b))
+
+
+def by_definition(fake: Array, real: Array, k: int, density_k: int) -> Manifold:
+    """Return the papers' figures in loops, as their equations stand."""
+
+    def gap(x: Array, y: Array) -> float:
+        return float(np.linalg.norm(x.astype(np.float64) - y))
+
+    def radius(points: Array, own: int, k: int) -> float:
+        others = [gap(points[own], y) for j, y in enumerate(points) if j != own]
+        return sorted(others)[k - 1]
+
+    fake_radii = [radius(fake, i, k) for i in range(len(fake))]
+    real_radii = [radius(real, i, k) for i in range(len(real))]
+    density_radii = [radius(real, i, density_k) for i in range(len(real))]
+    holds = [[gap(x, y) <= r for y, r in zip(real, density_radii, strict=True)] for x in fake]
+    return Manifold(
+        precision=float(
+            np.mean(
+                [any(gap(x, y) <= r for y, r in zip(real, real_radii, strict=True)) for x in fake]
+            )
+        ),
+        recall=float(
+            np.mean(
+                [any(gap(x, y) <= r for y, r in zip(fake, fake_radii, strict=True)) for x in real]
+            )
+        ),
+        density=float(np.sum(holds)) / density_k / len(fake),
+        coverage=float(np.any(holds, axis=0).mean()),
+    )
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, 3.0])
+def test_frechet_distance_is_that_of_torch_fidelity(shift: float) -> None:
+    a, b = features(600, 1).astype(np.float64), features(500, 2, shift).astype(np.float64)
+    theirs = fid_statistics_to_metric(
+        *(fid_features_to_statistics(torch.from_numpy(x)) for x in (a, b)), verbose=False
+    )
+    expected = theirs["frechet_inception_distance"]
+    assert frechet_distance(*moments(a), *moments(b)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_kernel_distance_is_that_of_torch_fidelity() -> None:
+    """With subsets as large as the sets, every subset is the whole set."""
+    a, b = features(300, 1), features(300, 2, 0.3)
+    theirs = kid_features_to_metric(
+        *(torch.from_numpy(x.astype(np.float64)) for x in (a, b)),
+        kid_subsets=2,
+        kid_subset_size=300,
+        verbose=False,
+    )
+    ours, error = kernel_distance(a, b, subsets=2, subset_size=300)
+    assert ours == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-9)
+    assert error == pytest.approx(0, abs=1e-9 * ours)
+
+
+def test_kernel_distance_over_subsets_is_the_whole_within_its_error() -> None:
+    a, b = features(2000, 1), features(2000, 2, 0.2)
+    whole, _ = kernel_distance(a, b, subsets=1, subset_size=2000)
+    estimate, error = kernel_distance(a, b, subsets=50, subset_size=200)
+    assert 0 < error < whole / 5
+    assert abs(estimate - whole) < 4 * error
+    assert kernel_distance(a, b, 50, 200) == (estimate, error)
+    assert kernel_distance(a, b, 50, 200, seed=1) != (estimate, error)
+
+
+def test_kernel_distance_of_equal_distributions_is_zero_within_its_error() -> None:
+    estimate, error = kernel_distance(features(1000, 1), features(1000, 2), 50, 200)
+    assert abs(estimate) < 4 * error
+
+
+def test_inception_score_is_that_of_torch_fidelity() -> None:
+    logits = 5 * torch.randn(700, 10, generator=torch.Generator().manual_seed(0))
+    theirs = isc_features_to_metric(logits, splits=1)["inception_score_mean"]
+    assert inception_score(logits.softmax(1).numpy()) == pytest.approx(theirs, rel=1e-5)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, 1.0])
+def test_precision_and_recall_are_those_of_torch_fidelity(shift: float) -> None:
+    fake, real = features(400, 1, shift), features(500, 2)
+    theirs = prc_features_to_metric(
+        *(torch.from_numpy(x.astype(np.float64)) for x in (fake, real)), verbose=False
+    )
+    ours = manifold_figures(fake, real)
+    assert ours.precision == pytest.approx(theirs["precision"], abs=1e-6)
+    assert ours.recall == pytest.approx(theirs["recall"], abs=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    shift=st.sampled_from([0.0, 0.5, 2.0]),
+    k=st.integers(1, 6),
+    density_k=st.integers(1, 6),
+    whole=st.booleans(),
+)
+def test_the_manifold_figures_are_their_definitions(
+    seed: int, shift: float, k: int, density_k: int, whole: bool
+) -> None:
+    fake, real = features(20, seed, shift, dim=6), features(25, seed + 1, dim=6)
+    if whole:  # many ties and copies
+        fake, real = np.rint(fake), np.rint(real)
+    ours, expected = (
+        manifold_figures(fake, real, k, density_k),
+        by_definition(fake, real, k, density_k),
+    )
+    for name in ("precision", "recall", "density", "coverage"):
+        assert getattr(ours, name) == pytest.approx(getattr(expected, name)), name
+
+
+def test_distances_come_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, real = features(120, 1, 0.5), features(110, 2)
+    whole = manifold_figures(fake, real)
+    monkeypatch.setattr(metrics, "ROWS", 50)
+    assert manifold_figures(fake, real) == whole
+
+
+def test_moments_are_numpys() -> None:
+    drawn = features(50, 1)
+    mean, covariance = moments(drawn)
+    assert np.allclose(mean, drawn.astype(np.float64).mean(axis=0), rtol=1e-12)
+    assert np.allclose(covariance, np.cov(drawn.astype(np.float64), rowvar=False), rtol=1e-12)
+
+
+def test_two_gaussians_on_the_axes_have_the_closed_form() -> None:
+    """Commuting covariances: |m_a - m_b|² and the squared differences of the deviations."""
+    mean_a, mean_b = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 7.0])
+    spread_a, spread_b = np.array([1.0, 2.0, 0.0]), np.array([3.0, 2.0, 0.5])
+    found = frechet_distance(mean_a, np.diag(spread_a**2), mean_b, np.diag(spread_b**2))
+    assert found == pytest.approx(4 + 16 + 4 + 0.25)
+
+
+def test_identical_sets_are_at_no_distance_and_wholly_covered() -> None:
+    real = features(400, 1)
+    assert distance(real, real) == pytest.approx(0, abs=1e-9)
+    # Each ball holds its own centre too: six of five.
+    assert manifold_figures(real, real) == Manifold(1, 1, 1.2, 1)
+
+
+def test_copies_of_one_point_are_within_their_own_balls() -> None:
+    """Rounding must not push a point out of a ball of no radius."""
+    same = np.repeat(1000 * features(1, 1), 20, axis=0)
+    assert manifold_figures(same, same) == Manifold(1, 1, 4, 1)
+    assert manifold_figures(same, features(20, 2)).recall == 0
+
+
+def test_float32_is_enough_for_what_the_reference_ships() -> None:
+    """Rounding the reference's moments to float32 moves the distance by far less than 0.1 %."""
+    a, (mean, covariance) = features(1000, 1, 0.1), moments(features(1000, 2))
+    rounded = frechet_distance(*moments(a), mean.astype(np.float32), covariance.astype(np.float32))
+    assert rounded == pytest.approx(frechet_distance(*moments(a), mean, covariance), rel=1e-4)
+
+
+def test_a_missing_mode_shows_in_recall_and_coverage_but_not_in_precision() -> None:
+    modes = 50 * np.eye(5, 24)
+    real = features(1000, 1) + np.repeat(modes, 200, axis=0)
+    fake = features(1000, 2) + np.repeat(modes, 200, axis=0)
+    fewer = features(1000, 3) + np.repeat(modes[:4], 250, axis=0)
+    every, four = manifold_figures(fake, real), manifold_figures(fewer, real)
+    assert four.precision == pytest.approx(every.precision, abs=0.05)
+    assert every.recall - 0.25 < four.recall < every.recall - 0.15
+    assert every.coverage - 0.25 < four.coverage < every.coverage - 0.15
+
+
+def test_a_collapsed_generator_has_no_recall() -> None:
+    real = features(300, 1)
+    one = real[:1] + 1e-3 * np.random.default_rng(0).standard_normal((300, 24))
+    figures = manifold_figures(one, real)
+    assert figures.precision == 1
+    assert figures.recall < 0.01
+    assert figures.coverage < 0.1
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), shift=st.floats(0, 2), count=st.integers(2, 40))
+def test_frechet_distance_is_symmetric_never_negative_and_blind_to_rotation(
+    seed: int, shift: float, count: int
+) -> None:
+    a, b = features(count, seed, shift, dim=8), features(30, seed + 1, dim=8)
+    found = distance(a, b)
+    assert found >= 0
+    assert distance(b, a) == pytest.approx(found, abs=1e-6)
+    random = np.random.default_rng(seed)
+    rotation, _ = np.linalg.qr(random.standard_normal((8, 8)))
+    offset = random.standard_normal(8)
+    assert distance(a @ rotation + offset, b @ rotation + offset) == pytest.approx(found, abs=1e-5)
+
+
+def test_inception_score_runs_from_one_to_the_number_of_classes() -> None:
+    sure = np.eye(10, dtype=np.float32)
+    assert inception_score(sure) == pytest.approx(10)
+    assert inception_score(sure[[3] * 7]) == pytest.approx(1)
+    assert inception_score(np.full((7, 10), 0.1, np.float32)) == pytest.approx(1)
+    assert inception_score(sure[[0, 1] * 4]) == pytest.approx(2)
+
+
+def test_class_shares_count_the_likeliest_class() -> None:
+    probabilities = np.array([[0.5, 0.4, 0.1], [0.2, 0.3, 0.5], [0.6, 0.2, 0.2], [0.9, 0.1, 0.0]])
+    shares = class_shares(probabilities)
+    assert shares == (0.75, 0.0, 0.25)
+    assert distance_from_uniform(shares) == pytest.approx(5 / 12)
+
+
+def test_the_distance_from_uniform_has_fixed_ends() -> None:
+    assert distance_from_uniform((0.1,) * 10) == pytest.approx(0)
+    assert distance_from_uniform((1.0, *(0.0,) * 9)) == pytest.approx(0.9)
+    assert distance_from_uniform((0.0, *(1 / 9,) * 9)) == pytest.approx(0.1)  # one class missing
+
+
+def test_too_few_images_are_named() -> None:
+    one, few, many = features(1, 0), features(5, 1), features(6, 2)
+    none = np.zeros((0, 10), np.float32)
+    for call in (
+        lambda: moments(one),
+        lambda: kernel_distance(one, many),
+        lambda: kernel_distance(many, one),
+        lambda: manifold_figures(features(3, 1), many),
+        lambda: manifold_figures(many, few),
+        lambda: inception_score(none),
+        lambda: class_shares(none),
+    ):
+        with pytest.raises(BadInput, match="it takes at least"):
+            call()
+    assert 0 <= manifold_figures(few, many).precision <= 1
