@@ -14,11 +14,10 @@ from typing import Any
 
 from ganctl.arguments import make_plain
 from ganctl.config import train_config
-from ganctl.environment import DEVICES, is_device
+from ganctl.environment import DEVICES, is_device, is_run_name
 from ganctl.errors import BadInput, InvalidOption, explain
 from ganctl.files import near_file
 from ganctl.recipes import RECIPES
-from ganctl.runs.run_files import is_run_name
 from ganctl.text import did_you_mean
 
 MAX_BYTES = 2**20

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ganctl.errors import BadInput, WrongValue
+from ganctl.text import is_plain
 
 RUNS_VARIABLE = "GANCTL_RUNS"
 DATA_VARIABLE = "GANCTL_DATA"
@@ -33,6 +34,12 @@ DEVICES = "auto, cpu, cuda, cuda:N or mps"
 def is_device(name: str) -> bool:
     """Tell whether ``name`` is one of `DEVICES`, whatever this machine has."""
     return re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,3})?", name) is not None
+
+
+def is_run_name(name: str) -> bool:
+    """Return whether ``name`` is a plain folder name that a run may have."""
+    plain = Path(name).name == name and is_plain(name) and not name.startswith("-")
+    return plain and name not in ("", ".", "..")
 
 
 def check_environment() -> None:

@@ -34,7 +34,6 @@ ALLOWED_BESIDE = {
     ("__main__.py", "cli"),
     ("__init__.py", "api"),  # by name, when it is asked for
     ("__init__.py", "training"),  # likewise
-    ("config_file.py", "runs"),
     ("training/train_judge.py", "export"),
 }
 

@@ -310,7 +310,7 @@ def _from_onnx(
 
 
 def _from_checkpoint(source: Path | None, weights: str) -> Generator:
-    from ganctl.runs.find import find_checkpoint
+    from ganctl.runs.run_dir import find_checkpoint
 
     path = find_checkpoint(source)
     read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load

@@ -24,7 +24,7 @@ from ganctl.errors import BadInput, InvalidOption
 from ganctl.html_page import image, joined
 from ganctl.notify import ignore
 from ganctl.options import Options, refuse_unknown
-from ganctl.runs.run_files import CURVES, samples
+from ganctl.runs.run_dir import CURVES, RunDir
 from ganctl.text import counted, inert
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class TrainedRun:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: where it stands, its curves and its last samples."""
         shown = [f"<p>{escape(repr(self)[1:-1])}</p>"]
-        for path in (self.folder / CURVES, *samples(self.folder)[-1:]):
+        for path in (self.folder / CURVES, *RunDir(self.folder).samples()[-1:]):
             with suppress(OSError):
                 shown.append(image(path.read_bytes(), "png", path.stem))
         return f"<div>{joined(shown)}</div>"
@@ -194,13 +194,13 @@ def train(
 def _resumed(
     source: Path | None, asked: TrainConfig, given: Collection[str], device: torch.device
 ) -> Training:
-    from ganctl.runs.find import find_resumable
+    from ganctl.runs.run_dir import find_resumable
     from ganctl.training.checkpoint import load_checkpoint
     from ganctl.training.resume import resumed_config
     from ganctl.training.start import resume_run
 
     run, path = find_resumable(source)
-    found = run.stamp()
+    found = run.checkpoint_id
     checkpoint = load_checkpoint(path)
     config = resumed_config(checkpoint.config, asked, given)
     training = resume_run(run, checkpoint, config, device, note, found=found)
@@ -239,7 +239,7 @@ def _run(
 
         training.measure = monitor(training.data, stop)
         finished = training.train(report, stop)
-        _draw_report(training.run.folder)
+        _draw_report(training.run)
     if raised is not None and not isinstance(raised, KeyboardInterrupt):
         raise raised
     return TrainedRun(folder, training.config, finished, last)
@@ -255,10 +255,10 @@ def _logged(
     return event_files(training.run, training.state.step, note)
 
 
-def _draw_report(folder: Path) -> None:
+def _draw_report(run: RunDir) -> None:
     from ganctl.runs.report import draw_report  # and with it onnxruntime: not before it is needed
 
-    draw_report(folder, note)
+    draw_report(run, note)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ganctl.benchmark.our_loop import ENDLESS
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
 from ganctl.environment import RUNS
-from ganctl.runs.run_dir import Run, new_run
+from ganctl.runs.run_dir import RunDir, new_run
 from ganctl.training.distributed import ALONE
 from ganctl.training.loop import Training
 from ganctl.training.start import generated_name, load, settled
@@ -73,12 +73,12 @@ def estimate(
     named = None if name is None else new_run(name)
     data = load(config, fallback, notify, ALONE)
     config = settled(config, data, device, ALONE)
-    run = named or Run(RUNS / generated_name(config, data.name))
+    run = named or RunDir(RUNS / generated_name(config, data.name))
     state = new_state(config, device)
     with tempfile.TemporaryDirectory(prefix="ganctl-dry-run-") as temporary:
         Path(temporary, "samples").mkdir()
         plain = replace(config, epochs=ENDLESS, sample_every=0, checkpoint_every=0)
-        training = Training(state, data, plain, Run(Path(temporary)))
+        training = Training(state, data, plain, RunDir(Path(temporary)))
         measured, seconds = _measure(training)
     cuda = device.type == "cuda"
     return Estimate(

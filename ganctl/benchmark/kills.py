@@ -21,8 +21,7 @@ from ganctl.checkpoint_file import read_checkpoint, read_header
 from ganctl.data.digits import load_digits
 from ganctl.environment import DEFAULT_RUNS
 from ganctl.errors import CheckFailed, GanctlError
-from ganctl.runs.run_dir import Run
-from ganctl.runs.run_files import DRAWN, LOCK
+from ganctl.runs.run_dir import LOCK, REPORT_FILES, RunDir
 from ganctl.text import counted
 
 IMAGES = 320
@@ -126,14 +125,14 @@ def bench_kills(
         begin, go_on = [*command, *options, "--name", "run"], [*command, "--resume", "run"]
         for place in (whole, killed):
             place.mkdir()
-        run = Run(whole / DEFAULT_RUNS / "run")
+        run = RunDir(whole / DEFAULT_RUNS / "run")
         notify(f"training {counted(epochs, 'epoch')} that nobody disturbs")
         with watched(begin, whole) as process:
             starting, begun = _begin(process, run), time.time()
             _finish(process)
         longest = 2 * (run.sample(1).stat().st_mtime - begun)  # half of the lives save something
         expected, tally = left(run), Tally(last=_step(run.checkpoint))
-        run, finished, same, ended = Run(killed / DEFAULT_RUNS / "run"), 0, True, False
+        run, finished, same, ended = RunDir(killed / DEFAULT_RUNS / "run"), 0, True, False
         while not ended or tally.kills < times:
             if ended:
                 shutil.rmtree(run.folder, ignore_errors=True)
@@ -188,7 +187,7 @@ def write_digits(folder: Path) -> Path:
     return folder
 
 
-def left(run: Run) -> dict[str, bytes]:
+def left(run: RunDir) -> dict[str, bytes]:
     """Return all that ``run`` has left by name, but for the lock and for times, also as drawn.
 
     A file that was not finished, or a step that is there twice, would be among it.
@@ -196,14 +195,14 @@ def left(run: Run) -> dict[str, bytes]:
     files = {
         path.relative_to(run.folder).as_posix(): path.read_bytes()
         for path in run.folder.rglob("*")
-        if path.is_file() and path.name not in (LOCK, *DRAWN)
+        if path.is_file() and path.name not in (LOCK, *REPORT_FILES)
     }
     lines = [json.loads(line) for line in files.pop("metrics.jsonl", b"").splitlines()]
     kept = [{key: line[key] for key in line if key not in TIMES} for line in lines]
     return files | {"metrics.jsonl": json.dumps(kept).encode()}
 
 
-def _begin(process: subprocess.Popen[str], run: Run) -> float:
+def _begin(process: subprocess.Popen[str], run: RunDir) -> float:
     """Wait until the process trains, or has ended; return the seconds that took."""
     began = time.monotonic()
     while not _has_begun(run, process.pid) and process.poll() is None:
@@ -226,7 +225,7 @@ def _finish(process: subprocess.Popen[str]) -> bool:
     return process.returncode != 0
 
 
-def _has_begun(run: Run, process: int) -> bool:
+def _has_begun(run: RunDir, process: int) -> bool:
     try:
         return (run.folder / LOCK).read_text().strip() == str(process)
     except OSError:

@@ -12,7 +12,7 @@ import torch
 from ganctl.benchmark.timing import Clock
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
-from ganctl.runs.run_dir import Run
+from ganctl.runs.run_dir import RunDir
 from ganctl.training.loop import Training
 from ganctl.training.state import new_state
 
@@ -31,7 +31,7 @@ class OurLoop:
         self.clock = clock
         config = replace(config, epochs=ENDLESS)
         state = new_state(config, torch.device("cpu"))
-        self.training = Training(state, data, config, Run(folder))
+        self.training = Training(state, data, config, RunDir(folder))
 
     def run(self, warm_up: int, steps: int) -> float:
         """Train ``warm_up`` steps, then ``steps`` more; return the latter's images a second.

@@ -16,7 +16,7 @@ from typing import Any
 from ganctl.benchmark.processes import watched
 from ganctl.environment import DEFAULT_RUNS
 from ganctl.errors import CheckFailed
-from ganctl.runs.run_dir import Run
+from ganctl.runs.run_dir import RunDir
 
 SETTLED = 10
 """Epochs after which nothing may grow any more."""
@@ -98,7 +98,7 @@ def bench_soak(
         command = ["train", "--data", data, *EVERY_EPOCH]
         command += ["--epochs", str(epochs), "--threads", str(threads), "--name", "soak"]
         command += ["--conditional"] if conditional else []
-        run, looks = Run(Path(temporary) / DEFAULT_RUNS / "soak"), list[Look]()
+        run, looks = RunDir(Path(temporary) / DEFAULT_RUNS / "soak"), list[Look]()
         with watched(command, Path(temporary)) as process:
             assert process.stderr is not None
             for line in process.stderr:  # one an epoch, as in any pipe

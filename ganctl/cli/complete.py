@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
 
-from ganctl.runs.run_files import checkpoint_names
+from ganctl.runs.run_dir import checkpoint_names
 
 FETCHABLE = ("mnist", "fashion-mnist", "kmnist", "emnist-digits", "usps")
 DATA_NAMES = (*FETCHABLE, "digits")

@@ -144,7 +144,7 @@ def _samples(
 
 def _names_run(target: Path) -> bool:
     """Tell whether a run goes by that name, as it does for the other commands."""
-    from ganctl.runs.run_files import LAST
+    from ganctl.runs.run_dir import LAST
 
     return target.parent == Path() and os.path.isfile(RUNS / target / LAST)
 
@@ -159,16 +159,15 @@ def _checkpoint(target: Path | None) -> Path:
         raise BadInput(f"{target} is nothing that can be evaluated", TARGETS)
 
     from ganctl.pretrained import introduce
-    from ganctl.runs.find import find_checkpoint, meant
-    from ganctl.runs.run_files import blank_run
+    from ganctl.runs.run_dir import blank_run_error, did_you_mean_run, find_checkpoint
 
     try:
         path = find_checkpoint(target)
     except BadInput as error:
-        if target is None or blank_run(target):
+        if target is None or blank_run_error(target):
             raise
         raise BadInput(
-            f"there is no file, folder or run {target}{meant(target)}", TARGETS
+            f"there is no file, folder or run {target}{did_you_mean_run(target)}", TARGETS
         ) from error
     if target is None:
         screen.note(f"evaluating {introduce(path)}")

@@ -17,7 +17,7 @@ from ganctl.text import counted, sized
 
 if TYPE_CHECKING:
     from ganctl.cli.card_table import Sections
-    from ganctl.runs.run_dir import Run
+    from ganctl.runs.run_dir import RunDir
 
 NAMED = 5
 """What a hint names of a folder at the most."""
@@ -58,15 +58,13 @@ def info(
         show_sections((title, rows) for title, rows in sections if rows)
 
 
-def _find(path: Path) -> tuple[Path, Run | None]:
+def _find(path: Path) -> tuple[Path, RunDir | None]:
     """Return the file that is meant, and its run where a run was named.
 
     Raises:
         BadInput: there is none.
     """
-    from ganctl.runs.find import find_checkpoint, meant
-    from ganctl.runs.run_dir import Run
-    from ganctl.runs.run_files import LAST, blank_run
+    from ganctl.runs.run_dir import LAST, RunDir, blank_run_error, did_you_mean_run, find_checkpoint
 
     if os.path.isfile(path):
         return path, None
@@ -75,28 +73,31 @@ def _find(path: Path) -> tuple[Path, Run | None]:
     try:
         found = find_checkpoint(path)
     except BadInput as error:
-        if blank_run(path):
+        if blank_run_error(path):
             raise
         run = RUNS / path
         if not os.path.isdir(path) and os.path.isdir(run):
             raise BadInput(f"there is no checkpoint in {run}", _problem(run)) from error
         if not os.path.isdir(path):
-            raise BadInput(f"there is no file, folder or run {path}{meant(path)}", WAYS) from error
+            raise BadInput(
+                f"there is no file, folder or run {path}{did_you_mean_run(path)}", WAYS
+            ) from error
         raise BadInput(f"there is no checkpoint in {path}", _what_lies_in(path)) from error
-    return found, Run(found.parent) if found.name == LAST else None
+    return found, RunDir(found.parent) if found.name == LAST else None
 
 
 def _problem(run: Path) -> str:
     """Return why a run's folder has no checkpoint, or cannot be read."""
-    from ganctl.runs.summary import summarise
+    from ganctl.runs.history import read_status
+    from ganctl.runs.run_dir import RunDir
 
-    return summarise(run).problem or "its first is not written yet: try again"
+    return read_status(RunDir(run)).problem or "its first is not written yet: try again"
 
 
 def _what_lies_in(folder: Path) -> str:
     """Return which of the things in ``folder`` can be described, the first few by name."""
     from ganctl.checkpoint_file import SUFFIX
-    from ganctl.runs.run_files import LAST
+    from ganctl.runs.run_dir import LAST
 
     files = {path for suffix in (SUFFIX, ".onnx") for path in folder.glob(f"*{suffix}")}
     runs = {path.parent for path in folder.glob(f"*/{LAST}")}
@@ -179,7 +180,7 @@ def _describe_onnx(path: Path, max_mb: int) -> tuple[dict[str, Any], Sections]:
     return plain, [("file", file), ("generator", generator), ("graph", graph)]
 
 
-def _describe_checkpoint(path: Path, run: Run | None) -> tuple[dict[str, Any], Sections]:
+def _describe_checkpoint(path: Path, run: RunDir | None) -> tuple[dict[str, Any], Sections]:
     """Return what is known of a checkpoint and, where a run was named, of its folder."""
     from ganctl.checkpoint_file import PREFIXES, read_checkpoint, read_header
     from ganctl.cli.card_table import card_sections
@@ -207,14 +208,13 @@ def _describe_checkpoint(path: Path, run: Run | None) -> tuple[dict[str, Any], S
     return plain | {"run": told}, [("run", rows), *sections]
 
 
-def _describe_run(run: Run) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def _describe_run(run: RunDir) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return what is known of a run's folder beyond its newest checkpoint."""
     from ganctl.cli.card_table import figures_line
-    from ganctl.runs.run_files import REPORT
-    from ganctl.runs.standing import read_standing
+    from ganctl.runs.history import read_status
     from ganctl.training.describe import describe_run
 
-    found, history = describe_run(run), read_standing(run.folder).history
+    found, history = describe_run(run), read_status(run).history
     last = history.lines[-1] if history.lines else {}
     plain: dict[str, Any] = {
         "folder": str(run.folder),
@@ -237,8 +237,8 @@ def _describe_run(run: Run) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         rows.append(("best checkpoint", f"{run.best.name}, after epoch {card.epochs:,}{said}"))
     if line := figures_line(last):
         rows.append(("last epoch", line))
-    if os.path.isfile(run.folder / REPORT):
-        plain["report"] = str(run.folder / REPORT)
+    if os.path.isfile(run.report):
+        plain["report"] = str(run.report)
         rows.append(("report", plain["report"]))
     rows += [("sample pictures", f"{found.samples:,}"), ("size of all files", sized(found.size))]
     return plain, rows

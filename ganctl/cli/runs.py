@@ -19,7 +19,7 @@ from ganctl.text import counted, sized
 
 if TYPE_CHECKING:
     from ganctl.runs.compare import Compared
-    from ganctl.runs.summary import Summary
+    from ganctl.runs.history import RunStatus
 
 runs = typer.Typer(
     add_completion=False,
@@ -52,9 +52,9 @@ def list_runs(ctx: typer.Context, as_json: Json = False) -> None:
     if ctx.invoked_subcommand is not None:
         return
     from ganctl.environment import RUNS
-    from ganctl.runs.summary import summaries
+    from ganctl.runs.history import all_runs
 
-    found = summaries(RUNS)
+    found = all_runs(RUNS)
     if as_json:
         screen.result(*json.dumps(list(map(_plain, found)), indent=2).splitlines())
     elif not found:
@@ -63,23 +63,23 @@ def list_runs(ctx: typer.Context, as_json: Json = False) -> None:
         from ganctl.cli.tables import show_named_table
 
         show_named_table(COLUMNS, list(map(_row, found)), WORDS, LEAST)
-        screen.result(*(f"{run.name}: {run.problem}" for run in found if run.problem))
+        screen.result(*(f"{each.run.name}: {each.problem}" for each in found if each.problem))
 
 
-def _row(run: Summary) -> list[str]:
+def _row(status: RunStatus) -> list[str]:
     from ganctl.runs.words import data_name
 
-    config = run.config
+    config = status.config
     return [
-        run.name,
+        status.run.name,
         data_name(config) if config else "",
         config.kind if config else "",
-        f"{run.epochs}/{config.epochs}" if config else "",
-        "" if run.distance is None else f"{run.distance:.1f}",
-        "" if run.best is None else f"{run.best:.1f}",
-        sized(run.size),
-        age(time.time() - run.changed),
-        run.state,
+        f"{status.epochs}/{config.epochs}" if config else "",
+        "" if status.distance is None else f"{status.distance:.1f}",
+        "" if status.best is None else f"{status.best:.1f}",
+        sized(status.run.size),
+        age(time.time() - status.run.changed),
+        status.state,
     ]
 
 
@@ -91,24 +91,24 @@ def age(seconds: float) -> str:
     return "now"
 
 
-def _plain(run: Summary) -> dict[str, Any]:
-    config = run.config
+def _plain(status: RunStatus) -> dict[str, Any]:
+    config = status.config
     return {
-        "name": run.name,
-        "folder": str(run.folder),
-        "state": run.state,
-        "problem": run.problem or None,
+        "name": status.run.name,
+        "folder": str(status.run.folder),
+        "state": status.state,
+        "problem": status.problem or None,
         "data": config and config.data,
         "recipe": config and config.recipe,
         "arch": config and config.model.arch,
         "conditional": config and config.conditional,
         "objective": config and config.objective,
-        "epochs": run.epochs,
+        "epochs": status.epochs,
         "epochs_configured": config and config.epochs,
-        "frechet_distance": run.distance,
-        "best_frechet_distance": run.best,
-        "size": run.size,
-        "changed": datetime.fromtimestamp(run.changed, timezone.utc).isoformat(),
+        "frechet_distance": status.distance,
+        "best_frechet_distance": status.best,
+        "size": status.run.size,
+        "changed": datetime.fromtimestamp(status.run.changed, timezone.utc).isoformat(),
     }
 
 
@@ -132,10 +132,9 @@ def compare(
     """
     from ganctl.files import check_writable, write_atomic
     from ganctl.runs.compare import MOST, read_run
-    from ganctl.runs.folder import find_folder
     from ganctl.runs.history import DISTANCE
     from ganctl.runs.report import known_figures
-    from ganctl.runs.run_files import CONFIG
+    from ganctl.runs.run_dir import CONFIG, find_run
     from ganctl.runs.side_by_side import picture
 
     named, out = list(given), COMPARISON
@@ -153,7 +152,7 @@ def compare(
     if (out.parent / CONFIG).is_file():
         raise BadInput(f"{out} lies among a run's own pictures", "name a .png in another folder")
     check_writable(out)
-    compared = [read_run(find_folder(each)) for each in named]
+    compared = [read_run(find_run(each)) for each in named]
     known = [known_figures(run.config) for run in compared]
     real = known[0].get(DISTANCE) if all(known) else None
     write_atomic(out, picture(compared, real))
@@ -209,7 +208,7 @@ def report(
 
     Example: [bold]ganctl runs report first-try[/]
     """
-    from ganctl.runs.folder import find_folder
     from ganctl.runs.report import write_report
+    from ganctl.runs.run_dir import find_run
 
-    screen.result(*(f"wrote {path}" for path in write_report(find_folder(run))))
+    screen.result(*(f"wrote {path}" for path in write_report(find_run(run))))

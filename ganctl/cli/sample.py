@@ -63,7 +63,7 @@ def sample(
     from ganctl.cli.asked import Asked
     from ganctl.cli.piped import check_place, file_for
     from ganctl.pretrained import introduce
-    from ganctl.runs.find import find_checkpoint
+    from ganctl.runs.run_dir import find_checkpoint
 
     place = out and file_for(out)
     asked = Asked(place, count, seed, start, cols, digit, digits, truncation, interpolate, show)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import torch
 
     from ganctl.data import ImageData
-    from ganctl.runs.run_dir import Run
+    from ganctl.runs.run_dir import RunDir
     from ganctl.training.distributed import World
     from ganctl.training.loop import Training
     from ganctl.training.progress import Progress
@@ -100,7 +100,7 @@ def train(
         max_rollbacks=max_rollbacks,
     )
     if source is not None and (not resume or name is not None):
-        from ganctl.runs.run_files import is_run_name
+        from ganctl.environment import is_run_name
 
         anew = f"; or a new run: {option('name', source)}" if is_run_name(str(source)) else ""
         raise WrongValue(
@@ -153,18 +153,18 @@ def train(
 
 def _finish_again(training: Training, note: Notify) -> None:
     """Make good what a kill after the last save has left undone; the rest stays as it is."""
-    from ganctl.runs.run_files import REPORT, written
+    from ganctl.runs.run_dir import modified
 
     training.train(ignore, lambda: False)
     run = training.run
-    if training.world.leads and written(run.folder / REPORT) < written(run.checkpoint):
+    if training.world.leads and modified(run.report) < modified(run.checkpoint):
         _draw_report(training.run, note)
 
 
-def _draw_report(run: Run, note: Notify) -> list[Path]:
+def _draw_report(run: RunDir, note: Notify) -> list[Path]:
     from ganctl.runs.report import draw_report  # and with it onnxruntime: not before it is needed
 
-    return draw_report(run.folder, note)
+    return draw_report(run, note)
 
 
 def _say_finished(training: Training) -> None:
@@ -188,8 +188,7 @@ def _prepared(
 ) -> Training:
     """Return a new run, or one that goes on: asked to, or started again by torchrun."""
     from ganctl.environment import RUNS
-    from ganctl.runs.find import find_resumable
-    from ganctl.runs.run_dir import Run
+    from ganctl.runs.run_dir import RunDir, find_resumable
     from ganctl.training.checkpoint import load_checkpoint
     from ganctl.training.distributed import is_restart, job, may_restart
     from ganctl.training.resume import resumed_config
@@ -202,13 +201,13 @@ def _prepared(
         )
     # Started again, the same command goes on with what it began, and with nothing else. The leading
     # process decides: machines count their restarts apart.
-    begun = is_restart() and name is not None and Run(RUNS / name).is_signed(job())
+    begun = is_restart() and name is not None and RunDir(RUNS / name).belongs_to(job())
     again = world.any(world.leads and begun, device)
-    saved = begun and name is not None and Run(RUNS / name).checkpoint.exists()
+    saved = begun and name is not None and RunDir(RUNS / name).checkpoint.exists()
     if not resume and not world.any(world.leads and saved, device):
         return start_run(config, name, device, fallback, note, world, again)
     run, path = find_resumable(Path(name) if name else source)
-    found = run.stamp()
+    found = run.checkpoint_id
     checkpoint = load_checkpoint(path)
     if resume:
         config = resumed_config(checkpoint.config, config, given)
@@ -235,7 +234,7 @@ def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: 
         from ganctl.cli.training_screen import TrainingScreen
 
         shown = TrainingScreen(lambda: _real_distance(training.data), plain)
-        shown.go_on(run.folder, training.state.step, training.steps)
+        shown.go_on(run, training.state.step, training.steps)
 
         def stop() -> bool:
             nonlocal told
@@ -283,7 +282,7 @@ def _trained(before: int, epochs: int, seconds: str) -> str:
     return f"trained {counted(epochs - before, 'more epoch')} in {seconds}, {epochs:,} in all"
 
 
-def _made(run: Run, drawn: Sequence[Path]) -> Iterator[str]:
+def _made(run: RunDir, drawn: Sequence[Path]) -> Iterator[str]:
     """Yield what a finished run has in its folder, ``drawn`` of it just now: lines that fit."""
     saved = "last and best checkpoint" if run.best.exists() else "last checkpoint"
     pictures = ["samples/"] if run.samples() else []
@@ -293,14 +292,13 @@ def _made(run: Run, drawn: Sequence[Path]) -> Iterator[str]:
         yield f"there too: {beside}"
 
 
-def _checkpoint_option(run: Run) -> str:
+def _checkpoint_option(run: RunDir) -> str:
     """Return what ``sample`` must be told to draw from ``run``: nothing, if it is the newest."""
-    from ganctl.runs.find import newest_run
-    from ganctl.runs.run_files import label
+    from ganctl.runs.run_dir import newest_run
 
     if newest_run(trained=True) == run:
         return ""
-    return f" --checkpoint {shlex.quote(label(run.folder))}"
+    return f" --checkpoint {shlex.quote(run.label)}"
 
 
 def _logged(

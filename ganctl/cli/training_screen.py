@@ -6,7 +6,6 @@ import dataclasses
 import time
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from ganctl.cli.panel import Panel
 from ganctl.cli.terminal_pictures import shows_colours
 from ganctl.images import Pixels
 from ganctl.runs.history import History, read_history
+from ganctl.runs.run_dir import RunDir
 from ganctl.text import duration
 from ganctl.training.pace import Pace
 
@@ -68,10 +68,10 @@ class TrainingScreen:
         if self._live:
             self._live.close()
 
-    def go_on(self, folder: Path, step: int, steps: int) -> None:
+    def go_on(self, run: RunDir, step: int, steps: int) -> None:
         """Let the curves begin with a run's epochs up to ``step``, of so many steps each."""
         if self._live:
-            self._live.go_on(read_history(folder).until(step), steps)
+            self._live.go_on(read_history(run).until(step), steps)
 
     def show(self, progress: Progress) -> None:
         """Show where the run stands."""

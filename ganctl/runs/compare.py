@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ganctl.card_rules import is_number
 from ganctl.config import TrainConfig, flat
@@ -12,10 +11,8 @@ from ganctl.evaluation.explain import MONITORED
 from ganctl.images import Pixels
 from ganctl.runs.chart import COLOURS
 from ganctl.runs.film import read_grid
-from ganctl.runs.folder import read_config
-from ganctl.runs.history import History
-from ganctl.runs.run_files import samples
-from ganctl.runs.standing import read_standing
+from ganctl.runs.history import History, read_status
+from ganctl.runs.run_dir import RunDir
 from ganctl.runs.words import FIGURES
 from ganctl.text import duration
 
@@ -36,15 +33,15 @@ class Compared:
     grid: Pixels | None  # its last samples, (C, H, W)
 
 
-def read_run(folder: Path) -> Compared:
+def read_run(run: RunDir) -> Compared:
     """Return what is compared of a run.
 
     Raises:
         BadInput: its configuration cannot be read.
     """
-    grids = samples(folder)
+    grids = run.samples()
     grid = read_grid(grids[-1]) if grids else None
-    return Compared(folder.name, read_config(folder), read_standing(folder).history, grid)
+    return Compared(run.name, run.read_config(), read_status(run).history, grid)
 
 
 def differences(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:

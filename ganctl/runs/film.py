@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganctl.images import PADDING, Pixels, encode_gif
-from ganctl.runs.run_files import samples
+from ganctl.runs.run_dir import RunDir
 
 FRAMES, COLOUR_FRAMES = 100, 25
 """At most, as colour takes long; of more grids some are left out, evenly."""
@@ -29,17 +29,17 @@ MAX_BYTES = 2_000_000
 """Of the file: frames are left out until it is smaller."""
 
 
-def film(folder: Path, img_size: int, channels: int) -> bytes | None:
+def film(run: RunDir, img_size: int, channels: int) -> bytes | None:
     """Return a run's samples as an animated GIF; None where fewer than two can be read.
 
     Args:
-        folder: of the run.
+        run: with sample grids.
         img_size: height and width of its images.
         channels: of its images, 1 or 3.
     """
     tiles = max(1, (SIDE - PADDING) // (img_size + PADDING))
     most = FRAMES if channels == 1 else COLOUR_FRAMES
-    grids = [grid for grid in map(read_grid, spread(samples(folder), most)) if grid is not None]
+    grids = [grid for grid in map(read_grid, spread(run.samples(), most)) if grid is not None]
     alike = [grid for grid in grids if grid.shape == grids[-1].shape]
     if len(alike) < 2:
         return None

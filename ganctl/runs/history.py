@@ -1,78 +1,171 @@
-"""A run's figures through its epochs."""
+"""The metrics of a run through its epochs, and the state of each run."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ganctl.card_rules import is_kept, is_number
-from ganctl.runs.run_files import METRICS
+from ganctl.checkpoint_file import Header, peek
+from ganctl.config import TrainConfig
+from ganctl.errors import BadInput
+from ganctl.runs.run_dir import RunDir
 
 DISTANCE = "frechet_distance"
 
-MAX_BYTES = 200_000_000
-"""Of a file of figures, a million epochs: what lies beyond is not read."""
+MAX_METRICS_BYTES = 200_000_000  # about a million epochs; the rest is not read
 
-Line = dict[str, Any]
+Metrics = dict[str, Any]
+State = Literal["running", "finished", "stopped", "diverged", "broken"]
 
 
 @dataclass(frozen=True)
 class History:
-    """A line an epoch, the oldest first: figures by their names, any of which may be missing."""
+    """The metrics of each epoch, oldest first; any value may be missing."""
 
-    lines: Sequence[Line]
+    lines: Sequence[Metrics]
 
     def series(self, name: str, over: str = "epoch") -> tuple[list[float], list[float]]:
-        """Return the values of ``over`` and of ``name`` of all lines that have both."""
+        """Return the values of ``over`` and of ``name`` from all lines that have both."""
         pairs = [
             (line[over], line[name])
             for line in self.lines
             if is_number(line.get(over)) and is_number(line.get(name))
         ]
-        return [at for at, _ in pairs], [value for _, value in pairs]
+        return [x for x, _ in pairs], [y for _, y in pairs]
 
     def until(self, step: int) -> History:
-        """Return the figures without those of later steps than ``step``."""
+        """Return the history without the lines of steps after ``step``."""
         lines = self.lines
         return History([x for x in lines if not is_number(x.get("step")) or x["step"] <= step])
 
     def last(self, name: str) -> float | None:
-        """Return the newest value of a figure; None where there is none."""
+        """Return the latest value of a metric; None without one."""
         values = self.series(name, name)[1]
         return values[-1] if values else None
 
     @property
     def best(self) -> tuple[float, float] | None:
-        """The smallest Fréchet distance and its epoch; None where nothing was measured."""
+        """Return the smallest Fréchet distance and its epoch; None without a measurement."""
         epochs, distances = self.series(DISTANCE)
         return min(zip(distances, epochs, strict=True), default=None)
 
     @property
-    def measured(self) -> Line:
-        """The newest line of an epoch whose images were measured; {} where none was."""
+    def measured(self) -> Metrics:
+        """Return the latest line with a Fréchet distance; {} without one."""
         return next((line for line in reversed(self.lines) if is_number(line.get(DISTANCE))), {})
 
 
-def read_history(folder: Path) -> History:
-    """Return a run's figures; lines that are torn or no figures are left out."""
-    path = folder / METRICS
-    if not os.path.isfile(path):  # nothing that never ends
-        return History([])
+def read_history(run: RunDir) -> History:
+    """Return a run's metrics without torn and invalid lines."""
+    return History(list(_parse(_read_lines(run.metrics))))
+
+
+def last_metrics(run: RunDir) -> Metrics:
+    """Return the last valid line of a run's metrics; {} without one."""
+    return next(_parse(reversed(_read_lines(run.metrics))), {})
+
+
+def _read_lines(path: Path) -> list[bytes]:
+    if not os.path.isfile(path):  # a FIFO would block
+        return []
     try:
         with open(path, "rb") as file:
-            written = file.read(MAX_BYTES).splitlines()
+            return file.read(MAX_METRICS_BYTES).splitlines()
     except OSError:
-        return History([])
-    return History([line for line in map(_line, written) if line])
+        return []
 
 
-def _line(written: bytes) -> Line:
+def _parse(lines: Iterable[bytes]) -> Iterator[Metrics]:
+    for line in lines:
+        with suppress(ValueError, RecursionError):  # torn
+            metrics = json.loads(line)
+            if metrics and isinstance(metrics, dict) and is_kept(metrics):
+                yield metrics
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """State of a run, read without loading a checkpoint.
+
+    The metrics of an epoch are written before the checkpoint. A kill may come in between, so
+    metrics beyond the checkpoint only count while the run trains.
+    """
+
+    run: RunDir
+    state: State
+    problem: str  # why it is broken or cannot continue, and what to do; or ""
+    config: TrainConfig | None  # None: unreadable, or not written yet
+    saved: Header | None  # of the newest checkpoint; None without a readable one
+    epochs: int  # finished and saved; while it runs, finished
+    history: History
+
+    @property
+    def distance(self) -> float | None:
+        """Return the latest Fréchet distance."""
+        return self.history.last(DISTANCE)
+
+    @property
+    def best(self) -> float | None:
+        """Return the smallest Fréchet distance."""
+        return None if self.history.best is None else self.history.best[0]
+
+
+def all_runs(folder: Path) -> list[RunStatus]:
+    """Return the status of each run in ``folder``, the most recently changed first."""
+    with suppress(OSError):
+        runs = [RunDir(Path(entry.path)) for entry in os.scandir(folder) if entry.is_dir()]
+        return [read_status(run) for run in sorted(runs, key=lambda run: (-run.changed, run.name))]
+    return []
+
+
+def read_status(run: RunDir) -> RunStatus:
+    """Return the status of a run; whatever cannot be read becomes its ``problem``."""
+    running, history = run.is_running, read_history(run)
+    config, saved, problem, unreadable = None, None, "", ""
     try:
-        figures = json.loads(written)
-    except (ValueError, RecursionError):
-        return {}  # torn
-    return figures if isinstance(figures, dict) and is_kept(figures) else {}
+        config = run.read_config()
+    except BadInput as error:
+        problem = run.blank_reason or error.message
+    if os.path.isfile(run.checkpoint):
+        try:
+            saved = peek(run.checkpoint)
+        except BadInput as error:
+            unreadable = error.message
+    if saved is not None and not running:
+        history = history.until(saved.step)
+    recorded = int(history.last("epoch") or 0)
+    if running or unreadable:
+        epochs = recorded
+    else:
+        epochs = 0 if saved is None else saved.card.epochs
+
+    state: State
+    if running and (config is not None or run.is_blank):
+        state = "running"
+    elif config is None:
+        state = "stopped" if run.is_blank else "broken"
+    elif unreadable:
+        state, problem = "broken", unreadable
+    elif saved is None:
+        state = "diverged" if os.path.isfile(run.diverged) else "stopped"
+        command = f"ganctl train --config {shlex.quote(str(run.config))} --name NAME"
+        problem = f"it has no checkpoint to go on from; to begin it anew: {command}"
+    elif min(epochs, recorded) >= config.epochs:  # the last metrics may be missing
+        state = "finished"
+    else:
+        state = "diverged" if _is_newer(run.diverged, run.checkpoint) else "stopped"
+    return RunStatus(run, state, problem, config, saved, epochs, history)
+
+
+def _is_newer(path: Path, other: Path) -> bool:
+    try:
+        return os.stat(path).st_mtime_ns >= os.stat(other).st_mtime_ns
+    except OSError:
+        return False

@@ -19,32 +19,30 @@ from ganctl.files import write_atomic
 from ganctl.model_card import Card
 from ganctl.runs.curves import curves
 from ganctl.runs.film import film, read_grid
-from ganctl.runs.folder import read_config
-from ganctl.runs.history import DISTANCE
+from ganctl.runs.history import DISTANCE, read_status
 from ganctl.runs.page import Report, page
-from ganctl.runs.run_files import CURVES, FILM, LAST, REPORT, label, samples
-from ganctl.runs.standing import read_standing
+from ganctl.runs.run_dir import ANIMATION, CURVES, REPORT, RunDir
 
 PACKAGES = ("torch", "numpy", "onnxruntime")
 
 
-def draw_report(folder: Path, notify: Callable[[str], None]) -> list[Path]:
+def draw_report(run: RunDir, notify: Callable[[str], None]) -> list[Path]:
     """Draw a run's report where training has ended; what keeps it from being drawn is told.
 
     Returns:
         What was written.
     """
     try:
-        return write_report(folder)
+        return write_report(run)
     except GanctlError as error:
         reason = error.message
     except Exception as error:  # whatever it is, the run is saved, and its exit code is its own
         reason = f"{type(error).__name__}: {error}"
-    notify(f"no report was drawn: {reason}; to try again: ganctl runs report {folder}")
+    notify(f"no report was drawn: {reason}; to try again: ganctl runs report {run.folder}")
     return []
 
 
-def write_report(folder: Path) -> list[Path]:
+def write_report(run: RunDir) -> list[Path]:
     """Draw a run's curves, film and page into its folder, each whole or not at all.
 
     Returns:
@@ -55,18 +53,18 @@ def write_report(folder: Path) -> list[Path]:
         OutOfResources: the disk is full.
         ModuleNotFoundError: there is no matplotlib.
     """
-    config, history = read_config(folder), read_standing(folder).history
+    config, history = run.read_config(), read_status(run).history
     real = known_figures(config)
-    drawn = {CURVES: curves(folder.name, config, history, real.get(DISTANCE))}
-    moving = film(folder, config.model.img_size, config.model.channels)
+    drawn = {CURVES: curves(run.name, config, history, real.get(DISTANCE))}
+    moving = film(run, config.model.img_size, config.model.channels)
     if moving is not None:
-        drawn[FILM] = moving
-    header = _header(folder)
-    grid = next((path for path in samples(folder)[::-1] if read_grid(path) is not None), None)
+        drawn[ANIMATION] = moving
+    header = _header(run)
+    grid = next((path for path in run.samples()[::-1] if read_grid(path) is not None), None)
     drawn[REPORT] = page(
         Report(
-            name=folder.name,
-            command_name=shlex.quote(label(folder)),
+            name=run.name,
+            command_name=shlex.quote(run.label),
             config=config,
             history=history,
             real=real,
@@ -80,8 +78,8 @@ def write_report(folder: Path) -> list[Path]:
         )
     )
     for name, data in drawn.items():
-        write_atomic(folder / name, data)
-    return [folder / name for name in drawn]
+        write_atomic(run.folder / name, data)
+    return [run.folder / name for name in drawn]
 
 
 def _notes(card: Card) -> list[str]:
@@ -96,11 +94,10 @@ def known_figures(config: TrainConfig) -> Mapping[str, float]:
     return {}
 
 
-def _header(folder: Path) -> Header | None:
+def _header(run: RunDir) -> Header | None:
     """Return what the newest checkpoint says of itself; None where none can be read."""
-    path = folder / LAST
     try:
-        return read_header(read_checkpoint(path), str(path))
+        return read_header(read_checkpoint(run.checkpoint), str(run.checkpoint))
     except GanctlError:
         return None
 

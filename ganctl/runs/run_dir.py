@@ -1,4 +1,16 @@
-"""The run directory ``checkpoints/NAME``: what a run leaves, and how a run is found again."""
+"""The folder of a run, ``checkpoints/NAME``: its files, its lock, and how a run is found.
+
+NAME/
+  last.safetensors        newest checkpoint; ``--resume`` continues from it
+  best.safetensors        generator with the smallest Fréchet distance
+  diverged.safetensors    state of a training that reached NaN or infinite values
+  step-STEP.safetensors   snapshots (``--keep``)
+  config.json             configuration
+  metrics.jsonl           metrics, one JSON object per epoch
+  samples/EPOCH.png       sample grids
+  curves.png, progress.gif, report.html
+  .lock, .torchrun        process that trains the run; torchrun job that started it
+"""
 
 from __future__ import annotations
 
@@ -8,148 +20,188 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ganctl.card_rules import is_kept
-from ganctl.environment import RUNS
-from ganctl.errors import BadInput, WrongValue
+from ganctl.checkpoint_file import SUFFIX, peek
+from ganctl.config import TrainConfig, from_dict
+from ganctl.environment import DEFAULT_RUNS, RUNS, is_run_name
+from ganctl.errors import BadInput, WrongValue, explain
 from ganctl.files import (
+    LITTER,
     make_folder,
+    near_file,
     sweep,
     sync_folder,
     write_atomic,
     write_error,
 )
-from ganctl.locks import Claim, claimed
-from ganctl.runs.run_files import (
-    BEST,
-    CONFIG,
-    DIVERGED,
-    JOB,
-    LAST,
-    LOCK,
-    METRICS,
-    SAMPLES,
-    is_blank,
-    is_run_name,
-    label,
-    samples,
-    size,
-)
-from ganctl.text import option
+from ganctl.locks import Claim, claimed, is_held
+from ganctl.pretrained import NAMES, PRETRAINED, place_of
+from ganctl.text import did_you_mean, option
 
-SNAPSHOTS = f"step-{'[0-9]' * 12}.safetensors"
+LAST = f"last{SUFFIX}"
+CONFIG = "config.json"
+METRICS = "metrics.jsonl"
+SAMPLES = "samples"
+LOCK = ".lock"
+JOB = ".torchrun"
+CURVES, ANIMATION, REPORT = "curves.png", "progress.gif", "report.html"
+REPORT_FILES = (CURVES, ANIMATION, REPORT)
 
-Stamp = tuple[int, int, int] | None
-"""What tells a file from the one that takes its place."""
+# All that exists before the first checkpoint, 000000.png being the untrained samples.
+BLANK_FILES = (CONFIG, JOB, LOCK, SAMPLES, "000000.png")
+
+SNAPSHOTS = f"step-{'[0-9]' * 12}{SUFFIX}"  # glob pattern
+
+MAX_CONFIG_BYTES = 1_000_000
+
+# Identity of a file: inode, modification time, size. None if the file does not exist.
+FileId = tuple[int, int, int] | None
 
 
 @dataclass(frozen=True)
-class Run:
+class RunDir:
     """One run's folder."""
 
     folder: Path
 
     @property
     def name(self) -> str:
-        """Return the run's name, which is its folder's."""
+        """Return the run's name, which is the folder's name."""
         return self.folder.name
 
     @property
+    def label(self) -> str:
+        """Return what commands call the run: its name inside `RUNS`, its path elsewhere."""
+        return self.name if self.folder.parent == RUNS else str(self.folder)
+
+    @property
+    def resume_command(self) -> str:
+        """Return the command line that continues the run."""
+        return f"ganctl train {option('resume', self.label)}"
+
+    @property
     def checkpoint(self) -> Path:
-        """Return the newest checkpoint's path."""
+        """Return the path of the newest checkpoint."""
         return self.folder / LAST
 
     @property
     def best(self) -> Path:
-        """Return the path of the generator that had the smallest Fréchet distance."""
-        return self.folder / BEST
+        """Return the path of the generator with the smallest Fréchet distance."""
+        return self.folder / f"best{SUFFIX}"
 
     @property
     def diverged(self) -> Path:
-        """Return the path of the state in which training went on to no finite number."""
-        return self.folder / DIVERGED
+        """Return the path of the state that led to NaN or infinite values."""
+        return self.folder / f"diverged{SUFFIX}"
+
+    @property
+    def config(self) -> Path:
+        """Return the path of the configuration."""
+        return self.folder / CONFIG
 
     @property
     def metrics(self) -> Path:
-        """Return the path of the figures, one JSON object an epoch."""
+        """Return the path of the metrics, one JSON object per epoch."""
         return self.folder / METRICS
 
-    def sample(self, epoch: int) -> Path:
-        """Return the path of the sample grid drawn after ``epoch`` epochs."""
-        return self.folder / SAMPLES / f"{epoch:06d}.png"
-
-    def snapshot(self, step: int) -> Path:
-        """Return the path of the checkpoint after ``step`` steps, which later ones leave alone."""
-        return self.folder / f"step-{step:012d}.safetensors"
-
-    def prune(self, step: int, keep: int) -> None:
-        """Remove all snapshots but that of ``step`` and the newest ``keep`` before it.
-
-        Those of later steps are of a future that the run has gone back from.
-        """
-        snapshots, here = sorted(self.folder.glob(SNAPSHOTS)), self.snapshot(step)
-        before = [path for path in snapshots if path < here]
-        after = [path for path in snapshots if path > here]
-        for path in before[: max(0, len(before) - keep)] + after:
-            path.unlink(missing_ok=True)
-
-    def rewind_samples(self, epoch: int) -> None:
-        """Remove the sample grids of later epochs than ``epoch``, which will be drawn again."""
-        for path in samples(self.folder):
-            if int(path.stem) > epoch:
-                path.unlink(missing_ok=True)
-
-    def samples(self) -> int:
-        """Return how many sample grids there are."""
-        return len(samples(self.folder))
-
-    def size(self) -> int:
-        """Return the bytes of all its files; those that go while they are counted do not count."""
-        return size(self.folder)
+    @property
+    def lock(self) -> Path:
+        """Return the path of the lock file."""
+        return self.folder / LOCK
 
     @property
-    def resume_command(self) -> str:
-        """Return what to type to go on with it."""
-        return f"ganctl train {option('resume', label(self.folder))}"
+    def report(self) -> Path:
+        """Return the path of the report page."""
+        return self.folder / REPORT
+
+    def sample(self, epoch: int) -> Path:
+        """Return the path of the sample grid after ``epoch`` epochs."""
+        return self.folder / SAMPLES / f"{epoch:06d}.png"
+
+    def samples(self) -> list[Path]:
+        """Return the existing sample grids, oldest first."""
+        found = (self.folder / SAMPLES).glob("[0-9]*.png")
+        grids = (path for path in found if path.stem.isdecimal() and path.is_file())
+        return sorted(grids, key=lambda path: int(path.stem))
+
+    def snapshot(self, step: int) -> Path:
+        """Return the path of the checkpoint that is kept after ``step`` steps."""
+        return self.folder / f"step-{step:012d}{SUFFIX}"
 
     @property
     def is_blank(self) -> bool:
-        """Tell whether the folder holds no more than a run that was killed as it began."""
-        return is_blank(self.folder)
+        """Return whether the folder holds only what exists before the first checkpoint."""
+        try:
+            others = [path for path in self.folder.rglob("*") if path.name not in BLANK_FILES]
+            return self.folder.is_dir() and all(path.match(LITTER) for path in others)
+        except OSError:
+            return False
 
-    def create(self, again: bool = False) -> None:
-        """Make the folder; ``again``: it may be there.
+    @property
+    def is_running(self) -> bool:
+        """Return whether a process trains the run."""
+        return is_held(self.lock)
+
+    @property
+    def blank_reason(self) -> str:
+        """Return why a blank run has no checkpoint and what to do; "" for other runs."""
+        if not self.is_blank:
+            return ""
+        if self.is_running:
+            return "it is being trained, and its first checkpoint is not written yet: try again"
+        return "it was stopped before its first checkpoint: the same command begins it again"
+
+    @property
+    def changed(self) -> float:
+        """Return when training last wrote to the folder, in seconds since the epoch."""
+        paths = (self.metrics, self.checkpoint, self.diverged, self.config)
+        return max(map(modified, paths)) or modified(self.folder)
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all files; files that vanish meanwhile do not count."""
+        total = 0
+        for place, _, names in os.walk(self.folder):
+            for name in names:
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(place, name)).st_size
+        return total
+
+    @property
+    def checkpoint_id(self) -> FileId:
+        """Return a value that differs after each save of the newest checkpoint."""
+        try:
+            stat = self.checkpoint.stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+    def create(self, exist_ok: bool = False) -> None:
+        """Create the folder.
 
         Raises:
-            BadInput: it exists, perhaps since a moment ago, or cannot be made.
+            BadInput: it exists, or cannot be created.
             OutOfResources: the disk is full.
         """
         make_folder(RUNS)
         try:
-            self.folder.mkdir(exist_ok=again)
-            (self.folder / SAMPLES).mkdir(exist_ok=again)
+            self.folder.mkdir(exist_ok=exist_ok)
+            (self.folder / SAMPLES).mkdir(exist_ok=exist_ok)
             sync_folder(RUNS)
         except FileExistsError as error:
-            raise _taken(self) from error
+            raise _exists_error(self) from error
         except OSError as error:
             raise write_error(self.folder, error) from error
 
-    def stamp(self) -> Stamp:
-        """Return what is another after each save of the newest checkpoint; None without one."""
-        try:
-            found = self.checkpoint.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
-
     @contextmanager
-    def claimed(self) -> Iterator[Claim]:
-        """Keep other processes out of the run for the block, and remove what killed ones left.
+    def locked(self) -> Iterator[Claim]:
+        """Lock the run against other processes, and remove temporary files of killed ones.
 
         Raises:
-            BadInput: another process trains it, or its folder may not be written.
+            BadInput: another process trains the run, or the folder is not writable.
         """
 
         def taken(process: str) -> BadInput:
@@ -158,83 +210,88 @@ class Run:
                 "wait until it ends, or stop it; or begin another: --name another",
             )
 
-        with ExitStack() as held:
+        with ExitStack() as stack:
             try:
-                claim = held.enter_context(claimed(self.folder / LOCK, taken))
+                claim = stack.enter_context(claimed(self.lock, taken))
             except OSError as error:
                 raise write_error(self.folder, error) from error
             for folder in (self.folder, self.folder / SAMPLES):
                 sweep(folder)
             yield claim
 
-    def restore_folder(self, config: Mapping[str, Any], claim: Claim) -> None:
-        """Make the folder again where somebody has removed it, and claim it again.
+    def restore(self, config: Mapping[str, Any], claim: Claim) -> None:
+        """Create the folder, its configuration and the lock again if somebody removed them.
 
         Raises:
-            BadInput: another process trains there by now, or the folder may not be written.
+            BadInput: another process trains there by now, or the folder is not writable.
             OutOfResources: the disk is full.
-            OSError: the lock cannot be made.
+            OSError: the lock cannot be created.
         """
         make_folder(self.folder / SAMPLES)
         claim.renew()
-        if not (self.folder / CONFIG).exists():
+        if not self.config.exists():
             self.write_config(config)
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Write the configuration as config.json, if it is not there; errors as of `ganctl.files`.
+        """Write config.json; an identical file keeps its time, so the run does not become newest.
 
-        So a run that is only looked at again does not become the newest.
+        Raises errors as `ganctl.files.write_atomic`.
         """
-        path, text = self.folder / CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n"
+        data = (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
         with suppress(OSError):
-            if path.read_bytes() == text.encode():
+            if self.config.read_bytes() == data:
                 return
-        write_atomic(path, text.encode())
+        write_atomic(self.config, data)
 
-    def sign(self, job: str) -> None:
-        """Write who has begun this run, so that a restart tells it from an older one."""
+    def read_config(self) -> TrainConfig:
+        """Return the configuration.
+
+        Raises:
+            BadInput: it is missing or invalid.
+        """
+        hint = "draw from its checkpoint, or remove the folder"
+        if not os.path.isfile(self.config):  # a FIFO would block
+            raise BadInput(f"there is no {CONFIG} in {self.folder}", hint)
+        try:
+            with open(self.config, "rb") as file:
+                values: Any = json.loads(file.read(MAX_CONFIG_BYTES))
+        except OSError as error:
+            raise BadInput(f"cannot read {self.config}: {explain(error)}", hint) from error
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"{self.config} is not JSON", hint) from error
+        if not isinstance(values, dict):
+            raise BadInput(f"{self.config} is not a JSON object", hint)
+        return from_dict(TrainConfig, values)
+
+    def write_job(self, job: str) -> None:
+        """Record the torchrun job that started the run, which may restart it."""
         write_atomic(self.folder / JOB, job.encode())
 
-    def is_signed(self, job: str) -> bool:
-        """Tell whether this run was begun by ``job``."""
+    def belongs_to(self, job: str) -> bool:
+        """Return whether the torchrun job ``job`` started the run."""
         try:
             return (self.folder / JOB).read_bytes() == job.encode()
         except OSError:
             return False
 
-    def append_metrics(self, figures: Mapping[str, float]) -> None:
-        """Add one epoch's figures, a whole line or nothing; errors as of `ganctl.files`."""
-        line = json.dumps(figures) + "\n"
+    def append_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Append one line, whole or not at all; errors as of `ganctl.files.write_atomic`."""
+        line = (json.dumps(metrics) + "\n").encode()
         try:
-            with open(self.metrics, "ab", buffering=0) as file:  # or the rest came at its closing
-                whole = file.tell()
+            with open(self.metrics, "ab", buffering=0) as file:  # buffered bytes would be kept
+                end = file.tell()
                 try:
-                    if file.write(line.encode()) < len(line.encode()):
+                    if file.write(line) < len(line):
                         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                     os.fsync(file.fileno())
                 except OSError:
-                    os.ftruncate(file.fileno(), whole)
+                    os.ftruncate(file.fileno(), end)
                     raise
         except OSError as error:
             raise write_error(self.metrics, error) from error
 
-    def last_metrics(self) -> dict[str, Any]:
-        """Return the figures of the last whole line; {} where there is none that can be read."""
-        try:
-            lines = self.metrics.read_bytes().splitlines()
-        except OSError:
-            return {}
-        for line in reversed(lines):
-            try:
-                figures = json.loads(line)
-            except (ValueError, RecursionError):
-                continue  # torn
-            if isinstance(figures, dict) and is_kept(figures):
-                return figures
-        return {}
-
-    def rewind_metrics(self, step: int) -> None:
-        """Drop the figures of later steps than ``step``, which a resumed run will write again."""
+    def truncate_metrics(self, step: int) -> None:
+        """Remove torn lines and metrics of steps after ``step``; errors as `append_metrics`."""
         try:
             lines = self.metrics.read_bytes().splitlines(keepends=True)
         except FileNotFoundError:
@@ -245,36 +302,187 @@ class Run:
         if kept != lines:
             write_atomic(self.metrics, b"".join(kept))
 
+    def truncate_samples(self, epoch: int) -> None:
+        """Remove the sample grids of epochs after ``epoch``."""
+        for path in self.samples():
+            if int(path.stem) > epoch:
+                path.unlink(missing_ok=True)
+
+    def prune_snapshots(self, step: int, keep: int) -> None:
+        """Remove all snapshots but that of ``step`` and the newest ``keep`` before it.
+
+        Snapshots of later steps exist after a rollback, and are removed.
+        """
+        paths, this = sorted(self.folder.glob(SNAPSHOTS)), self.snapshot(step)
+        before = [path for path in paths if path < this]
+        after = [path for path in paths if path > this]
+        for path in before[: max(0, len(before) - keep)] + after:
+            path.unlink(missing_ok=True)
+
+
+def modified(path: Path) -> float:
+    """Return a file's modification time in seconds since the epoch; 0 if it does not exist."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def new_run(name: str) -> RunDir:
+    """Return the run ``name``, which must not exist or must be blank.
+
+    Raises:
+        WrongValue: the name is not a plain folder name.
+        BadInput: the run exists.
+    """
+    if not is_run_name(name):
+        raise WrongValue(
+            f"{option('name', name)} is not a plain folder name", "such as --name first-try"
+        )
+    run = RunDir(RUNS / name)
+    if os.path.lexists(run.folder) and not run.is_blank:
+        raise _exists_error(run)
+    return run
+
+
+def runs_with(file: str) -> list[RunDir]:
+    """Return the runs that have ``file`` (`LAST` or `CONFIG`), the most recently changed first."""
+    runs = [RunDir(path.parent) for path in RUNS.glob(f"*/{file}")]
+    return sorted(runs, key=lambda run: run.changed, reverse=True)
+
+
+def newest_run(trained: bool = False) -> RunDir | None:
+    """Return the most recently changed run that has a checkpoint.
+
+    Args:
+        trained: whether to skip runs that have not taken a step.
+    """
+    return next((run for run in runs_with(LAST) if not trained or _took_step(run)), None)
+
+
+def find_run(given: Path | None) -> RunDir:
+    """Return the run given by its name, its folder or one of its files; None for the newest.
+
+    Raises:
+        BadInput: there is none.
+    """
+    runs = runs_with(CONFIG)
+    if given is None:
+        if not runs:
+            raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
+        return runs[0]
+    folder = given.parent if os.path.isfile(given) else given
+    for candidate in (RunDir(folder), RunDir(RUNS / given)):
+        if os.path.isfile(candidate.config):
+            return candidate
+    if error := blank_run_error(given):
+        raise error
+    guess = did_you_mean(str(given), [run.name for run in runs])
+    raise BadInput(
+        f"there is no run {given}{guess}", "name a run's folder or its name: ganctl runs"
+    )
+
+
+def find_resumable(given: Path | None) -> tuple[RunDir, Path]:
+    """Return a run and the checkpoint to resume from.
+
+    Args:
+        given: a run's name, its folder or one of its checkpoints; None for the newest run.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if given is None:
+        newest = newest_run()
+        if newest is None:
+            raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
+        return newest, newest.checkpoint
+    path = find_checkpoint(given)
+    run = RunDir(path.parent)
+    if not os.path.isfile(run.config):
+        hint = "name a run: its folder, its name or its checkpoint"
+        raise BadInput(f"{path} is not in a run's folder", hint)
+    return run, path
+
+
+def find_checkpoint(given: Path | None) -> Path:
+    """Return a checkpoint given by its file, or by its run's folder or name.
+
+    None means the newest run or, without runs, `PRETRAINED`.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if given is None:
+        newest = newest_run(trained=True)
+        if newest is None and not os.path.isfile(PRETRAINED):
+            raise BadInput(
+                f"there is no run in {RUNS}/",
+                f"train one: ganctl train; or name the one in ganctl's clone: {place_of()}",
+            )
+        return PRETRAINED if newest is None else newest.checkpoint
+    run = RUNS / given
+    file = f"{run.name}{SUFFIX}"
+    for candidate in (given, given / LAST, run / LAST, run.parent / file, DEFAULT_RUNS / file):
+        if os.path.isfile(candidate):
+            return candidate
+    if error := blank_run_error(given):
+        raise error
+    hint = "name a .safetensors file, a run's folder or its name"
+    if given.stem in NAMES:
+        hint = f"it is in ganctl's clone: {place_of(given.stem)}"
+    raise BadInput(f"there is no checkpoint {given}{did_you_mean_run(given)}", hint)
+
+
+def did_you_mean_run(given: Path) -> str:
+    """Return ": did you mean 'first-try'?" for a missing run or file; "" without a guess."""
+    return did_you_mean(str(given), checkpoint_names()) or near_file(given)
+
+
+def blank_run_error(given: Path) -> BadInput | None:
+    """Return the error for a run, given by its name or folder, that is blank; else None."""
+    run = RunDir(RUNS / given.name)
+    if given.parent not in (Path(), RUNS) or not is_run_name(given.name):
+        return None
+    reason = run.blank_reason
+    return BadInput(f"there is no checkpoint in {run.folder}", reason) if reason else None
+
+
+def checkpoint_names(limit: int | None = None) -> list[str]:
+    """Return the names that find a checkpoint: runs that have one, and files next to them.
+
+    Args:
+        limit: entries of a folder to look at; None for all.
+    """
+    names = []
+    for place in {RUNS, DEFAULT_RUNS}:
+        with suppress(OSError), os.scandir(place) as entries:
+            for entry in islice(entries, limit):
+                if entry.name.endswith(SUFFIX):
+                    names.append(entry.name.removesuffix(SUFFIX))
+                elif place == RUNS and os.path.isfile(os.path.join(entry.path, LAST)):
+                    names.append(entry.name)
+    return sorted(names)
+
 
 def _step(line: bytes) -> float:
-    """Return the step of a line of metrics; a torn line counts as later than all."""
+    """Return the step of a line of metrics; infinity for a torn line."""
     try:
         return float(json.loads(line)["step"]) if line.endswith(b"\n") else float("inf")
     except (ValueError, KeyError, TypeError, RecursionError):
         return float("inf")
 
 
-def new_run(name: str) -> Run:
-    """Return the run ``name``, which must not exist yet, or have been killed as it began.
-
-    Raises:
-        WrongValue: the name is not a plain folder name.
-        BadInput: it is taken.
-    """
-    if not is_run_name(name):
-        raise WrongValue(
-            f"{option('name', name)} is not a plain folder name",
-            "such as --name first-try",
-        )
-    run = Run(RUNS / name)
-    if os.path.lexists(run.folder) and not run.is_blank:
-        raise _taken(run)
-    return run
+def _took_step(run: RunDir) -> bool:
+    try:
+        return peek(run.checkpoint).step > 0
+    except BadInput:
+        return True  # opening it later gives the error
 
 
-def _taken(run: Run) -> BadInput:
+def _exists_error(run: RunDir) -> BadInput:
     if os.path.isfile(run.checkpoint):
-        way_out = f"go on with it: {run.resume_command}; or choose another --name"
+        hint = f"go on with it: {run.resume_command}; or choose another --name"
     else:
-        way_out = "it holds no checkpoint: delete it, or choose another --name"
-    return BadInput(f"{run.folder} exists already", way_out)
+        hint = "it holds no checkpoint: delete it, or choose another --name"
+    return BadInput(f"{run.folder} exists already", hint)

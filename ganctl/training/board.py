@@ -12,7 +12,8 @@ from PIL import Image
 from ganctl.card_rules import is_number
 from ganctl.errors import MissingDependency, explain
 from ganctl.notify import Notify
-from ganctl.runs.run_dir import Run
+from ganctl.runs.history import last_metrics
+from ganctl.runs.run_dir import RunDir
 
 if TYPE_CHECKING:
     from ganctl.training.progress import Progress
@@ -49,7 +50,7 @@ def writer_class() -> Any:
 
 
 @contextmanager
-def event_files(run: Run, step: int, notify: Notify) -> Iterator[Callable[[Progress], None]]:
+def event_files(run: RunDir, step: int, notify: Notify) -> Iterator[Callable[[Progress], None]]:
     """Write event files into the run's folder ``tensorboard`` for the block.
 
     Args:
@@ -71,7 +72,7 @@ def event_files(run: Run, step: int, notify: Notify) -> Iterator[Callable[[Progr
 
 
 class _Board:
-    def __init__(self, run: Run, step: int, notify: Notify, kind: Any) -> None:
+    def __init__(self, run: RunDir, step: int, notify: Notify, kind: Any) -> None:
         self._run, self._notify, self._kind = run, notify, kind
         self._step = step
         self._writer: Any = None
@@ -88,7 +89,7 @@ class _Board:
             self._notify(f"cannot write TensorBoard's files: {reason}; training goes on without")
 
     def _write(self, epoch: int) -> None:
-        figures = self._run.last_metrics()
+        figures = last_metrics(self._run)
         step = figures.get("step")
         if figures.get("epoch") != epoch or not isinstance(step, int):
             return  # it could not be written

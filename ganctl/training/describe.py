@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from ganctl.checkpoint_file import Header, read_checkpoint, read_header
-from ganctl.runs.run_dir import Run
+from ganctl.runs.run_dir import RunDir
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class RunDescription:
     size: int  # bytes of all files
 
 
-def describe_run(run: Run) -> RunDescription:
+def describe_run(run: RunDir) -> RunDescription:
     """Return what ``run``'s folder holds.
 
     Raises:
@@ -27,4 +27,4 @@ def describe_run(run: Run) -> RunDescription:
     best = None
     if os.path.isfile(run.best):
         best = read_header(read_checkpoint(run.best), str(run.best))
-    return RunDescription(best, run.samples(), run.size())
+    return RunDescription(best, len(run.samples()), run.size)

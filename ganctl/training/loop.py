@@ -18,7 +18,7 @@ from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels
 from ganctl.locks import Claim
 from ganctl.notify import Notify, ignore
-from ganctl.runs.run_dir import Run, Stamp
+from ganctl.runs.run_dir import FileId, RunDir
 from ganctl.text import counted
 from ganctl.training.batches import epoch_batches, epoch_steps, place, scale
 from ganctl.training.checkpoint import Checkpoint, decode
@@ -75,9 +75,9 @@ class Training:
     state: TrainState
     data: ImageData
     config: TrainConfig
-    run: Run
+    run: RunDir
     world: World = ALONE
-    found: Stamp = None
+    found: FileId = None
     is_new: bool = False
     measure: Measure | None = None
     notify: Notify = ignore
@@ -117,7 +117,7 @@ class Training:
         self._observer = Observer(
             *(self.state, self.data, self.config, self._record), self.on_samples, self.notify
         )
-        with self.run.claimed() if self.world.leads else nullcontext() as claim:
+        with self.run.locked() if self.world.leads else nullcontext() as claim:
             self._check_found()
             if claim is not None:
                 self._begin_record(claim)
@@ -155,7 +155,7 @@ class Training:
 
     def _check_found(self) -> None:
         """Refuse a run that another process has gone on with before it was claimed."""
-        stamp = self.run.stamp()
+        stamp = self.run.checkpoint_id
         gone_on = self.found not in (None, stamp) or (self.is_new and stamp is not None)
         self.found, self.is_new = None, False  # from now on it is this one that saves
         if self.world.any(gone_on, self.state.device):

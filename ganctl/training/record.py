@@ -20,7 +20,7 @@ from ganctl.images import Pixels, write_images
 from ganctl.locks import Claim
 from ganctl.model_card import Card
 from ganctl.notify import Notify
-from ganctl.runs.run_dir import Run
+from ganctl.runs.run_dir import RunDir
 from ganctl.training.checkpoint import Checkpoint, encode
 from ganctl.training.state import TrainState
 
@@ -35,7 +35,7 @@ class Record:
         notify: told, in a line each, what could not be written.
     """
 
-    def __init__(self, run: Run, data: ImageData, config: TrainConfig, notify: Notify) -> None:
+    def __init__(self, run: RunDir, data: ImageData, config: TrainConfig, notify: Notify) -> None:
         self._run, self._data, self._config, self._notify = run, data, config, notify
         self._pending: list[Mapping[str, float]] = []
         self._failure: GanctlError | None = None  # of the newest checkpoint
@@ -72,8 +72,8 @@ class Record:
     def rewind(self, step: int, epoch: int) -> None:
         """Drop the figures of later steps than ``step``, and the pictures of later epochs."""
         self._pending = [figures for figures in self._pending if figures["step"] <= step]
-        self._run.rewind_metrics(step)
-        self._run.rewind_samples(epoch)
+        self._run.truncate_metrics(step)
+        self._run.truncate_samples(epoch)
 
     def add_figures(self, figures: Mapping[str, float]) -> None:
         """Write an epoch's figures, and those before it that could not be written."""
@@ -130,7 +130,7 @@ class Record:
     def _copy(self, step: int, data: bytes) -> None:
         """Make the copy of the newest checkpoint; others make room, now that it is safe."""
         keep, copy = self._config.keep if step else 0, self._run.snapshot(step)
-        self._run.prune(step, max(0, keep - 1))
+        self._run.prune_snapshots(step, max(0, keep - 1))
         if keep and not (copy.exists() and read_checkpoint(copy) == data):
             write_atomic(copy, data)
 
@@ -164,7 +164,7 @@ class Record:
     def _try(self, write: Callable[[], None]) -> GanctlError | None:
         """Write, and return what kept it from being written, which is told."""
         try:
-            self._run.restore_folder(to_dict(self._config), self._claim)
+            self._run.restore(to_dict(self._config), self._claim)
             write()
             return None
         except (BadInput, OutOfResources) as failure:

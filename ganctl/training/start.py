@@ -15,7 +15,7 @@ from ganctl.data import ImageData, load_data
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
 from ganctl.notify import Notify
-from ganctl.runs.run_dir import Run, Stamp, new_run
+from ganctl.runs.run_dir import FileId, RunDir, new_run
 from ganctl.text import counted, option
 from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.distributed import ALONE, World, job, may_restart
@@ -61,14 +61,14 @@ def start_run(
     data = load(config, fallback, notify, world)
     config = settled(config, data, device, world)
     state = new_state(config, device)
-    run = Run(RUNS / (name or generated_name(config, data.name)))
+    run = RunDir(RUNS / (name or generated_name(config, data.name)))
     if world.leads:
         if name is None:
             run = _create_with_number(run)
         else:
             run.create(again or run.is_blank)
         if may_restart():
-            run.sign(job())
+            run.write_job(job())
     world.take_from_leader(vector.data for vector in state.vectors.values())
     return Training(state, data, config, run, world, is_new=True, notify=notify)
 
@@ -80,7 +80,7 @@ def generated_name(config: TrainConfig, data_name: str) -> str:
     return plain.strip("-.")
 
 
-def _create_with_number(run: Run) -> Run:
+def _create_with_number(run: RunDir) -> RunDir:
     """Make the run's folder; where another began in the same second, one with a number behind."""
     tried, number = run, 1
     while True:
@@ -91,17 +91,17 @@ def _create_with_number(run: Run) -> Run:
             if not tried.folder.is_dir():
                 raise
         number += 1
-        tried = Run(run.folder.with_name(f"{run.name}-{number}"))
+        tried = RunDir(run.folder.with_name(f"{run.name}-{number}"))
 
 
 def resume_run(
-    run: Run,
+    run: RunDir,
     checkpoint: Checkpoint,
     config: TrainConfig,
     device: torch.device,
     notify: Notify,
     world: World = ALONE,
-    found: Stamp = None,
+    found: FileId = None,
 ) -> Training:
     """Return the training of ``run`` as its checkpoint left it, which may be finished.
 
@@ -112,7 +112,7 @@ def resume_run(
         device: where the networks train.
         notify: told, in a line each, what the user should know.
         world: the processes of the run.
-        found: the run's `ganctl.runs.run_dir.Run.stamp` before the checkpoint was read.
+        found: the run's `ganctl.runs.run_dir.RunDir.checkpoint_id` before the checkpoint was read.
 
     Raises:
         BadInput: its data is not what it was.

@@ -7,7 +7,7 @@ import pytest
 from ganctl.benchmark import kills
 from ganctl.benchmark.kills import DAMAGED, EVERY_EPOCH, NONE, Tally, bench_kills
 from ganctl.benchmark.processes import watched
-from ganctl.runs.run_dir import Run
+from ganctl.runs.run_dir import RunDir
 
 
 def test_nothing_is_lost_by_kills(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_a_run_that_ends_by_itself_is_not_killed(tmp_path: Path) -> None:
 
 
 def test_what_is_left_is_compared_without_times(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+    run = RunDir(tmp_path)
     run.append_metrics({"step": 1, "seconds": 2.0, "images_per_second": 3.0})
     for name in ("curves.png", "report.html", ".report.html.0123.tmp"):  # speeds are drawn in them
         (tmp_path / name).touch()

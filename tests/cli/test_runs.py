@@ -16,7 +16,7 @@ from PIL import Image
 from ganctl.cli.runs import age
 from ganctl.cli.tables import show_fitting_table
 from ganctl.runs import report
-from ganctl.runs.run_files import DRAWN
+from ganctl.runs.run_dir import REPORT_FILES
 
 from ..conftest import Ganctl
 from ..runs.made_up import config, lines, made_up
@@ -24,7 +24,7 @@ from ..runs.made_up import config, lines, made_up
 
 def test_a_run_that_has_ended_is_drawn(workplace: Path) -> None:
     folder = workplace / "checkpoints/small"
-    assert all((folder / name).stat().st_size > 1000 for name in DRAWN)
+    assert all((folder / name).stat().st_size > 1000 for name in REPORT_FILES)
     assert (folder / "curves.png").read_bytes()[:4] == b"\x89PNG"
     text = (folder / "report.html").read_text()
     assert "2 of 2 epochs" in text and "--threads 1" in text and "ganctl train --data /" in text
@@ -282,10 +282,10 @@ def test_a_name_that_is_nearly_right_is_told(ganctl: Ganctl, workplace: Path) ->
 
 
 def test_a_run_is_drawn_anew(ganctl: Ganctl, workplace: Path) -> None:
-    for name in DRAWN:
+    for name in REPORT_FILES:
         (workplace / "checkpoints/small" / name).unlink()
     outcome = ganctl("runs", "report")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.splitlines() == [f"wrote checkpoints/small/{name}" for name in DRAWN]
+    assert outcome.out.splitlines() == [f"wrote checkpoints/small/{name}" for name in REPORT_FILES]
     shutil.rmtree("checkpoints")
     assert "there is no run in checkpoints/" in ganctl("runs", "report").err

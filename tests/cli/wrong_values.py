@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from ganctl.cli.app import app
-from ganctl.runs.run_files import DRAWN
+from ganctl.runs.run_dir import REPORT_FILES
 
 TEXTS = (
     *("", " ", "-", "--", "-x", "=", ",", "0,", "no", "x y", "%s", "{}", "$(ls)", "*", "~", "\\"),
@@ -148,7 +148,7 @@ def parameters() -> Iterator[Parameter]:
 def build(here: Path, conditional: Path, small: Path) -> None:
     """Make the folder that the commands run in: a run, its export, data, and what is in the way."""
     shutil.copytree(conditional, here)
-    for name in DRAWN:  # which a command may draw anew
+    for name in REPORT_FILES:  # which a command may draw anew
         (here / "checkpoints/asked" / name).unlink()
     shutil.copytree(small, here / "small")
     (here / "picture.png").write_bytes(b"mine")

@@ -12,7 +12,7 @@ import numpy as np
 from ganctl.checkpoint_file import metadata, seal
 from ganctl.config import TrainConfig, to_dict, train_config
 from ganctl.images import encode_png, grid
-from ganctl.runs.history import Line
+from ganctl.runs.history import Metrics
 
 from ..test_model_card import example
 
@@ -29,11 +29,11 @@ def config(
     return train_config(recipe=recipe, arch=arch, **{"data": "digits", "epochs": epochs, **fields})
 
 
-def lines(epochs: int, measured_every: int = 2) -> list[Line]:
+def lines(epochs: int, measured_every: int = 2) -> list[Metrics]:
     """Return figures of so many epochs; the distance falls to 50 and rises by 1 at the end."""
     found = []
     for epoch in range(1, epochs + 1):
-        figures: Line = {"epoch": epoch, "step": STEPS * epoch, "g_loss": 1 + 1 / epoch}
+        figures: Metrics = {"epoch": epoch, "step": STEPS * epoch, "g_loss": 1 + 1 / epoch}
         figures |= {"d_loss": 0.6, "d_real": 0.6, "d_fake": 0.4, "images_per_second": 5000.0}
         if epoch % measured_every == 0:
             distance = 50 + 10 * max(epochs - 2 * measured_every - epoch, 0) + (epoch == epochs)
@@ -52,7 +52,7 @@ def checkpoint(settings: TrainConfig, epochs: int, step: int) -> bytes:
 def made_up(
     folder: Path,
     settings: TrainConfig,
-    figures: list[Line],
+    figures: list[Metrics],
     grids: int = 0,
     age: float = 0,
     saved: int | None = None,

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,14 @@ from ganctl.runs.chart import BLUE, COLOURS, ORANGE, outputs_title, shown
 from ganctl.runs.chart_table import CHARACTERS, LONGEST, table_height, text_table
 from ganctl.runs.compare import differences, outcomes, read_run
 from ganctl.runs.history import History
+from ganctl.runs.run_dir import RunDir
 from ganctl.runs.side_by_side import CURVES, picture
 
 from .made_up import HOSTILE, config, lines, made_up
+
+
+def new(folder: Path, *arguments: Any, **options: Any) -> RunDir:
+    return RunDir(made_up(folder, *arguments, **options))
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -96,7 +102,8 @@ def test_no_window_is_opened(tmp_path: Path) -> None:
     made_up(tmp_path / "run", config(), lines(4))
     program = (
         "import sys; from pathlib import Path; from ganctl.runs.report import write_report; "
-        "write_report(Path('run')); assert 'torch' not in sys.modules; "
+        "from ganctl.runs.run_dir import RunDir; "
+        "write_report(RunDir(Path('run'))); assert 'torch' not in sys.modules; "
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=120)
@@ -113,7 +120,7 @@ def test_several_runs_are_drawn_in_colours_of_their_own(tmp_path: Path) -> None:
     runs = []
     for number in range(compare.MOST):
         figures = [line | {"d_loss": line["d_loss"] * (1 + number)} for line in lines(20)]
-        runs.append(read_run(made_up(tmp_path / f"HHHHHH{number}", config(20), figures, grids=1)))
+        runs.append(read_run(new(tmp_path / f"HHHHHH{number}", config(20), figures, grids=1)))
     for count in (2, compare.MOST):
         drawn = pixels(picture(runs[:count], 5.97))
         below = 540 + 100 * table_height(count)  # their configurations are the same
@@ -123,16 +130,16 @@ def test_several_runs_are_drawn_in_colours_of_their_own(tmp_path: Path) -> None:
 
 
 def test_runs_without_figures_or_pictures_are_laid_side_by_side(tmp_path: Path) -> None:
-    one = read_run(made_up(tmp_path / "one", config(), []))
-    two = read_run(made_up(tmp_path / "two", config(data="mnist"), lines(3, 5)))
+    one = read_run(new(tmp_path / "one", config(), []))
+    two = read_run(new(tmp_path / "two", config(data="mnist"), lines(3, 5)))
     assert one.grid is None
     drawn = pixels(picture([one, two], None))
     assert drawn.shape == (round(100 * (CURVES + 2 * table_height(2))), 1100, 3)
 
 
 def test_differences_and_outcomes_are_told_by_name(tmp_path: Path) -> None:
-    one = read_run(made_up(tmp_path / "one", config(8), lines(8)))
-    two = read_run(made_up(tmp_path / "two", config(9, lr=0.0002, arch="conv"), lines(3, 5)))
+    one = read_run(new(tmp_path / "one", config(8), lines(8)))
+    two = read_run(new(tmp_path / "two", config(9, lr=0.0002, arch="conv"), lines(3, 5)))
     found = dict(differences([one, two]))
     assert found["lr"] == ["0.0008", "0.0002"] and found["arch"] == ["mlp", "conv"]
     assert "data" not in found and differences([one, one]) == []
@@ -141,17 +148,17 @@ def test_differences_and_outcomes_are_told_by_name(tmp_path: Path) -> None:
     assert told["best Fréchet distance"] == ["50.00", ""] and told["after epoch"] == ["4", ""]
     assert "training time" not in told
     timed = [line | {"seconds": 20.5} for line in lines(8)]
-    three = read_run(made_up(tmp_path / "three", config(8), timed))
+    three = read_run(new(tmp_path / "three", config(8), timed))
     assert dict(outcomes([one, three]))["training time"] == ["", "2:44"]
     assert told["Fréchet distance"] == ["51.00", ""] and told["images/s"] == ["5,000", "5,000"]
     assert "drawn as asked" not in told
 
 
 def test_each_figure_changes_the_tables_of_a_picture(tmp_path: Path) -> None:
-    one = read_run(made_up(tmp_path / "one", config(8), lines(8)))
+    one = read_run(new(tmp_path / "one", config(8), lines(8)))
     faster = [line | {"images_per_second": 6000.0} for line in lines(8)]
-    two = read_run(made_up(tmp_path / "two", config(8), faster))
-    other = read_run(made_up(tmp_path / "other", config(8), lines(8)))
+    two = read_run(new(tmp_path / "two", config(8), faster))
+    other = read_run(new(tmp_path / "other", config(8), lines(8)))
     before, after = (pixels(picture([one, each], 5.97)) for each in (other, two))
     changed = np.abs(before - after).max(axis=2) > 40
     assert changed[540:].any()  # the table

@@ -10,7 +10,7 @@ from PIL import Image, ImageSequence
 from ganctl.images import encode_png, grid
 from ganctl.runs import film as films
 from ganctl.runs.film import FRAMES, film, spread
-from ganctl.runs.run_files import samples
+from ganctl.runs.run_dir import RunDir
 
 from .made_up import config, lines, made_up
 
@@ -27,11 +27,11 @@ def frames(data: bytes) -> tuple[list[Image.Image], list[int]]:
 
 def test_the_frames_are_the_grids_and_the_last_one_stays(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run", config(), lines(4), grids=3)
-    data = film(run, 28, 1)
+    data = film(RunDir(run), 28, 1)
     assert data is not None
     shown, durations = frames(data)
     assert durations == [200, 200, 2000]
-    for frame, path in zip(shown, samples(run), strict=True):
+    for frame, path in zip(shown, RunDir(run).samples(), strict=True):
         with Image.open(path) as image:
             apart = np.abs(np.asarray(image).astype(int) - np.asarray(frame)[:, :, 0])
         assert apart.max() <= 8  # half a level of 17
@@ -42,7 +42,7 @@ def test_a_colour_film_of_large_images_shows_as_many_as_fit(
 ) -> None:
     run = made_up(tmp_path / "run", config(img_size=64, channels=3), lines(4), grids=3)
     monkeypatch.setattr(films, "COLOUR_FRAMES", 2)
-    data = film(run, 64, 3)
+    data = film(RunDir(run), 64, 3)
     assert data is not None
     (first, _), _ = frames(data)
     assert first.size == (7 * 66 + 2, 7 * 66 + 2)
@@ -50,17 +50,17 @@ def test_a_colour_film_of_large_images_shows_as_many_as_fit(
 
 def test_what_is_no_picture_or_another_size_is_left_out(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run", config(), lines(4), grids=5)
-    first, second, third, *_ = samples(run)
+    first, second, third, *_ = RunDir(run).samples()
     first.write_bytes(b"no picture")
     second.write_bytes(second.read_bytes()[:200])
     third.write_bytes(encode_png(grid(np.zeros((9, 1, 28, 28), np.uint8))))
-    data = film(run, 28, 1)
+    data = film(RunDir(run), 28, 1)
     assert data is not None and len(frames(data)[0]) == 2
-    for path in samples(run)[:-1]:
+    for path in RunDir(run).samples()[:-1]:
         path.unlink()
-    assert film(run, 28, 1) is None  # one frame moves nothing
-    samples(run)[0].unlink()
-    assert film(run, 28, 1) is None
+    assert film(RunDir(run), 28, 1) is None  # one frame moves nothing
+    RunDir(run).samples()[0].unlink()
+    assert film(RunDir(run), 28, 1) is None
 
 
 def test_of_many_grids_evenly_many_are_shown_and_the_file_stays_small(
@@ -72,10 +72,10 @@ def test_of_many_grids_evenly_many_are_shown_and_the_file_stays_small(
     assert {after - before for before, after in zip(chosen, chosen[1:], strict=False)} <= {10, 11}
     assert spread(paths[:3], FRAMES) == paths[:3]
     run = made_up(tmp_path / "run", config(), lines(4), grids=6)
-    whole = film(run, 28, 1)
+    whole = film(RunDir(run), 28, 1)
     assert whole is not None
     monkeypatch.setattr(films, "MAX_BYTES", len(whole) * 2 // 3)
-    data = film(run, 28, 1)
+    data = film(RunDir(run), 28, 1)
     assert data is not None and len(data) < len(whole) * 2 // 3
     shown, durations = frames(data)
     assert durations == [200, 200, 2000]

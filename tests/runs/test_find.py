@@ -9,8 +9,7 @@ from ganctl.config import train_config
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput
 from ganctl.pretrained import PRETRAINED, introduce
-from ganctl.runs.find import find_checkpoint, find_resumable, newest_run
-from ganctl.runs.run_dir import Run, new_run
+from ganctl.runs.run_dir import RunDir, find_checkpoint, find_resumable, new_run, newest_run
 from ganctl.training.start import start_run
 
 from ..training.made import finished
@@ -27,7 +26,7 @@ def test_the_newest_checkpoint_is_found() -> None:
     assert newest_run() is None
     for name, age in (("old", 20), ("new", 0), ("older", 30)):
         finished(name, age)
-    assert newest_run() == Run(RUNS / "new")
+    assert newest_run() == RunDir(RUNS / "new")
     assert find_checkpoint(None) == RUNS / "new" / "last.safetensors"
 
 

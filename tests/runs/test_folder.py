@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from ganctl.errors import BadInput
-from ganctl.runs.folder import find_folder, read_config
-from ganctl.runs.run_files import samples
+from ganctl.runs.run_dir import RunDir, find_run
 
 from .made_up import config, lines, made_up
 
@@ -21,18 +20,18 @@ def test_a_run_is_found_by_its_name_its_folder_and_its_files() -> None:
     one = made_up(Path("checkpoints/one"), config(), lines(4), grids=2, age=60)
     two = made_up(Path("elsewhere/two"), config(), lines(4))
     for given in ("one", "checkpoints/one", "checkpoints/one/last.safetensors"):
-        assert find_folder(Path(given)) == one
-    assert find_folder(Path("elsewhere/two/metrics.jsonl")) == two
-    assert find_folder(None) == one
+        assert find_run(Path(given)).folder == one
+    assert find_run(Path("elsewhere/two/metrics.jsonl")).folder == two
+    assert find_run(None).folder == one
     made_up(Path("checkpoints/three"), config(), lines(4))
-    assert find_folder(None).name == "three"
-    assert [path.name for path in samples(one)] == ["000001.png", "000002.png"]
+    assert find_run(None).name == "three"
+    assert [path.name for path in RunDir(one).samples()] == ["000001.png", "000002.png"]
 
 
 @pytest.mark.parametrize("given", ["none", "", "/dev/null", "x" * 300, None])
 def test_a_run_that_is_not_there_is_told(given: str | None) -> None:
     with pytest.raises(BadInput, match="there is no run"):
-        find_folder(None if given is None else Path(given))
+        find_run(None if given is None else Path(given))
 
 
 def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path) -> None:
@@ -49,8 +48,8 @@ def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     ):
         path.write_text(text)
         with pytest.raises(BadInput):
-            read_config(tmp_path)
+            RunDir(tmp_path).read_config()
     path.unlink()
     os.mkfifo(path)  # reading it would never end
     with pytest.raises(BadInput, match=r"no config\.json"):
-        read_config(tmp_path)
+        RunDir(tmp_path).read_config()

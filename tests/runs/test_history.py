@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from ganctl.runs.history import History, read_history
+from ganctl.runs.run_dir import RunDir
 
 from .made_up import config, lines, made_up
 
@@ -15,7 +16,7 @@ def test_what_is_torn_or_no_figures_is_left_out(tmp_path: Path) -> None:
     path.write_text(
         f'[1]\nnull\n{{"epoch": 1e999}}\n{"[" * 100_000}\n\x00\n{whole}{{"epoch": 5, "ste'
     )
-    history = read_history(tmp_path / "run")
+    history = read_history(RunDir(tmp_path / "run"))
     assert history.lines == lines(4)
     assert history.series("frechet_distance") == ([2, 4], [50, 51])
     assert history.series("g_loss", "step")[0] == [157, 314, 471, 628]
@@ -24,9 +25,9 @@ def test_what_is_torn_or_no_figures_is_left_out(tmp_path: Path) -> None:
 
 
 def test_missing_figures_are_no_figures(tmp_path: Path) -> None:
-    nothing = read_history(tmp_path)
+    nothing = read_history(RunDir(tmp_path))
     assert (nothing.best, nothing.measured, nothing.last("epoch")) == (None, {}, None)
     odd = History([{"epoch": "one", "g_loss": None}, {"g_loss": True}, {"epoch": 3}])
     assert odd.series("g_loss") == ([], [])
     os.mkfifo(tmp_path / "metrics.jsonl")
-    assert read_history(tmp_path).lines == []
+    assert read_history(RunDir(tmp_path)).lines == []

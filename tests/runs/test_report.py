@@ -12,7 +12,7 @@ from ganctl.errors import OutOfResources
 from ganctl.evaluation.monitor import real_figures
 from ganctl.runs import report
 from ganctl.runs.report import known_figures, write_report
-from ganctl.runs.run_files import DRAWN
+from ganctl.runs.run_dir import REPORT_FILES, RunDir
 
 from .made_up import HOSTILE, config, lines, made_up
 
@@ -58,7 +58,7 @@ def read(folder: Path) -> Outline:
 
 def test_a_run_is_drawn_with_all_that_it_left(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run", config(8), lines(8), grids=3)
-    assert [path.name for path in write_report(run)] == list(DRAWN)
+    assert [path.name for path in write_report(RunDir(run))] == list(REPORT_FILES)
     page = read(run)
     assert page.pictures == [("PNG", (242, 242)), ("GIF", (242, 242)), ("PNG", (900, 540))]
     assert "8 of 8 epochs · best Fréchet distance 50.00, after epoch 4" in page.text
@@ -70,7 +70,7 @@ def test_a_run_is_drawn_with_all_that_it_left(tmp_path: Path) -> None:
 
 def test_a_run_that_has_nothing_yet_is_drawn(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run", config(8, data="elsewhere"), [])
-    assert [path.name for path in write_report(run)] == ["curves.png", "report.html"]
+    assert [path.name for path in write_report(RunDir(run))] == ["curves.png", "report.html"]
     page = read(run)
     assert len(page.pictures) == 1 and "0 of 8 epochs" in page.text
     assert "How good it is" not in page.text
@@ -79,14 +79,14 @@ def test_a_run_that_has_nothing_yet_is_drawn(tmp_path: Path) -> None:
 def test_a_picture_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run", config(8), lines(8), grids=2)
     (run / "samples/000002.png").write_bytes(b"no picture")
-    write_report(run)
+    write_report(RunDir(run))
     assert [kind for kind, _ in read(run).pictures] == ["PNG", "PNG"]
     assert "Drawn after epoch 1." in read(run).text and not (run / "progress.gif").exists()
     (run / "samples/000001.png").rename(run / "samples/000000.png")
-    write_report(run)
+    write_report(RunDir(run))
     assert "Drawn before the first step; no later ones are there." in read(run).text
     (run / "samples/000000.png").unlink()
-    write_report(run)
+    write_report(RunDir(run))
     assert [kind for kind, _ in read(run).pictures] == ["PNG"]
 
 
@@ -95,7 +95,7 @@ def test_whatever_a_run_is_called_it_is_escaped(tmp_path: Path) -> None:
     figures = lines(8)
     figures[-1][HOSTILE] = 1
     run = made_up(tmp_path / name, config(8, data=HOSTILE, data_dir=HOSTILE), figures, grids=2)
-    write_report(run)
+    write_report(RunDir(run))
     page = read(run)
     assert "script" not in page.tags and page.text.count("<script>") >= 3
     assert len(page.pictures) == 3
@@ -109,13 +109,13 @@ def test_real_digits_stand_beside_digits_alone() -> None:
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made_up(tmp_path / "run", config(8), lines(8), grids=2)
-    write_report(run)
-    before = {name: (run / name).read_bytes() for name in DRAWN}
+    write_report(RunDir(run))
+    before = {name: (run / name).read_bytes() for name in REPORT_FILES}
 
     def full(path: Path, data: bytes) -> None:
         raise OutOfResources(f"cannot write {path}", "make room")
 
     monkeypatch.setattr(report, "write_atomic", full)
     with pytest.raises(OutOfResources):
-        write_report(run)
-    assert {name: (run / name).read_bytes() for name in DRAWN} == before
+        write_report(RunDir(run))
+    assert {name: (run / name).read_bytes() for name in REPORT_FILES} == before

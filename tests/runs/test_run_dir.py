@@ -7,7 +7,8 @@ import pytest
 
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput
-from ganctl.runs.run_dir import Run, new_run
+from ganctl.runs.history import last_metrics
+from ganctl.runs.run_dir import RunDir, new_run
 
 from ..training.made import finished
 
@@ -43,7 +44,7 @@ def test_a_run_is_never_begun_over_another() -> None:
 
 @pytest.mark.parametrize("what", ["a file", "a link to nothing"])
 def test_what_is_no_folder_is_never_begun_over(what: str) -> None:
-    run = Run(RUNS / "one")
+    run = RunDir(RUNS / "one")
     RUNS.mkdir()
     run.folder.touch() if what == "a file" else run.folder.symlink_to("nothing")
     with pytest.raises(BadInput, match="exists already"):
@@ -56,7 +57,7 @@ def test_a_run_that_was_killed_as_it_began_is_begun_again_by_the_same_command() 
     run.write_config({"epochs": 1})
     for name in (".lock", f".last.safetensors.{'0' * 16}.tmp"):
         (run.folder / name).touch()
-    new_run("one").create(again=True)
+    new_run("one").create(exist_ok=True)
     run.sample(1).touch()
     with pytest.raises(BadInput, match="exists already"):
         new_run("one")
@@ -70,7 +71,7 @@ def test_of_two_who_begin_at_once_one_is_refused() -> None:
 
 
 def test_a_name_with_spaces_can_be_typed_again() -> None:
-    assert Run(RUNS / "my run").resume_command == "ganctl train --resume 'my run'"
+    assert RunDir(RUNS / "my run").resume_command == "ganctl train --resume 'my run'"
 
 
 def test_figures_of_later_steps_and_torn_lines_are_dropped() -> None:
@@ -80,7 +81,7 @@ def test_figures_of_later_steps_and_torn_lines_are_dropped() -> None:
         run.append_metrics({"step": step})
     with open(run.metrics, "a") as file:
         file.write('{"step": 5')
-    run.rewind_metrics(20)
+    run.truncate_metrics(20)
     assert run.metrics.read_text() == '{"step": 10}\n{"step": 20}\n'
 
 
@@ -90,21 +91,21 @@ def test_figures_of_later_steps_and_torn_lines_are_dropped() -> None:
 def test_the_last_whole_line_of_figures_is_read(torn: str) -> None:
     run = new_run("one")
     run.create()
-    assert run.last_metrics() == {}
+    assert last_metrics(run) == {}
     for step in (10, 20):
         run.append_metrics({"step": step})
     with open(run.metrics, "ab") as file:
         file.write(torn.encode("latin-1"))
-    assert run.last_metrics() == {"step": 20}
+    assert last_metrics(run) == {"step": 20}
 
 
 def test_what_a_run_has_left_is_counted() -> None:
     run = new_run("one")
     run.create()
-    assert (run.samples(), run.size()) == (0, 0)
+    assert (len(run.samples()), run.size) == (0, 0)
     run.metrics.write_bytes(b"x" * 10)
     run.sample(1).write_bytes(b"x" * 5)
     (run.folder / "samples" / "best.png").write_bytes(b"x")  # somebody else's
     (run.folder / "link").symlink_to("/dev/zero")
-    assert run.samples() == 1
-    assert run.size() == 16 + len("/dev/zero")
+    assert run.samples() == [run.sample(1)]
+    assert run.size == 16 + len("/dev/zero")

@@ -6,20 +6,17 @@ from pathlib import Path
 import pytest
 
 from ganctl.environment import RUNS
-from ganctl.runs.find import find_resumable
-from ganctl.runs.folder import find_folder
-from ganctl.runs.run_files import (
+from ganctl.runs.run_dir import (
     CONFIG,
     LAST,
     METRICS,
     SAMPLES,
-    changed,
+    RunDir,
     checkpoint_names,
-    folders,
-    label,
-    newest,
-    samples,
-    size,
+    find_resumable,
+    find_run,
+    newest_run,
+    runs_with,
 )
 
 
@@ -39,15 +36,15 @@ def made(name: str, moment: float, *files: str) -> Path:
 
 
 def test_the_newest_run_is_the_one_that_changed_last_to_all_who_look() -> None:
-    assert newest(CONFIG) is None and folders(CONFIG) == []
+    assert newest_run() is None and runs_with(CONFIG) == []
     made("old", 2e8, CONFIG, LAST)
     one = made("trains on", 1e8, CONFIG, LAST, METRICS)
     os.utime(one / METRICS, (3e8, 3e8))
-    assert newest(CONFIG) == newest(LAST) == one
-    assert find_folder(None) == find_resumable(None)[0].folder == one
+    assert runs_with(CONFIG)[0].folder == runs_with(LAST)[0].folder == one
+    assert find_run(None).folder == find_resumable(None)[0].folder == one
     begun = made("begun", 4e8, CONFIG)
-    assert (newest(CONFIG), newest(LAST)) == (begun, one)
-    assert changed(made("empty", 5e8)) == 5e8
+    assert (find_run(None), newest_run()) == (RunDir(begun), RunDir(one))
+    assert RunDir(made("empty", 5e8)).changed == 5e8
 
 
 def test_checkpoints_have_the_names_of_their_runs_and_files() -> None:
@@ -65,12 +62,15 @@ def test_a_folder_is_as_large_as_all_that_lies_in_it() -> None:
     (folder / "samples").mkdir()
     (folder / "samples" / "000001.png").write_bytes(b"x" * 5)
     (folder / METRICS).write_bytes(b"x" * 10)
-    assert size(folder) == 15
+    assert RunDir(folder).size == 15
 
 
 def test_a_run_is_called_by_its_name_where_runs_lie_and_elsewhere_by_its_folder() -> None:
-    assert label(RUNS / "one") == "one"
-    assert label(RUNS / "older/one") == f"{RUNS}/older/one" and label(Path("/a/one")) == "/a/one"
+    assert RunDir(RUNS / "one").label == "one"
+    assert (
+        RunDir(RUNS / "older/one").label == f"{RUNS}/older/one"
+        and RunDir(Path("/a/one")).label == "/a/one"
+    )
 
 
 def test_sample_grids_are_called_by_their_epochs() -> None:
@@ -79,4 +79,9 @@ def test_sample_grids_are_called_by_their_epochs() -> None:
         (folder / SAMPLES).mkdir(exist_ok=True)
         (folder / SAMPLES / name).touch()
     (folder / SAMPLES / "000004.png").mkdir()
-    assert [path.name for path in samples(folder)] == ["000002.png", "999999.png", "1000000.png"]
+    names = [path.name for path in RunDir(folder).samples()]
+    assert names == [
+        "000002.png",
+        "999999.png",
+        "1000000.png",
+    ]

@@ -3,11 +3,16 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
-from ganctl.runs.run_dir import Run
-from ganctl.runs.summary import summaries, summarise
+from ganctl.runs.history import all_runs, read_status
+from ganctl.runs.run_dir import RunDir
 
 from .made_up import config, lines, made_up
+
+
+def new(folder: Path, *arguments: Any, **options: Any) -> RunDir:
+    return RunDir(made_up(folder, *arguments, **options))
 
 
 def test_each_state_is_told_and_the_newest_is_first(tmp_path: Path) -> None:
@@ -28,8 +33,8 @@ def test_each_state_is_told_and_the_newest_is_first(tmp_path: Path) -> None:
     os.utime(tmp_path / "other", (1e9 + 1, 1e9 + 1))
     os.utime(tmp_path / "empty", (1e9, 1e9))
     (tmp_path / "README.md").touch()
-    with Run(tmp_path / "running").claimed():
-        found = {run.name: run for run in summaries(tmp_path)}
+    with RunDir(tmp_path / "running").locked():
+        found = {run.run.name: run for run in all_runs(tmp_path)}
     states = {name: run.state for name, run in found.items()}
     assert states == {
         **{"finished": "finished", "stopped": "stopped", "unsaved": "stopped", "empty": "stopped"},
@@ -44,31 +49,31 @@ def test_each_state_is_told_and_the_newest_is_first(tmp_path: Path) -> None:
         "it was stopped before its first checkpoint: the same command begins it again"
     )
     assert list(found)[-3:] == ["running", "other", "empty"]
-    assert summarise(tmp_path / "running").state == "stopped"  # its lock is gone
+    assert read_status(RunDir(tmp_path / "running")).state == "stopped"  # its lock is gone
 
 
 def test_a_lock_that_a_killed_process_left_is_nobodys(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run", config(9), lines(4))
     (run / ".lock").write_text("1\n")
-    assert summarise(run).state == "stopped"
-    with Run(run).claimed():
-        assert summarise(run).state == "running"
+    assert read_status(RunDir(run)).state == "stopped"
+    with RunDir(run).locked():
+        assert read_status(RunDir(run)).state == "running"
 
 
 def test_a_run_stands_where_its_checkpoint_does(tmp_path: Path) -> None:
     """A kill came after figures were written, and before the state that they are of."""
     run = made_up(tmp_path / "run", config(8), lines(8), saved=6)
-    found = summarise(run)
+    found = read_status(RunDir(run))
     assert (found.state, found.epochs, found.distance, found.best) == ("stopped", 6, 50, 50)
-    with Run(run).claimed():
-        found = summarise(run)
+    with RunDir(run).locked():
+        found = read_status(RunDir(run))
         assert (found.state, found.epochs, found.distance) == ("running", 8, 51)
-    found = summarise(made_up(tmp_path / "begun", config(8), lines(2), saved=0))
+    found = read_status(new(tmp_path / "begun", config(8), lines(2), saved=0))
     assert (found.state, found.epochs, found.distance, found.best) == ("stopped", 0, None, None)
 
 
 def test_a_last_epoch_whose_figures_are_not_taken_is_not_over(tmp_path: Path) -> None:
-    run = summarise(made_up(tmp_path / "run", config(8), lines(7), saved=8))
+    run = read_status(new(tmp_path / "run", config(8), lines(7), saved=8))
     assert (run.state, run.epochs) == ("stopped", 8)
 
 
@@ -76,15 +81,15 @@ def test_a_checkpoint_that_cannot_be_read_breaks_a_run(tmp_path: Path) -> None:
     run = made_up(tmp_path / "run", config(8), lines(8))
     path = run / "last.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
-    found = summarise(run)
+    found = read_status(RunDir(run))
     assert (found.state, found.epochs) == ("broken", 8)
     assert found.problem == f"{path} is not a ganctl checkpoint"
 
 
 def test_the_figures_are_the_last_and_the_best(tmp_path: Path) -> None:
-    run = summarise(made_up(tmp_path / "run", config(8), lines(8), grids=1))
+    run = read_status(new(tmp_path / "run", config(8), lines(8), grids=1))
     assert (run.epochs, run.distance, run.best) == (8, 51, 50)
-    assert run.size == sum(path.stat().st_size for path in run.folder.rglob("*.*"))
+    assert run.run.size == sum(path.stat().st_size for path in run.run.folder.rglob("*.*"))
     assert run.config == config(8)
 
 
@@ -92,9 +97,9 @@ def test_a_hundred_runs_of_200_epochs_are_looked_through_at_once(tmp_path: Path)
     for number in range(100):
         made_up(tmp_path / f"{number}", config(200), lines(200, 10))
     began = time.process_time()
-    assert len(summaries(tmp_path)) == 100
+    assert len(all_runs(tmp_path)) == 100
     assert time.process_time() - began < 3
 
 
 def test_no_folder_is_no_runs(tmp_path: Path) -> None:
-    assert summaries(tmp_path / "none") == []
+    assert all_runs(tmp_path / "none") == []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ganctl.runs.run_dir import Run, new_run
+from ganctl.runs.run_dir import RunDir, new_run
 
 
-def finished(name: str, age: int = 0) -> Run:
+def finished(name: str, age: int = 0) -> RunDir:
     """Make a run that ended ``age`` seconds before a moment long ago."""
     run = new_run(name)
     run.create()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ganctl.runs.run_dir import Run
+from ganctl.runs.run_dir import RunDir
 from ganctl.training import board
 from ganctl.training.board import TAGS, event_files
 from ganctl.training.progress import Progress
@@ -43,7 +43,7 @@ def test_figures_and_samples_are_written_and_a_run_that_goes_on_takes_them_up(
 
 
 def test_what_is_of_a_future_left_behind_counts_no_more(tmp_path: Path) -> None:
-    run = Run(tmp_path / "checkpoints/run")
+    run = RunDir(tmp_path / "checkpoints/run")
     run.folder.mkdir(parents=True)
 
     def epoch(show: Any, number: int, loss: float) -> None:
@@ -54,7 +54,7 @@ def test_what_is_of_a_future_left_behind_counts_no_more(tmp_path: Path) -> None:
         show(Progress(1, 9, 3, 4, 0, 0, 0, 0, 1.0))  # in the middle of an epoch
         for number in (1, 2, 3):
             epoch(show, number, 1.0)
-        run.rewind_metrics(4)  # rolled back
+        run.truncate_metrics(4)  # rolled back
         epoch(show, 2, 2.0)
     assert [event.value for event in written().Scalars("loss/generator")] == [1, 2]
     with event_files(run, 4, print) as show:  # gone on from an older checkpoint

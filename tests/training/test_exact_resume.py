@@ -16,7 +16,7 @@ from ganctl.config import TrainConfig, train_config
 from ganctl.data import load_data
 from ganctl.environment import RUNS
 from ganctl.evaluation.monitor import Monitor
-from ganctl.runs.run_dir import Run
+from ganctl.runs.run_dir import RunDir
 from ganctl.training import loop, observer
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.loop import Training
@@ -51,7 +51,7 @@ def go(training: Training, monitor: Monitor, steps: int = 10**9) -> bool:
     return training.train(lambda _: None, after(steps))
 
 
-def left(run: Run) -> dict[str, bytes]:
+def left(run: RunDir) -> dict[str, bytes]:
     """Return all that a run leaves, without the times that it took."""
     files = {
         path.relative_to(run.folder).as_posix(): path.read_bytes()
@@ -65,7 +65,7 @@ def left(run: Run) -> dict[str, bytes]:
 
 
 def resumed(epochs: int | None = None) -> Training:
-    run = Run(RUNS / "run")
+    run = RunDir(RUNS / "run")
     checkpoint = load_checkpoint(run.checkpoint)
     config: TrainConfig = checkpoint.config
     return resume_run(
@@ -151,7 +151,7 @@ def test_a_run_may_be_made_longer_and_goes_on_with_the_schedule_of_the_longer_on
         config(small_data, decay_after=0, eval_every=0, epochs=5), "five", CPU, True, print
     )
     assert longer.train(lambda _: None, lambda: False)
-    ours, theirs = (load_checkpoint(Run(RUNS / name).checkpoint) for name in ("run", "five"))
+    ours, theirs = (load_checkpoint(RunDir(RUNS / name).checkpoint) for name in ("run", "five"))
     assert ours.tensors.keys() == theirs.tensors.keys()
     assert all(torch.equal(ours.tensors[name], theirs.tensors[name]) for name in ours.tensors)
 

@@ -17,7 +17,7 @@ from ganctl.config import train_config
 from ganctl.errors import BadInput, OutOfResources
 from ganctl.images import Pixels
 from ganctl.latents import Labels
-from ganctl.runs.run_dir import Run
+from ganctl.runs.run_dir import RunDir
 from ganctl.training import loop, record
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.distributed import World
@@ -44,7 +44,7 @@ def begun(small_data: Path, notes: list[str] | None = None, **changes: Any) -> T
 
 def resumed(path: Path) -> Training:
     checkpoint = load_checkpoint(path)
-    return resume_run(Run(path.parent), checkpoint, checkpoint.config, CPU, lambda _: None)
+    return resume_run(RunDir(path.parent), checkpoint, checkpoint.config, CPU, lambda _: None)
 
 
 def ignore(_: Progress) -> None:
@@ -82,11 +82,11 @@ def sick_at(steps: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop.Training, "_check_gradients", poisoned)
 
 
-def best(run: Run) -> float:
+def best(run: RunDir) -> float:
     return load_checkpoint(run.best).card.quality["frechet_distance"]
 
 
-def kept(run: Run) -> list[int]:
+def kept(run: RunDir) -> list[int]:
     return sorted(int(path.stem.partition("-")[2]) for path in run.folder.glob("step-*"))
 
 

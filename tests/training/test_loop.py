@@ -19,7 +19,7 @@ from ganctl.images import Pixels, grid
 from ganctl.inputs import seeded
 from ganctl.latents import Labels, class_labels
 from ganctl.models.networks import Generator
-from ganctl.runs.run_dir import Run
+from ganctl.runs.run_dir import RunDir
 from ganctl.training import health, loop, observer, progress
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.ema import recompute_statistics
@@ -55,7 +55,7 @@ def config(small_data: Path, recipe: str = "default", **changes: Any) -> TrainCo
     return train_config(recipe=recipe, data=str(small_data), **({"epochs": 3} | changes))
 
 
-def run(chosen: TrainConfig, name: str) -> Run:
+def run(chosen: TrainConfig, name: str) -> RunDir:
     training = start_run(chosen, name, CPU, True, ignore)
     assert training.train(ignore, never)
     return training.run
@@ -121,7 +121,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     assert one.tensors.keys() == other.tensors.keys()
     for name, tensor in one.tensors.items():
         assert torch.equal(tensor, other.tensors[name]), name
-    samples = [Run(r.folder).sample(3).read_bytes() for r in (whole, training.run)]
+    samples = [RunDir(r.folder).sample(3).read_bytes() for r in (whole, training.run)]
     assert samples[0] == samples[1]
     figures = [
         [json.loads(line) for line in r.metrics.read_text().splitlines()]

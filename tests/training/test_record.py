@@ -20,7 +20,7 @@ import torch
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import BadInput, OutOfResources
-from ganctl.runs.run_files import LAST, LOCK
+from ganctl.runs.run_dir import LAST, LOCK
 from ganctl.training import loop, record
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.loop import Diverged, Training
@@ -228,7 +228,7 @@ def test_two_processes_do_not_train_one_run(small_data: Path) -> None:
     second = resume_run(training.run, saved, longer, CPU, lambda _: None)
     before = training.run.metrics.read_bytes()
     with (
-        training.run.claimed(),
+        training.run.locked(),
         pytest.raises(BadInput, match=f"is being trained by process {os.getpid()}"),
     ):
         second.train(ignore, never)
@@ -246,7 +246,7 @@ def test_a_folder_that_another_run_has_taken_is_left_to_it(small_data: Path) -> 
             shutil.rmtree(training.run.folder)
             training.run.create()
             other.append(ExitStack())
-            other[0].enter_context(training.run.claimed())
+            other[0].enter_context(training.run.locked())
 
     with pytest.raises(BadInput, match="is being trained by process"):
         training.train(replace, never)
@@ -261,7 +261,7 @@ def test_a_run_that_went_on_while_its_checkpoint_was_read_is_refused(small_data:
     run = first.run
 
     def resumed() -> Training:
-        found, saved = run.stamp(), load_checkpoint(run.checkpoint)
+        found, saved = run.checkpoint_id, load_checkpoint(run.checkpoint)
         return resume_run(run, saved, saved.config, CPU, lambda _: None, found=found)
 
     early, later = resumed(), resumed()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ganctl.config import ModelConfig, train_config
 from ganctl.data import ImageData
 from ganctl.models.networks import Discriminator, Generator, seeded_networks
-from ganctl.runs.run_dir import Run
+from ganctl.runs.run_dir import RunDir
 from ganctl.training.loop import Training
 from ganctl.training.losses import non_saturating_discriminator, non_saturating_generator
 from ganctl.training.state import TrainState, new_state, state_of
@@ -65,7 +65,7 @@ def copy_weights(source: nn.Module, target: nn.Module) -> None:
 
 
 def note_loop(state: TrainState, batches: Tensor, latents: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Run the note's loop from the same weights; return its losses and all that it ends with."""
+    """RunDir the note's loop from the same weights; return its losses and all that it ends with."""
     generator, discriminator = note_generator(), note_discriminator()
     generator.to(batches.dtype), discriminator.to(batches.dtype)
     copy_weights(state.generator, generator)
@@ -96,11 +96,11 @@ def note_loop(state: TrainState, batches: Tensor, latents: Tensor) -> tuple[Tens
 
 
 def our_loop(state: TrainState, batches: Tensor, latents: Tensor) -> Tensor:
-    """Run the classic recipe's own loop, step by step, over one epoch of ``batches``."""
+    """RunDir the classic recipe's own loop, step by step, over one epoch of ``batches``."""
     images = np.zeros((64 * STEPS, 1, 28, 28), np.uint8)
     data = ImageData("made up", images, None, (), "")
     config = train_config(recipe="classic", precision="fp32")
-    training = Training(state, data, config, Run(Path("nowhere")))
+    training = Training(state, data, config, RunDir(Path("nowhere")))
     losses = []
     for real, z in zip(batches, latents, strict=True):
         before = state.epoch_totals.clone()
