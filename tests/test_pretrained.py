@@ -10,7 +10,7 @@ import pytest
 
 from ganctl import pretrained
 from ganctl.drawing import draw
-from ganctl.evaluation.classifier import load_judge
+from ganctl.evaluation.classifier import Classifier
 from ganctl.inputs import seeded
 from ganctl.pretrained import NAMES, PRETRAINED, place_of
 from ganctl.training.generate import as_function, load_generator
@@ -37,7 +37,7 @@ def test_it_is_small_says_what_it_is_and_draws_digits(name: str, conditional: bo
     assert card.quality["frechet_distance"] > 0
     inputs = seeded(1, generator.latent_dim, card.class_shares)
     batches = draw(as_function(generator), inputs, start=0, count=COUNT, batch_size=50)
-    probabilities = load_judge(1)(np.concatenate(list(batches))).probabilities
+    probabilities = Classifier(1)(np.concatenate(list(batches))).probabilities
     assert probabilities.max(axis=1).mean() > 0.93
     assert len(set(probabilities.argmax(axis=1))) == 10
     _, labels = inputs(0, COUNT)

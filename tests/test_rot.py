@@ -32,8 +32,7 @@ from ganctl.data import ImageData, digits, load_data
 from ganctl.data.idx import read_idx
 from ganctl.data.image_data import DIGIT_NAMES, fingerprint
 from ganctl.errors import CheckFailed, GanctlError
-from ganctl.evaluation import classifier as judges
-from ganctl.evaluation import reference
+from ganctl.evaluation import classifier, reference
 from ganctl.evaluation.samples import read_array
 from ganctl.inference.generator import load_onnx
 from ganctl.training.checkpoint import encode, load_checkpoint
@@ -73,8 +72,8 @@ def ships(module: ModuleType, load: Callable[[], object]) -> Callable[[Path], ob
 
 SHIPPED = {
     digits.FILE: ships(digits, digits.load_digits),
-    judges.FILE: ships(judges, judges.load_judge),
-    reference.FILE: ships(reference, reference.load_shipped),
+    classifier.FILE: ships(classifier, classifier.Classifier),
+    reference.FILE: ships(reference, reference.mnist_statistics),
 }
 
 
@@ -120,18 +119,21 @@ def some_data() -> ImageData:
     return ImageData("mine", pixels, digit, DIGIT_NAMES, fingerprint(pixels, digit))
 
 
-def test_any_damage_to_the_statistics_that_are_kept_is_found(tmp_path: Path) -> None:
-    told: list[str] = []
-    reference.data_reference(some_data(), Blind(), tmp_path, told.append)
+def test_any_damage_to_cached_statistics_is_found(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ganctl")
+    reference.data_reference(some_data(), Blind(), tmp_path)
     (kept,) = tmp_path.iterdir()
     whole = kept.read_bytes()
-    reference.data_reference(some_data(), Blind(), tmp_path, told.append)
-    assert told == ["looking at 20 images of mine"]  # once: the second time it was read
+    reference.data_reference(some_data(), Blind(), tmp_path)
+    assert caplog.messages == ["classifying 20 images of mine"]  # not again the second time
     for damaged in damages(whole):
         kept.write_bytes(damaged)
-        told.clear()
-        reference.data_reference(some_data(), Blind(), tmp_path, told.append)
-        assert told == ["looking at 20 images of mine"] and kept.read_bytes() == whole
+        caplog.clear()
+        reference.data_reference(some_data(), Blind(), tmp_path)
+        assert caplog.messages == ["classifying 20 images of mine"]
+        assert kept.read_bytes() == whole
 
 
 PICKLERS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml"}
@@ -208,7 +210,7 @@ def pickles(bomb: Bomb) -> Iterator[bytes]:
     yield pickle.dumps(bomb)
     objects = np.empty(2, object)
     objects[:] = bomb
-    statistics: dict[str, Any] = dict.fromkeys(reference.Measured._fields, objects)
+    statistics: dict[str, Any] = dict.fromkeys(reference.Cached._fields, objects)
     saves: list[Callable[[io.BytesIO], None]] = [
         lambda file: torch.save(bomb, file),
         lambda file: np.save(file, objects),
@@ -233,7 +235,7 @@ LOADERS: list[Callable[[Path], object]] = [
 def test_a_pickle_is_never_run(tmp_path: Path) -> None:
     went_off = tmp_path / "went off"
     data, path = some_data(), tmp_path / "it"
-    reference.data_reference(data, Blind(), tmp_path / "kept", lambda message: None)
+    reference.data_reference(data, Blind(), tmp_path / "kept")
     (kept,) = (tmp_path / "kept").iterdir()
     for content in pickles(Bomb(went_off)):
         path.write_bytes(content)
@@ -241,7 +243,7 @@ def test_a_pickle_is_never_run(tmp_path: Path) -> None:
         for load in LOADERS:
             with pytest.raises(GanctlError):
                 load(path)
-        reference.data_reference(data, Blind(), kept.parent, lambda message: None)
+        reference.data_reference(data, Blind(), kept.parent)
         assert not went_off.exists()
     pickle.loads(pickle.dumps(Bomb(went_off)))
     assert went_off.exists()  # it would have

@@ -158,13 +158,13 @@ def offered_providers() -> list[str]:
 
 def measure_judge(threads: int) -> float:
     """Return the images a second that onnxruntime looks at with the judge."""
-    from ganctl.evaluation.classifier import load_judge
+    from ganctl.evaluation.classifier import Classifier
 
-    judge, images = load_judge(threads), load_digits().images[:500, None]
-    judge(images)  # the first time is slower
+    classifier, images = Classifier(threads), load_digits().images[:500, None]
+    classifier(images)  # the first time is slower
     began, seen = time.perf_counter(), 0
     while not seen or time.perf_counter() - began < SECONDS:
-        judge(images)
+        classifier(images)
         seen += len(images)
     return seen / (time.perf_counter() - began)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganctl.card_rules import is_number
-from ganctl.evaluation.explain import MONITORED, doubt
+from ganctl.evaluation.metrics import MONITORED, caveat
 from ganctl.model_card import Card
 from ganctl.runs.words import FIGURES
 
@@ -77,7 +77,7 @@ def number(value: float) -> str:
 
 def _quality(card: Card) -> Rows:
     rows = _figures(card.quality, MONITORED)
-    return [*rows, *_present([("but", doubt(card.class_names))])] if rows else []
+    return [*rows, *_present([("but", caveat(card.class_names))])] if rows else []
 
 
 def _present(rows: Rows) -> Rows:

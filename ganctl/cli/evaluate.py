@@ -20,7 +20,7 @@ from ganctl.text import counted
 
 if TYPE_CHECKING:
     from ganctl.drawing import GeneratorFunction
-    from ganctl.evaluation.figures import Evaluation
+    from ganctl.evaluation.evaluate import Evaluation
     from ganctl.evaluation.samples import Samples
     from ganctl.model_card import Card
 
@@ -77,7 +77,7 @@ def evaluate(
 
     Example: [bold]ganctl evaluate gen.onnx --report report.html[/]
     """
-    from ganctl.evaluation.classifier import load_judge
+    from ganctl.evaluation.classifier import Classifier
     from ganctl.evaluation.evaluate import evaluate as evaluate_samples
     from ganctl.evaluation.reference import find_reference
     from ganctl.evaluation.report import check_report, write_report
@@ -86,12 +86,12 @@ def evaluate(
     if report is not None:
         check_report(report)
     threads = min(threads, usable_cores())
-    judge = load_judge(threads)
+    classifier = Classifier(threads)
     samples, source = _samples(target, count, seed, data, threads)
     with screen.phases() as say:
         say("looking at real images")
-        reference = find_reference(source, samples.images.shape[1:], judge, data_dir, screen.note)
-        evaluation = evaluate_samples(samples, reference, judge, say)
+        reference = find_reference(source, samples.images.shape[1:], classifier, data_dir)
+        evaluation = evaluate_samples(samples, reference, classifier, say)
         if report is not None:
             say("drawing the report")
             write_report(report, evaluation)
@@ -213,7 +213,7 @@ def _draw(
     import numpy as np
 
     from ganctl.drawing import draw
-    from ganctl.evaluation.classifier import digits_of
+    from ganctl.evaluation.classifier import labels_to_digits
     from ganctl.evaluation.samples import Samples
     from ganctl.inputs import seeded
 
@@ -224,15 +224,14 @@ def _draw(
             drawn.append(batch)
             progress.drawn(min(len(drawn) * BATCH_SIZE, count))
     _, labels = inputs(0, count)
-    asked = digits_of(labels, class_names)
+    asked = labels_to_digits(labels, class_names)
     return Samples(name, np.concatenate(drawn), asked)
 
 
 def _show(evaluation: Evaluation) -> None:
     from ganctl.cli.tables import show_table
-    from ganctl.evaluation.explain import about_ratios, lines
 
-    drawn, real = evaluation.figures, evaluation.real
+    drawn, real = evaluation.metrics, evaluation.real
     screen.result(
         f"{evaluation.target}: {counted(drawn.samples, 'image')}",
         f"real: {evaluation.real_name}",
@@ -241,7 +240,7 @@ def _show(evaluation: Evaluation) -> None:
     show_table(
         "",
         ["", "better", "images", "real"],
-        [[line.name, line.better, line.text(drawn), line.text(real)] for line in lines(evaluation)],
+        [[row.name, row.better, row.text(drawn), row.text(real)] for row in evaluation.rows],
     )
     show_table(
         "",
@@ -254,7 +253,7 @@ def _show(evaluation: Evaluation) -> None:
     suspects = ", ".join(f"{pair.index} ({pair.ratio:.2f})" for pair in evaluation.pairs[:4])
     screen.result(
         f"most like a training image: images {suspects}",
-        about_ratios(evaluation),
+        evaluation.about_ratios,
         *(f"note: {note}" for note in evaluation.notes),
     )
 
@@ -264,7 +263,7 @@ def _plain(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "target": evaluation.target,
         "reference": evaluation.reference,
-        "figures": dataclasses.asdict(evaluation.figures),
+        "figures": dataclasses.asdict(evaluation.metrics),
         "real": dataclasses.asdict(evaluation.real),
         "real_name": evaluation.real_name,
         "pairs": [

@@ -149,7 +149,7 @@ def _agreement(parity: Parity) -> str:
 
 
 def _shows_digits(card: Card) -> bool:
-    """Tell whether the judge, who knows handwritten digits alone, can judge the images."""
+    """Tell whether the images are digits, the only ones that the classifier knows."""
     from ganctl.data.image_data import DIGIT_NAMES
 
     return set(card.class_names) == set(DIGIT_NAMES)
@@ -160,13 +160,13 @@ def _distances(*files: Exported) -> list[float]:
     import numpy as np
 
     from ganctl.drawing import draw
-    from ganctl.evaluation.classifier import load_judge
+    from ganctl.evaluation.classifier import Classifier
     from ganctl.evaluation.metrics import frechet_distance, moments
-    from ganctl.evaluation.reference import load_shipped
+    from ganctl.evaluation.reference import mnist_statistics
     from ganctl.inference.generator import parse_onnx
     from ganctl.inputs import seeded
 
-    judge, digits = load_judge(), load_shipped()
+    classifier, mnist = Classifier(), mnist_statistics()
     distances: list[float] = []
     with screen.DrawingScreen(len(files) * JUDGED) as progress:
         for file in files:
@@ -176,11 +176,11 @@ def _distances(*files: Exported) -> list[float]:
             done = len(distances) * JUDGED
             batches = draw(generator, inputs, start=0, count=JUDGED, batch_size=BATCH_SIZE)
             for images in batches:
-                features.append(judge(images).features)
+                features.append(classifier(images).features)
                 done += len(images)
                 progress.drawn(done)
             drawn = moments(np.concatenate(features))
-            distances.append(frechet_distance(*drawn, digits.mean, digits.covariance))
+            distances.append(frechet_distance(*drawn, mnist.mean, mnist.covariance))
     return distances
 
 

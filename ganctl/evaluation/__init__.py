@@ -1,1 +1,1 @@
-"""What a generator draws, in figures and in pictures: needs onnxruntime, never torch."""
+"""Measure generated images and write reports about them: needs onnxruntime, never torch."""

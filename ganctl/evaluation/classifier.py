@@ -1,12 +1,11 @@
-"""The judge: a small digit classifier, in whose features and probabilities the figures are taken.
+"""The digit classifier in whose features and probabilities images are measured.
 
-``python -m ganctl.training.train_judge`` has trained it on MNIST's 60,000 training digits.
+It was trained on MNIST's 60,000 training digits by ``python -m ganctl.training.train_judge``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,79 +23,65 @@ from ganctl.shipped import read_shipped
 FILE = Path(__file__).with_name("classifier.onnx")
 SHA256 = "e3cb23964a828a3e97b806a4d762d08bf44476e5c2fc62c1b6431589abf35ee4"
 
-SIDE = 28
-"""Height and width of what the judge looks at, which has one channel."""
-
-FEATURES, CLASSES = 128, 10
-"""Columns of what the judge says of an image."""
-
-BATCH = 50
-"""Images judged at once: the fastest that was measured, what lies between two layers being small
-enough for a core's cache."""
+SIDE = 28  # height and width of the input, which has one channel
+BATCH = 50  # images per call: the fastest measured, as the activations fit into a core's cache
 
 
-class Looks(NamedTuple):
-    """What the judge makes of images."""
+class Predictions(NamedTuple):
+    """What the classifier computes for N images."""
 
-    features: NDArray[np.float32]
-    """(N, 128), 0 or more."""
-    probabilities: NDArray[np.float32]
-    """(N, 10), of each digit; a row adds up to 1."""
+    features: NDArray[np.float32]  # (N, 128), 0 or more: the evaluation features
+    probabilities: NDArray[np.float32]  # (N, 10), one for each digit; a row adds up to 1
 
 
-@dataclass(frozen=True)
-class Judge:
-    """A loaded judge; it may be used by several threads at once."""
-
-    session: ort.InferenceSession
-
-    def __call__(self, images: Pixels, between: Callable[[], None] = lambda: None) -> Looks:
-        """Look at images (N, C, H, W) as `as_digits` shows them.
-
-        ``between`` is called before each `BATCH` of them; what it raises ends the look.
-        """
-        features = np.empty((len(images), FEATURES), np.float32)
-        logits = np.empty((len(images), CLASSES), np.float32)
-        for start in range(0, len(images), BATCH):
-            between()
-            part = slice(start, start + BATCH)
-            scaled = as_digits(images[part]).astype(np.float32)
-            scaled /= np.float32(127.5)
-            scaled -= np.float32(1)
-            features[part], logits[part] = self.session.run(
-                ["features", "logits"], {"images": scaled}
-            )
-        return Looks(features, softmax(logits))
-
-
-def load_judge(threads: int = 0) -> Judge:
-    """Load the judge that ships.
+class Classifier:
+    """The shipped classifier. Several threads may use it at once.
 
     Args:
-        threads: that it may use; 0 for all cores.
+        threads: the number of threads to use; 0 for all cores.
 
     Raises:
         CheckFailed: the file is missing or is not the one that was shipped.
     """
-    data = read_shipped(FILE, SHA256)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Threads that spin while they wait would take the cores from a training beside them.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return Judge(ort.InferenceSession(data, options, providers=["CPUExecutionProvider"]))
+
+    def __init__(self, threads: int = 0) -> None:
+        data = read_shipped(FILE, SHA256)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Threads that spin while they wait would slow down a training in the same process.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, images: Pixels, between: Callable[[], None] = lambda: None) -> Predictions:
+        """Classify images (N, C, H, W) of any size, scaled by `to_input`.
+
+        ``between`` is called before each `BATCH` images; an exception that it raises ends the call.
+        """
+        features = np.empty((len(images), 128), np.float32)
+        logits = np.empty((len(images), 10), np.float32)
+        for start in range(0, len(images), BATCH):
+            between()
+            part = slice(start, start + BATCH)
+            scaled = to_input(images[part]).astype(np.float32)
+            scaled /= np.float32(127.5)
+            scaled -= np.float32(1)
+            features[part], logits[part] = self._session.run(
+                ["features", "logits"], {"images": scaled}
+            )
+        return Predictions(features, softmax(logits))
 
 
-def as_digits(images: Pixels) -> Pixels:
-    """Return images (N, C, H, W) as what the judge looks at: (N, 1, 28, 28).
+def to_input(images: Pixels) -> Pixels:
+    """Return images (N, C, H, W) in the classifier's format, (N, 1, 28, 28).
 
-    Colours become luma; the centre square is scaled by Pillow's bilinear filter.
+    Colours become luma. The centre square is scaled with Pillow's bilinear filter.
     """
     if images.shape[1:] == (1, SIDE, SIDE):
         return images
-    digits = np.empty((len(images), 1, SIDE, SIDE), np.uint8)
+    scaled = np.empty((len(images), 1, SIDE, SIDE), np.uint8)
     for index, image in enumerate(images):
-        digits[index] = fit(Image.fromarray(picture(image)), SIDE, 1)
-    return digits
+        scaled[index] = fit(Image.fromarray(picture(image)), SIDE, 1)
+    return scaled
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -106,8 +91,8 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return probabilities
 
 
-def digits_of(labels: Labels | None, class_names: Sequence[str]) -> Labels | None:
-    """Return the digits (N,) that labels (N,) stand for; None where not all classes are digits.
+def labels_to_digits(labels: Labels | None, class_names: Sequence[str]) -> Labels | None:
+    """Return the digits (N,) that labels (N,) stand for; None unless every class is a digit.
 
     Args:
         labels: indices into ``class_names``, or None.

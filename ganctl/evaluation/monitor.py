@@ -1,4 +1,4 @@
-"""The cheap measure of a generator while it trains."""
+"""The cheap evaluation of a generator during training."""
 
 from __future__ import annotations
 
@@ -8,43 +8,29 @@ from functools import cached_property
 import numpy as np
 
 from ganctl.data import ImageData
-from ganctl.evaluation.classifier import Looks, digits_of, load_judge
+from ganctl.evaluation.classifier import Classifier, Predictions, labels_to_digits
 from ganctl.evaluation.metrics import Doubles, class_shares, frechet_distance, moments
-from ganctl.evaluation.reference import FINGERPRINTS, MOST, Shipped, load_shipped
+from ganctl.evaluation.reference import FINGERPRINTS, MOST, mnist_statistics
 from ganctl.evaluation.samples import spread
 from ganctl.images import Pixels
 from ganctl.latents import Labels
 
 
-def real_distance(data: ImageData, count: int) -> float | None:
-    """Return the Fréchet distance of ``count`` real test digits: the scale of a `Monitor`'s.
-
-    It is known of MNIST and of the embedded digits at 28×28; of other data it is None.
-
-    Raises:
-        CheckFailed: a file that ships is damaged.
-    """
-    if data.fingerprint not in FINGERPRINTS.values():
-        return None
-    return real_figures(count)["frechet_distance"]
-
-
 class Monitor:
-    """Measures images by their Fréchet distance from the training data, in the judge's features.
+    """Measures images by their Fréchet distance from the training data, in the features.
 
-    Equal images give equal figures. The distance of few images is larger than that of many: compare
-    it at the same number only.
+    Equal images give equal metrics. The distance of few images is larger than that of many: compare
+    it at equal numbers only.
 
     Args:
-        data: what the generator trains on. MNIST and the embedded digits at 28×28 are measured
-            against the statistics that ship; of other data up to 10,000 images are looked at, once,
-            when they are first needed.
-        count: how many images are to be drawn each time.
-        threads: that the judge may use; 0 for all cores.
-        between: called every few images; what it raises ends the measurement.
+        data: the training data. MNIST and the embedded digits at 28×28 have shipped statistics; of
+            other data up to 10,000 images are classified once, when first needed.
+        count: the number of images that each call will get.
+        threads: the number of threads of the classifier; 0 for all cores.
+        between: called every few images; an exception that it raises ends the measurement.
 
     Raises:
-        CheckFailed: a file that ships is damaged.
+        CheckFailed: a shipped file is damaged.
     """
 
     def __init__(
@@ -54,64 +40,71 @@ class Monitor:
         threads: int,
         between: Callable[[], None] = lambda: None,
     ) -> None:
-        self.count = count
-        self._between = between
-        self._data = data
-        self._judge = load_judge(threads)
+        self.count, self._data, self._between = count, data, between
+        self._classifier = Classifier(threads)
 
     def __call__(self, images: Pixels, labels: Labels | None = None) -> dict[str, float]:
-        """Return the figures of images (N, C, H, W) by their names.
+        """Return the metrics of images (N, C, H, W).
 
-        ``frechet_distance``; ``confidence``, the mean of the judge's largest probability;
-        ``smallest_share``, how often the rarest digit is drawn; and, where each image was asked to
-        show one of the data's classes, labels (N,), and these are digits: ``drawn_as_asked``, the
-        share in which the judge sees it.
+        - ``frechet_distance``
+        - ``confidence``: the mean of the classifier's largest probability
+        - ``smallest_share``: the share of the rarest digit
+        - ``drawn_as_asked``: the share of images classified as the requested class; only with
+          labels (N,) of data whose classes are digits
 
         Raises:
-            BadInput: there are fewer than two.
+            BadInput: there are fewer than two images.
         """
-        asked = digits_of(labels, self._data.class_names)
-        return _figures(self._judge(images, self._between), self._moments, asked)
+        asked = labels_to_digits(labels, self._data.class_names)
+        return _metrics(self._classifier(images, self._between), self._moments, asked)
 
     @cached_property
     def _moments(self) -> tuple[Doubles, Doubles]:
         """The mean and the covariance of the training data's features."""
         if self._data.fingerprint in FINGERPRINTS.values():
-            return _moments(load_shipped())
+            mnist = mnist_statistics()
+            return mnist.mean, mnist.covariance
         images = self._data.images
         chosen = images[spread(len(images), MOST)]
-        return moments(self._judge(chosen, self._between).features)
+        return moments(self._classifier(chosen, self._between).features)
 
 
-def real_figures(count: int) -> dict[str, float]:
-    """Return the figures of ``count`` of MNIST's test digits, measured as `Monitor` measures.
+def real_metrics(count: int) -> dict[str, float]:
+    """Return the metrics of ``count`` of MNIST's test digits, as `Monitor` measures them.
 
-    They are what a generator of digits can hope for.
+    They are the best that a generator of digits can reach.
 
     Raises:
-        BadInput: there are fewer than two.
-        CheckFailed: the file that ships is damaged.
+        BadInput: ``count`` is below 2.
+        CheckFailed: the shipped file is damaged.
     """
-    shipped = load_shipped()
-    chosen = spread(len(shipped.digits), count)
-    features, probabilities = shipped.looks
-    looks = Looks(features[chosen], probabilities[chosen])
-    return _figures(looks, _moments(shipped), shipped.digits[chosen].astype(np.int64))
+    mnist = mnist_statistics()
+    chosen = spread(len(mnist.test_digits), count)
+    predictions = Predictions(*(values[chosen] for values in mnist.test))
+    return _metrics(predictions, (mnist.mean, mnist.covariance), mnist.test_digits[chosen])
 
 
-def _moments(shipped: Shipped) -> tuple[Doubles, Doubles]:
-    return shipped.mean.astype(np.float64), shipped.covariance.astype(np.float64)
+def real_distance(data: ImageData, count: int) -> float | None:
+    """Return the Fréchet distance of ``count`` real test digits, to compare a `Monitor`'s with.
+
+    It is known for MNIST and the embedded digits at 28×28; None for other data.
+
+    Raises:
+        CheckFailed: a shipped file is damaged.
+    """
+    known = data.fingerprint in FINGERPRINTS.values()
+    return real_metrics(count)["frechet_distance"] if known else None
 
 
-def _figures(
-    looks: Looks, reference: tuple[Doubles, Doubles], asked: Labels | None
+def _metrics(
+    predictions: Predictions, reference: tuple[Doubles, Doubles], asked: Labels | None
 ) -> dict[str, float]:
-    features, probabilities = looks
-    figures = {
+    features, probabilities = predictions
+    metrics = {
         "frechet_distance": frechet_distance(*moments(features), *reference),
         "confidence": float(probabilities.max(axis=1).mean(dtype=np.float64)),
         "smallest_share": min(class_shares(probabilities)),
     }
     if asked is not None:
-        figures["drawn_as_asked"] = float((probabilities.argmax(axis=1) == asked).mean())
-    return figures
+        metrics["drawn_as_asked"] = float((probabilities.argmax(axis=1) == asked).mean())
+    return metrics

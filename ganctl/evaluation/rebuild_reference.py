@@ -14,7 +14,7 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from ganctl.data.digits import load_digits
 from ganctl.data.idx import read_pair
 from ganctl.errors import CheckFailed, GanctlError
-from ganctl.evaluation import classifier as judges
-from ganctl.evaluation.classifier import Judge, load_judge
-from ganctl.evaluation.metrics import moments
-from ganctl.evaluation.neighbours import authenticity
-from ganctl.evaluation.reference import LEVELS, Shipped, load_shipped
+from ganctl.evaluation import classifier as shipped_classifier
+from ganctl.evaluation.classifier import Classifier
+from ganctl.evaluation.metrics import authenticity, moments
+from ganctl.evaluation.reference import FILE, LEVELS, SHA256
 from ganctl.files import write_atomic
+from ganctl.shipped import read_shipped
 
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -46,7 +46,30 @@ TOLERANCES = {
 """How far a value may be from the one that ships; those which are not named must be the same."""
 
 
-def measure(raw: Path, judge: Judge) -> Shipped:
+class Shipped(NamedTuple):
+    """The arrays of ``mnist.npz``; those of MNIST's test digits are rounded, the rest is exact."""
+
+    judge: NDArray[np.str_]  # the SHA-256 of the classifier
+    mean: NDArray[np.float32]  # (128,), of the features of the 60,000 training digits
+    covariance: NDArray[np.float32]  # (128, 128)
+    step: NDArray[np.float32]  # the features of the test digits are multiples of it
+    multiples: NDArray[np.uint8]  # (10000, 128)
+    probabilities: NDArray[np.uint16]  # (10000, 10), of the test digits, in units of 1 / LEVELS
+    digits: NDArray[np.uint8]  # (10000,), the labels of the test digits
+    authenticity: NDArray[np.float64]  # (2,), of the test digits: embedded, all training digits
+
+
+def load_shipped() -> Shipped:
+    """Return the arrays of the shipped file.
+
+    Raises:
+        CheckFailed: it is missing or damaged.
+    """
+    with np.load(io.BytesIO(read_shipped(FILE, SHA256)), allow_pickle=False) as archive:
+        return Shipped(*(archive[name] for name in Shipped._fields))
+
+
+def measure(raw: Path, classifier: Classifier) -> Shipped:
     """Return the statistics of the training and test files in ``raw``.
 
     Raises:
@@ -55,11 +78,11 @@ def measure(raw: Path, judge: Judge) -> Shipped:
     training = read_pair(raw)[0][:, None]
     test, digits = read_pair(raw, *TEST_FILES)
     test = test[:, None]
-    mean, covariance = moments(judge(training).features)
-    features, probabilities = judge(test)
+    mean, covariance = moments(classifier(training).features)
+    features, probabilities = classifier(test)
     step = max(features.std() / STEPS, features.max() / 255)
     return Shipped(
-        judge=np.array(judges.SHA256),
+        judge=np.array(shipped_classifier.SHA256),
         mean=mean.astype(np.float32),
         covariance=covariance.astype(np.float32),
         step=np.array(step, np.float32),
@@ -113,7 +136,7 @@ def rebuild(raw: Path, out: Path | None) -> None:
         BadInput: ``raw`` does not hold the files, or ``out`` cannot be written.
         CheckFailed: the result differs from the file that ships, or that file is damaged.
     """
-    rebuilt = measure(raw, load_judge())
+    rebuilt = measure(raw, Classifier())
     if out is not None:
         content = pack(rebuilt)
         write_atomic(out, content)

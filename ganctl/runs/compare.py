@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ganctl.card_rules import is_number
 from ganctl.config import TrainConfig, flat
-from ganctl.evaluation.explain import MONITORED
+from ganctl.evaluation.metrics import MONITORED
 from ganctl.images import Pixels
 from ganctl.runs.chart import COLOURS
 from ganctl.runs.film import read_grid

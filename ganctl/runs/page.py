@@ -8,7 +8,7 @@ from html import escape
 
 from ganctl import html_page
 from ganctl.config import TrainConfig, flat
-from ganctl.evaluation.explain import MONITORED
+from ganctl.evaluation.metrics import MONITORED
 from ganctl.html_page import card, joined, side_by_side
 from ganctl.runs.history import History
 from ganctl.runs.words import command, unsaid, what

@@ -12,8 +12,8 @@ import ganctl
 from ganctl.checkpoint_file import Header, read_checkpoint, read_header
 from ganctl.config import MEASURED, TrainConfig
 from ganctl.errors import GanctlError
-from ganctl.evaluation.explain import doubt
-from ganctl.evaluation.monitor import real_figures
+from ganctl.evaluation.metrics import caveat
+from ganctl.evaluation.monitor import real_metrics
 from ganctl.evaluation.reference import FINGERPRINTS
 from ganctl.files import write_atomic
 from ganctl.model_card import Card
@@ -84,13 +84,13 @@ def write_report(run: RunDir) -> list[Path]:
 
 def _notes(card: Card) -> list[str]:
     """Return what the reader must know of the data and of the figures."""
-    return [note for note in (card.data_note, card.quality and doubt(card.class_names)) if note]
+    return [note for note in (card.data_note, card.quality and caveat(card.class_names)) if note]
 
 
 def known_figures(config: TrainConfig) -> Mapping[str, float]:
     """Return the figures of as many real test digits as are measured; {} for other data."""
     if config.data in FINGERPRINTS and config.model.image_shape == (1, 28, 28):
-        return real_figures(MEASURED)
+        return real_metrics(MEASURED)
     return {}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.config import TrainConfig, flat, train_config
-from ganctl.evaluation.explain import MONITORED
+from ganctl.evaluation.metrics import MONITORED
 
 FIGURES = {
     "g_loss": ("generator's loss", "{:.3f}"),

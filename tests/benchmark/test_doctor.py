@@ -81,7 +81,7 @@ def test_what_is_broken_is_told_and_exits_4(
         raise OSError("libcudart.so: cannot open\nand more")
 
     monkeypatch.setattr(doctor, "look_at_torch", broken)
-    monkeypatch.setattr(judge, "load_judge", broken)
+    monkeypatch.setattr(judge, "Classifier", broken)
     outcome = ganctl("doctor")
     assert outcome.code == 4 and "installed" in outcome.out
     error, hint = outcome.err.splitlines()

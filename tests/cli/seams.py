@@ -26,10 +26,9 @@ from ganctl.cli import screen
 from ganctl.cli.app import LazyCommands
 from ganctl.data import download
 from ganctl.data.image_data import DIGIT_NAMES
-from ganctl.evaluation import classifier as judge
-from ganctl.evaluation import evaluate, reference
-from ganctl.evaluation.classifier import Looks
-from ganctl.evaluation.figures import Evaluation, Figures
+from ganctl.evaluation import classifier, evaluate, reference
+from ganctl.evaluation.classifier import Predictions
+from ganctl.evaluation.evaluate import Evaluation, Metrics
 from ganctl.export import onnx as export
 from ganctl.export.parity import Parity
 from ganctl.images import Pixels
@@ -38,7 +37,7 @@ from ganctl.runs import report, side_by_side
 from ganctl.training import start
 
 ONCE = Spread(1.0, 1.0, 1.0)
-FIGURES = Figures(2, 1.0, 0.0, 0.0, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0, (0.1,) * 10, 0.0, 0.5, None)
+FIGURES = Metrics(2, 1.0, 0.0, 0.0, 1.0, 0.5, 0.5, 0.5, 0.5, 1.0, (0.1,) * 10, 0.0, 0.5, None)
 IMAGES = np.zeros((2, 1, 28, 28), np.uint8)
 SEEN = np.zeros(2, np.int64)
 EVALUATION = Evaluation(
@@ -113,12 +112,12 @@ def _cut_export(patch: pytest.MonkeyPatch, onnx: Path) -> None:
 
 
 def _cut_evaluation(patch: pytest.MonkeyPatch) -> None:
-    def look(images: Pixels) -> Looks:
-        return Looks(
+    def look(images: Pixels) -> Predictions:
+        return Predictions(
             np.zeros((len(images), 128), np.float32), np.zeros((len(images), 10), np.float32)
         )
 
-    patch.setattr(judge, "load_judge", lambda *_: look)
+    patch.setattr(classifier, "Classifier", lambda *_: look)
     patch.setattr(reference, "mnist_reference", lambda *_: None)
     patch.setattr(evaluate, "evaluate", lambda *_: EVALUATION)
 

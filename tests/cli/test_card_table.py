@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ganctl.cli import card_table
 from ganctl.cli.card_table import NAMED_CLASSES, card_sections
-from ganctl.evaluation.explain import MONITORED
+from ganctl.evaluation.metrics import MONITORED
 from ganctl.inference.generator import load_onnx
 from ganctl.model_card import Card
 

@@ -83,17 +83,17 @@ def test_the_table_fits_a_terminal(workplace: Path, ganctl: Ganctl, small_data: 
     for name in ("Fréchet distance", "kernel distance", "recall", "authenticity"):
         assert name in table
     assert "drawn as asked" not in table
-    assert "note: fewer than 1,000 samples: the figures are rough" in rest
+    assert "note: fewer than 1,000 images: the metrics are rough" in rest
 
 
 def test_what_is_computed_of_other_data_is_kept(
     workplace: Path, ganctl: Ganctl, small_data: Path, kept: Path
 ) -> None:
     options = ("evaluate", "small.onnx", "-n", 50, "--data", small_data)
-    assert ganctl(*options).err == "note: looking at 200 images of small\n"
+    assert ganctl(*options).err == "note: classifying 200 images of small\n"
     assert ganctl(*options).err == ""
     assert len(list((kept / "quality").iterdir())) == 1
-    assert ganctl(*options, "--data-dir", "here").err == "note: looking at 200 images of small\n"
+    assert ganctl(*options, "--data-dir", "here").err == "note: classifying 200 images of small\n"
     assert len(list(Path("here/quality").iterdir())) == 1
 
 
@@ -108,7 +108,7 @@ def test_real_digits_are_good_and_drawn_as_asked(
         "MNIST, 60,000 training digits",
         "500 MNIST test digits",
     )
-    assert "floats, none below 0: taken to be in [0, 1]" in found["notes"]
+    assert "floats, none below 0: assumed to be in [0, 1]" in found["notes"]
     assert found["figures"]["drawn_as_asked"] > 0.99 and found["real"]["drawn_as_asked"] > 0.98
     assert found["figures"]["authenticity"] == 0  # they are among the training digits
     assert found["pairs"][0] == {"index": 0, "ratio": 0.0} and len(found["pairs"]) == 8
@@ -206,7 +206,7 @@ def test_a_checkpoint_needs_torch_and_says_so(workplace: Path) -> None:
 def test_a_report_that_cannot_be_written_is_refused_before_the_work(
     out: str, message: str, workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganctl.evaluation.classifier.load_judge", None)
+    monkeypatch.setattr("ganctl.evaluation.classifier.Classifier", None)
     outcome = ganctl("evaluate", "small.onnx", "--report", out)
     assert outcome.code == 3 and f"cannot write {out}: " in outcome.err and message in outcome.err
 

@@ -16,7 +16,6 @@ from PIL import Image
 
 from ganctl.errors import BadInput
 from ganctl.evaluation.samples import Samples, read_array, read_folder, spread
-from ganctl.images import to_uint8
 
 from ..data.files import encode, grey_png, small_set
 
@@ -67,21 +66,16 @@ def test_floats_are_scaled_and_told(kind: str, low: int, taken: str, tmp_path: P
     assert len(samples.notes) == 1 and samples.notes[0].endswith(taken)
 
 
-def test_a_generators_floats_are_its_grey_levels(tmp_path: Path) -> None:
-    values = np.random.default_rng(0).uniform(-1, 1, (3, 1, 5, 5)).astype(np.float32)
-    assert np.array_equal(saved(tmp_path / "x.npy", values).images, to_uint8(values))
-
-
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros(5, np.uint8), "holds 5, which are no images"),
+        (np.zeros(5, np.uint8), "holds an array of 5, not images"),
         (np.array(3, np.uint8), "a single number"),
         (np.zeros((2, 784), np.uint8), "2 × 784"),
         (np.zeros((2, 4, 8, 8), np.uint8), "2 × 8 × 4 × 8"),
-        (np.zeros((2, 8, 8, 4), np.uint8), "no images"),
+        (np.zeros((2, 8, 8, 4), np.uint8), "not images"),
         (np.zeros((0, 28, 28), np.uint8), "0 × 1 × 28 × 28"),
-        (np.zeros((2, 0, 28), np.uint8), "no images"),
+        (np.zeros((2, 0, 28), np.uint8), "not images"),
         (np.zeros((2, 28, 28), np.int64), "int64, not grey levels"),
         (np.zeros((2, 28, 28), bool), "bool, not grey levels"),
         (np.zeros((2, 28, 28), np.complex64), "complex64, not"),
@@ -104,7 +98,7 @@ def test_fewer_or_more_images_than_wanted(tmp_path: Path) -> None:
     images, _ = small_set(20)
     few = saved(tmp_path / "x.npy", images)
     assert len(few.images) == 20
-    assert few.notes == ("20 images, not 1,000: there are no more",)
+    assert few.notes == ("only 20 images, not 1,000",)
     some = saved(tmp_path / "x.npy", images, 5)
     assert np.array_equal(some.images[:, 0], images[::4]) and some.notes == ()
 
@@ -127,8 +121,8 @@ def test_an_archive_brings_images_and_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({}, "holds 0 arrays beside labels"),
-        ({"a": np.zeros(3), "b": np.zeros(3)}, "holds 2 arrays beside labels"),
+        ({}, "holds 0 arrays besides labels"),
+        ({"a": np.zeros(3), "b": np.zeros(3)}, "holds 2 arrays besides labels"),
         ({"labels": np.zeros(2, np.uint8)}, "holds 0 arrays"),
         ({"labels": np.zeros(3, np.int64)}, "its labels are not 2 whole numbers"),
         ({"labels": np.array([0.0, 1.0])}, "its labels are not"),
@@ -162,21 +156,6 @@ def npz(**content: NDArray[Any]) -> bytes:
 
 IMAGES = small_set(2, side=4)[0]
 WHOLE = [npy(IMAGES), npz(images=IMAGES, labels=np.arange(2)), npy(IMAGES / 255), b"PK\3\4", b""]
-
-
-@quick
-@given(st.sampled_from(WHOLE), st.data())
-def test_damaged_files_bring_bad_input_or_images(
-    tmp_path: Path, whole: bytes, data: st.DataObject
-) -> None:
-    content = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
-    for _ in range(data.draw(st.integers(0, 3)) if content else 0):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path = tmp_path / "x.npy"
-    path.write_bytes(content)
-    with contextlib.suppress(BadInput, MemoryError):
-        samples = read_array(path, 10)
-        assert samples.images.dtype == np.uint8 and samples.images.ndim == 4
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x80\4N.", b"PK\3\4", b"\x93NUMPY\1\0"])
@@ -275,7 +254,7 @@ def test_unreadable_pictures_are_skipped_and_told(tmp_path: Path) -> None:
     (tmp_path / "0.png").write_bytes(grey_png(0)[:40])
     samples = read_folder(tmp_path, 4)
     assert samples.images[:, 0, 0, 0].tolist() == [1, 2, 3]
-    assert samples.notes[0] == "3 images, not 4: there are no more"
+    assert samples.notes[0] == "only 3 images, not 4"
     assert "skipped 1 of 4 files as unreadable: '0.png'" in samples.notes[1]
 
 

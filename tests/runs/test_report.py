@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ganctl.errors import OutOfResources
-from ganctl.evaluation.monitor import real_figures
+from ganctl.evaluation.monitor import real_metrics
 from ganctl.runs import report
 from ganctl.runs.report import known_figures, write_report
 from ganctl.runs.run_dir import REPORT_FILES, RunDir
@@ -63,7 +63,7 @@ def test_a_run_is_drawn_with_all_that_it_left(tmp_path: Path) -> None:
     assert page.pictures == [("PNG", (242, 242)), ("GIF", (242, 242)), ("PNG", (900, 540))]
     assert "8 of 8 epochs · best Fréchet distance 50.00, after epoch 4" in page.text
     assert "ganctl train --data digits --epochs 8 --precision auto" in page.text
-    assert "51.00" in page.text and f"{real_figures(2000)['frechet_distance']:.2f}" in page.text
+    assert "51.00" in page.text and f"{real_metrics(2000)['frechet_distance']:.2f}" in page.text
     assert "drawn as asked" not in page.text and "onnxruntime" in page.text
     assert "conditional" in page.text and "classes" not in page.text  # it has none
 
@@ -102,7 +102,7 @@ def test_whatever_a_run_is_called_it_is_escaped(tmp_path: Path) -> None:
 
 
 def test_real_digits_stand_beside_digits_alone() -> None:
-    assert known_figures(config()) == real_figures(2000)
+    assert known_figures(config()) == real_metrics(2000)
     small = config(img_size=16, data="mnist")
     assert known_figures(small) == known_figures(config(data="kmnist")) == {}
 
