@@ -35,7 +35,7 @@ SHORTER = [
     (r"( -n| --count) \d{4,}", r"\1 500"),
     (r"^(ganctl evaluate(?!.* -n ).*)", r"\1 -n 500"),
     (r"^(ganctl bench train.*)", r"\1 --rounds 1 --steps 10"),
-    (r"^python docs/study_runs.py", "python docs/study_runs.py --epochs 1"),
+    (r"^python scripts/study_runs.py", "python scripts/study_runs.py --epochs 1"),
     (r"\| display$", "> displayed.png"),
 ]
 """Patterns and what takes their place: 10,000 digits, an epoch, 500 images, no window."""
@@ -63,11 +63,10 @@ def prepare(folder: Path) -> None:
     for path in (ROOT / "checkpoints").glob("mnist-*.safetensors"):
         shutil.copy(path, folder / "checkpoints")
     (folder / "docs" / "img").mkdir(parents=True)
-    for path in (ROOT / "docs").glob("*.py"):
-        shutil.copy(path, folder / "docs")
     for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "ganctl", folder / "ganctl", ignore=shutil.ignore_patterns("*.pyc"))
+    for name in ("ganctl", "scripts"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pyc"))
     noise = np.random.default_rng(0)
     with zipfile.ZipFile(folder / "pictures.zip", "w") as archive:
         for number in range(128):

@@ -34,7 +34,6 @@ ALLOWED_BESIDE = {
     ("__main__.py", "cli"),
     ("__init__.py", "api"),  # by name, when it is asked for
     ("__init__.py", "training"),  # likewise
-    ("training/train_judge.py", "export"),
 }
 
 # Which folders may import which packages; all others must be for everyone.
@@ -43,7 +42,7 @@ OWNERS = {
     "rich": {"cli"},
     "torch": {"models", "training", "export", "benchmark", "api", "cli"},
     "safetensors": {"training"},
-    "onnx": {"export", "training"},
+    "onnx": {"export"},
     "torchvision": {"data", "benchmark"},
     "matplotlib": {"runs"},
     "onnxruntime": {"inference", "evaluation"},

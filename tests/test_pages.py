@@ -159,7 +159,10 @@ def test_targets_test_files_and_modules_on_the_pages_are_there() -> None:
             assert (ROOT / words[2].replace(".", "/")).with_suffix(".py").is_file(), (
                 f"{place}: {text}"
             )
-        elif re.fullmatch(r"(ganctl|tests|docs)/[\w/.-]+", text):
+        elif words[0] == "python" and words[1].endswith(".py"):
+            found["python"] += 1
+            assert (ROOT / words[1]).is_file(), f"{place}: {text}"
+        elif re.fullmatch(r"(ganctl|tests|docs|benchmarks|scripts)/[\w/.-]+", text):
             found["path"] += 1
             assert (ROOT / text).exists(), f"{place}: {text}"
     assert all(found.values()), found

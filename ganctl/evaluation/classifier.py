@@ -1,6 +1,6 @@
 """The digit classifier in whose features and probabilities images are measured.
 
-It was trained on MNIST's 60,000 training digits by ``python -m ganctl.training.train_judge``.
+It was trained on MNIST's 60,000 training digits by ``scripts/train_classifier.py``.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 Statistics of MNIST are shipped as ``mnist.npz``: the moments of the features of its 60,000 training
 digits, and the classifier's output for its 10,000 test digits, rounded so that the file is small,
-which changes the Fréchet distance of the two by a thousandth. The statistics of other data are
-computed and cached per data fingerprint.
+which changes the Fréchet distance of the two by a thousandth. They are made by
+``scripts/rebuild_reference.py``. The statistics of other data are computed and cached per data
+fingerprint.
 """
 
 from __future__ import annotations

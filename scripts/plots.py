@@ -1,9 +1,9 @@
-"""Draw the study guide's curves out of the runs that study_runs.py made, into docs/img/.
+"""Draw the study guide's curves into docs/img/, from the runs of study_runs.py.
 
-    python docs/plots.py
+    python scripts/plots.py
 
-Each curve comes out of a run's metrics.jsonl, but for the live weights' distance: it is measured
-here, out of the checkpoints that study-default has kept.
+The curves are read from metrics.jsonl, except the distance of the live weights, which is measured
+here from the snapshots of study-default.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from ganctl.training.generate import as_function, load_generator
 from ganctl.training.observer import MEASURED_START
 
 OUT = Path("docs/img")
-BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # told apart by the colour-blind, too
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # distinguishable for colour-blind readers
 SIZE = (5.5, 3)  # inches
 TICKS = (100, 200, 500, 1000, 2000, 5000)
 
 
 def main() -> None:
-    """Draw all of them."""
+    """Draw all curves."""
     plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     distances(
         "study-eps",
@@ -52,13 +52,18 @@ def main() -> None:
 
 
 def metrics(run: str) -> list[dict[str, Any]]:
-    """Return a run's lines of metrics."""
+    """Return the metrics of a run, one dictionary per epoch."""
     text = (RUNS / f"study-{run}" / "metrics.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
 
 def distances(name: str, runs: Sequence[tuple[str, str, str]]) -> None:
-    """Draw the Fréchet distance by epoch of runs (run, label, colour), as far as all of them go."""
+    """Draw the Fréchet distance of several runs, up to the last epoch that all of them have.
+
+    Args:
+        name: file name of the plot, without ``.png``.
+        runs: run, label and colour of each curve.
+    """
     figure, axes = plt.subplots(figsize=SIZE)
     last = min(metrics(run)[-1]["epoch"] for run, _, _ in runs)
     for run, label, colour in runs:
@@ -71,7 +76,7 @@ def distances(name: str, runs: Sequence[tuple[str, str, str]]) -> None:
 
 
 def averages() -> None:
-    """Draw the distance of the live weights and of their average, of one and the same run."""
+    """Draw the distances of the live and the averaged weights of one run."""
     measure = Monitor(load_data("digits"), MEASURED, threads=1)
     figure, axes = plt.subplots(figsize=SIZE)
     paths = sorted((RUNS / "study-default").glob("step-*.safetensors"))
@@ -97,7 +102,7 @@ def averages() -> None:
 
 
 def finish(figure: Any, axes: Axes, name: str) -> None:
-    """Label the axes, give all pictures the same logarithmic scale, and write the picture."""
+    """Label the axes, use the same logarithmic scale for all plots, and write the file."""
     axes.set_yscale("log")
     axes.set_ylim(60, 6000)
     axes.set_yticks(TICKS, [f"{tick:,}" for tick in TICKS])

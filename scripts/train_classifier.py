@@ -1,15 +1,15 @@
-"""Train the judge, the digit classifier whose features `ganctl evaluate` measures in.
+"""Train the digit classifier whose features `ganctl evaluate` uses, and write one ONNX file.
 
-``python -m ganctl.training.train_judge RAW_DIRECTORY OUT`` trains on MNIST's training files, which
-lie unpacked in RAW_DIRECTORY beside the test files, prints the accuracy on the test files, and
-writes one ONNX file. Seven minutes on two cores.
+    python scripts/train_classifier.py RAW_DIRECTORY OUT
+
+RAW_DIRECTORY holds MNIST's four files, unpacked. The accuracy on the test images is printed.
+Training takes seven minutes on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +32,11 @@ BATCH = 128
 PEAK_RATE = 2e-3
 
 
-class Judge(nn.Module):
+class Classifier(nn.Module):
     """Digits (B, 1, 28, 28) in [-1, 1] → logits (B, 10) and features (B, 128), 0 or more.
 
-    The features are the hidden layer's, which knows where in the picture a stroke lies, and no
-    label smoothing draws the digits of a class together in them: variety is to be seen there too.
+    The features are the output of the hidden layer, which keeps the position of the strokes. The
+    loss has no label smoothing, which would pull the features of a class together and hide variety.
     """
 
     def __init__(self) -> None:
@@ -63,36 +63,36 @@ class Judge(nn.Module):
         return self.classify(features), features
 
 
-def train_judge(digits: GreyImages, epochs: int, seed: int = 0) -> Judge:
-    """Return a judge in eval mode, trained on ``digits`` turned, shifted and scaled a little.
+def train_classifier(digits: GreyImages, epochs: int, seed: int = 0) -> Classifier:
+    """Return a classifier in eval mode, trained on slightly rotated, shifted and scaled digits.
 
     Args:
-        digits: (N, 28, 28) and their labels.
-        epochs: passes over them.
-        seed: of the weights, the order and the changes.
+        digits: images (N, 28, 28) and labels (N,).
+        epochs: passes over the images.
+        seed: seed of the weights, the order and the transformations.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        judge = Judge().to(memory_format=torch.channels_last)
+        classifier = Classifier().to(memory_format=torch.channels_last)
         images = torch.from_numpy(digits.images)[:, None]
         labels = torch.from_numpy(digits.labels)
         steps = epochs * -(-len(images) // BATCH)
-        optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=0.02)
+        optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=0.02)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, steps)
         for epoch in range(epochs):
             for indices in torch.split(torch.randperm(len(images)), BATCH):
                 batch = jitter(scale(images[indices]))
-                loss = functional.cross_entropy(judge(batch)[0], labels[indices])
+                loss = functional.cross_entropy(classifier(batch)[0], labels[indices])
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 optimizer.step()
                 schedule.step()
             print(f"epoch {epoch + 1}/{epochs}  loss {loss.item():.3f}", flush=True)
-    return judge.eval()
+    return classifier.eval()
 
 
 def jitter(images: Tensor) -> Tensor:
-    """Return each image turned by up to 10°, scaled by up to 10 % and shifted by up to 1 pixel."""
+    """Rotate each image by up to 10°, scale it by up to 10 % and shift it by up to 1 pixel."""
     count, side = len(images), images.shape[-1]
     turn = (torch.rand(count) * 2 - 1) * 10 / 180 * torch.pi
     size = 1 + (torch.rand(count) * 2 - 1) * 0.1
@@ -105,40 +105,44 @@ def jitter(images: Tensor) -> Tensor:
     return functional.grid_sample(images + 1, grid, align_corners=False) - 1  # outside is black
 
 
-def accuracy(judge: Judge, digits: GreyImages) -> float:
-    """Return the share of ``digits`` that the judge names rightly."""
+def accuracy(classifier: Classifier, digits: GreyImages) -> float:
+    """Return the share of ``digits`` that are classified correctly."""
     images = torch.from_numpy(digits.images)[:, None]
     with torch.inference_mode():
-        named = torch.cat([judge(scale(part))[0].argmax(1) for part in torch.split(images, 1000)])
+        named = torch.cat(
+            [classifier(scale(part))[0].argmax(1) for part in torch.split(images, 1000)]
+        )
     return float(np.mean(named.numpy() == digits.labels))
 
 
-def judge_onnx(judge: Judge) -> bytes:
+def classifier_onnx(classifier: Classifier) -> bytes:
     """Return the bytes of the ONNX file: ``images`` → ``logits`` and ``features``."""
-    model = to_onnx(judge, {"images": torch.zeros(2, 1, 28, 28)}, ["logits", "features"], opset=20)
+    model = to_onnx(
+        classifier, {"images": torch.zeros(2, 1, 28, 28)}, ["logits", "features"], opset=20
+    )
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="train_judge", description=__doc__)
-    parser.add_argument("raw", type=Path, help="directory with MNIST's idx files")
-    parser.add_argument("out", type=Path, help="ONNX file to write")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    options = parser.parse_args(arguments)
-    try:
-        training = GreyImages(*read_pair(options.raw), DIGIT_NAMES)
-        test = GreyImages(*read_pair(options.raw, *TEST_FILES), DIGIT_NAMES)
-        judge = train_judge(training, options.epochs)
-        print(f"{accuracy(judge, test):.2%} of {len(test.images):,} test digits named rightly")
-        write_atomic(options.out, judge_onnx(judge))
-    except GanctlError as error:
-        print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
-        return error.exit_code
-    return 0
+def main(raw: Path, out: Path, epochs: int) -> None:
+    """Train on the files in ``raw``, print the accuracy, and write the ONNX file ``out``."""
+    training = GreyImages(*read_pair(raw), DIGIT_NAMES)
+    test = GreyImages(*read_pair(raw, *TEST_FILES), DIGIT_NAMES)
+    classifier = train_classifier(training, epochs)
+    print(f"{accuracy(classifier, test):.2%} of {len(test.images):,} test digits are correct")
+    write_atomic(out, classifier_onnx(classifier))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("raw", type=Path, help="directory with MNIST's idx files")
+    parser.add_argument("out", type=Path, help="ONNX file to write")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="passes over the images")
+    options = parser.parse_args()
+    try:
+        main(options.raw, options.out, options.epochs)
+    except GanctlError as error:
+        sys.exit(f"error: {error.message}\nhint: {error.hint}")

@@ -1,9 +1,8 @@
-"""Train the five runs that the study guide shows, one after the other, into checkpoints/study-….
+"""Train the study guide's five runs, one after the other, into checkpoints/study-….
 
-    python docs/study_runs.py [--epochs N]
+    python scripts/study_runs.py [--epochs N]
 
-A run differs from its neighbour in one value. Some of these values are no options of `ganctl
-train`, so the runs are made through the package. A run that is there already is left as it is.
+Each run differs from another one in a single value. Runs that exist already are skipped.
 """
 
 from __future__ import annotations
@@ -40,14 +39,14 @@ CONFIGS = {
 
 
 def main() -> None:
-    """Train them."""
+    """Train the runs that do not exist."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, help="of all of them")
+    parser.add_argument("--epochs", type=int, help="epochs of every run")
     epochs = parser.parse_args().epochs
     use_threads(1, 1, CPU)
     for name, config in CONFIGS.items():
         if (RUNS / f"study-{name}").exists():
-            print(f"study-{name} is there already")
+            print(f"study-{name} exists already")
         else:
             _train(f"study-{name}", replace(config, epochs=epochs or config.epochs))
 

@@ -1,11 +1,11 @@
-"""Take README's pictures of a terminal anew: docs/img/train.png, runs.png and sample.png.
+"""Draw the README's terminal images: docs/img/train.png, runs.png and sample.png.
 
-    python docs/screens.py [train] [runs] [sample]
+    python scripts/screens.py [train] [runs] [sample]
 
-Each command runs in a terminal of its own, in a fresh folder with what a clone has, and what it
-leaves on the screen is drawn. All three take some eight minutes of a core. (docs/img/report.png is
-a browser's picture of report.html, but for its end, as `ganctl train --data digits --epochs 200
---threads 1 --name digits` leaves it.)
+Each command runs in its own pseudo-terminal, in a folder with the files of a clone, and the final
+screen is drawn. All three take about eight minutes on one core. (docs/img/report.png is a browser
+screenshot of the upper part of the report.html that `ganctl train --data digits --epochs 200
+--threads 1 --name digits` writes.)
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Rebuild the embedded digits, byte for byte, from MNIST's training files.
 
-``python -m ganctl.data.rebuild_digits RAW_DIRECTORY [OUT]`` compares the result with the file that
-ships and, where OUT is given, writes it.
+    python scripts/rebuild_digits.py RAW_DIRECTORY [OUT]
+
+The result is compared with the file that ships and, if OUT is given, written to it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import argparse
 import bz2
 import hashlib
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,41 +21,26 @@ from ganctl.data.idx import read_pair
 from ganctl.errors import CheckFailed, GanctlError
 from ganctl.files import write_atomic
 
-A_CLASS = 1000
+IMAGES_PER_CLASS = 1000
 
 
 def pack_digits(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> bytes:
-    """Return the file made of the first 1,000 images of each class, in the given order.
+    """Return the bytes of the file: the first `IMAGES_PER_CLASS` images of each class, in order.
 
-    bzip2's encoder has not changed in many years, which is what makes the bytes reproducible.
+    bzip2's encoder has not changed for many years, so the bytes are reproducible.
 
     Args:
         images: (N, 28, 28).
         labels: (N,), 0 … 9.
     """
-    first = [np.flatnonzero(labels == digit)[:A_CLASS] for digit in range(10)]
+    first = [np.flatnonzero(labels == digit)[:IMAGES_PER_CLASS] for digit in range(10)]
     chosen = np.sort(np.concatenate(first))
     content = labels[chosen].astype(np.uint8).tobytes() + images[chosen].tobytes()
     return bz2.compress(content, compresslevel=9)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="rebuild_digits", description=__doc__)
-    parser.add_argument("raw", type=Path, help="directory with MNIST's training idx files")
-    parser.add_argument("out", type=Path, nargs="?", help="file to write")
-    options = parser.parse_args(arguments)
-    try:
-        rebuild(options.raw, options.out)
-    except GanctlError as error:
-        print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
-        return error.exit_code
-    print("identical to the file that ships")
-    return 0
-
-
 def rebuild(raw: Path, out: Path | None) -> None:
-    """Build the file from ``raw``, write it to ``out`` if given, and compare it.
+    """Build the file from the idx files in ``raw``, write it to ``out``, and compare it.
 
     Raises:
         BadInput: ``raw`` does not hold the files, or ``out`` cannot be written.
@@ -66,7 +51,17 @@ def rebuild(raw: Path, out: Path | None) -> None:
         write_atomic(out, packed)
     if hashlib.sha256(packed).hexdigest() != SHA256:
         raise CheckFailed("the rebuilt digits differ from the file that ships", f"check {raw}")
+    print("identical to the file that ships")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("raw", type=Path, help="directory with MNIST's training idx files")
+    parser.add_argument("out", type=Path, nargs="?", help="file to write")
+    options = parser.parse_args()
+    try:
+        rebuild(options.raw, options.out)
+    except GanctlError as error:
+        sys.exit(f"error: {error.message}\nhint: {error.hint}")

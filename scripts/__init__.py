@@ -1,0 +1,1 @@
+"""Rebuild the shipped files and the documentation's images."""
