@@ -53,10 +53,7 @@ class Classifier:
         self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, images: Pixels, between: Callable[[], None] = lambda: None) -> Predictions:
-        """Classify images (N, C, H, W) of any size, scaled by `to_input`.
-
-        ``between`` is called before each `BATCH` images; an exception that it raises ends the call.
-        """
+        """Classify images (N, C, H, W) of any size; ``between`` is called before each `BATCH`."""
         features = np.empty((len(images), 128), np.float32)
         logits = np.empty((len(images), 10), np.float32)
         for start in range(0, len(images), BATCH):
@@ -92,12 +89,7 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def labels_to_digits(labels: Labels | None, class_names: Sequence[str]) -> Labels | None:
-    """Return the digits (N,) that labels (N,) stand for; None unless every class is a digit.
-
-    Args:
-        labels: indices into ``class_names``, or None.
-        class_names: such as "0".
-    """
+    """Return the digits (N,) that labels (N,) stand for; None unless every class is a digit."""
     if labels is None or not set(class_names) <= set(DIGIT_NAMES):
         return None
     return np.array([int(name) for name in class_names], np.int64)[labels]

@@ -10,17 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganctl.data.image_data import DIGIT_NAMES
+from ganctl.evaluation import metrics as formulas
 from ganctl.evaluation.classifier import SIDE, Classifier, Predictions, to_input
-from ganctl.evaluation.metrics import (
-    authenticity,
-    class_shares,
-    distance_from_uniform,
-    frechet_distance,
-    inception_score,
-    kernel_distance,
-    manifold,
-    moments,
-)
 from ganctl.evaluation.reference import Reference
 from ganctl.evaluation.samples import Samples, spread
 from ganctl.images import Pixels
@@ -137,22 +128,18 @@ def evaluate(
     classifier: Classifier,
     progress: Callable[[str], None] = lambda phase: None,
 ) -> Evaluation:
-    """Measure samples, and as many real images if there are as many.
+    """Measure images, and as many real images if the reference has as many.
 
-    Args:
-        samples: any number of them, of any shape.
-        reference: what both are measured against.
-        classifier: classifies the samples.
-        progress: called with the name of each phase when it begins.
+    ``progress`` is called with the name of each phase when it begins.
 
     Raises:
-        BadInput: there are too few samples for the metrics.
+        BadInput: there are too few images for the metrics.
     """
     progress("classifying the images")
     digits = to_input(samples.images)
     predictions = classifier(digits)
-    progress("searching copies")
-    copies = authenticity(digits, reference.training)
+    progress("searching for copies")
+    copies = formulas.authenticity(digits, reference.training)
     progress("measuring the images")
     metrics = _measure(predictions, samples.asked, copies.share, reference)
     progress("measuring real images")
@@ -172,6 +159,10 @@ def evaluate(
         notes.append(f"fewer than {FEW:,} images: the metrics are rough")
     if real.samples < count:
         notes.append("there are fewer real images: their recall and coverage are not comparable")
+    suspects = [
+        Pair(index, digits[index], reference.training[copies.index[index]], copies.ratio[index])
+        for index in np.argsort(copies.ratio, kind="stable")[:PAIRS].tolist()
+    ]
     return Evaluation(
         target=samples.name,
         reference=reference.name,
@@ -180,15 +171,7 @@ def evaluate(
         real_name=f"{real.samples:,} {reference.real_name}",
         images=samples.images[:SHOWN],
         labels=predictions.probabilities[:SHOWN].argmax(axis=1),
-        pairs=tuple(
-            Pair(
-                int(index),
-                digits[index],
-                reference.training[copies.index[index]],
-                float(copies.ratio[index]),
-            )
-            for index in np.argsort(copies.ratio, kind="stable")[:PAIRS]
-        ),
+        pairs=tuple(suspects),
         notes=(*notes, *reference.notes),
         class_names=DIGIT_NAMES,
     )
@@ -199,21 +182,21 @@ def _measure(
 ) -> Metrics:
     """Return the metrics of images with these predictions, requested digits and authenticity."""
     features, probabilities = predictions
-    near = manifold(features, reference.features)  # first, as it needs the most images
-    distance, error = kernel_distance(features, reference.features)
-    shares = class_shares(probabilities)
+    manifold = formulas.manifold(features, reference.features)  # first: it needs the most images
+    moments = formulas.moments(features)
+    kernel_distance, kernel_error = formulas.kernel_distance(features, reference.features)
+    shares = formulas.class_shares(probabilities)
+    as_asked = None if asked is None else float((probabilities.argmax(axis=1) == asked).mean())
     return Metrics(
         samples=len(features),
-        frechet_distance=frechet_distance(*moments(features), reference.mean, reference.covariance),
-        kernel_distance=distance,
-        kernel_distance_error=error,
-        inception_score=inception_score(probabilities),
-        **near._asdict(),
+        frechet_distance=formulas.frechet_distance(*moments, reference.mean, reference.covariance),
+        kernel_distance=kernel_distance,
+        kernel_distance_error=kernel_error,
+        inception_score=formulas.inception_score(probabilities),
+        **manifold._asdict(),
         authenticity=authentic,
         class_shares=shares,
-        distance_from_uniform=distance_from_uniform(shares),
+        distance_from_uniform=formulas.distance_from_uniform(shares),
         confidence=float(probabilities.max(axis=1).mean(dtype=np.float64)),
-        drawn_as_asked=(
-            None if asked is None else float((probabilities.argmax(axis=1) == asked).mean())
-        ),
+        drawn_as_asked=as_asked,
     )

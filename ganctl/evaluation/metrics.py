@@ -196,7 +196,7 @@ def _squared_distances(x: Doubles, y: Doubles) -> Iterator[tuple[int, Doubles]]:
 
 @dataclass(frozen=True)
 class Authenticity:
-    """How original images are; the smallest ratios are the most suspicious."""
+    """How original images are."""
 
     share: float  # 0 … 1, of the images that are not copies
     ratio: Doubles  # (N,), below 1: closer to its training image than any other training image is
@@ -204,16 +204,12 @@ class Authenticity:
 
 
 def authenticity(images: Pixels, training: Pixels) -> Authenticity:
-    """Return how many images do not copy a training image, and how close each one comes.
+    """Return how many of the images (N, …) do not copy one of the training images (M, …).
 
     An image is authentic if it is farther from its nearest training image than that one is from its
     own nearest other training image; Alaa et al. 2022, "How faithful is your synthetic data?", sec.
     4.3. The ratio of the two distances is above 1 then; the ratio of an exact copy is 0. Distances
-    are those of the pixels, as a copy has the same pixels whatever the classifier computes.
-
-    Args:
-        images: (N, …), 0 … 255.
-        training: (M, …), of the same shape, M at least 2.
+    are those of the pixels, 0 … 255. M must be at least 2.
     """
     distance, index = nearest(images, training)
     copied, place = np.unique(index, return_inverse=True)  # only these training images matter
@@ -226,15 +222,11 @@ def authenticity(images: Pixels, training: Pixels) -> Authenticity:
 def nearest(
     images: Pixels, training: Pixels, exclude: Indices | None = None
 ) -> tuple[Doubles, Indices]:
-    """Return each image's distance to its nearest training image, and its index: both (N,).
+    """Return each image's distance to its nearest training image, and that one's index: both (N,).
 
-    The search uses float32: of two training images that are equally near to within a millionth of
-    the images' squared lengths, either may be found. The distance is computed from integers.
-
-    Args:
-        images: (N, …), 0 … 255.
-        training: (M, …), of the same shape.
-        exclude: (N,), the index of a training image that each image is not compared with.
+    Image i is not compared with training image ``exclude[i]``. The search uses float32: of two
+    training images that are equally near to within a millionth of the images' squared lengths,
+    either may be found. The distance is computed from integers.
     """
     rows = images.reshape(len(images), -1).astype(np.float32)
     best = np.full(len(images), np.inf, np.float32)

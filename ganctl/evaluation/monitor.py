@@ -17,14 +17,11 @@ from ganctl.latents import Labels
 
 
 class Monitor:
-    """Measures images by their Fréchet distance from the training data, in the features.
-
-    Equal images give equal metrics. The distance of few images is larger than that of many: compare
-    it at equal numbers only.
+    """Measures images against the training data; compare distances at equal numbers only.
 
     Args:
-        data: the training data. MNIST and the embedded digits at 28×28 have shipped statistics; of
-            other data up to 10,000 images are classified once, when first needed.
+        data: the training data. Of other data than MNIST and the embedded digits at 28×28, up to
+            10,000 images are classified once, when first needed.
         count: the number of images that each call will get.
         threads: the number of threads of the classifier; 0 for all cores.
         between: called every few images; an exception that it raises ends the measurement.
@@ -44,13 +41,9 @@ class Monitor:
         self._classifier = Classifier(threads)
 
     def __call__(self, images: Pixels, labels: Labels | None = None) -> dict[str, float]:
-        """Return the metrics of images (N, C, H, W).
+        """Return the metrics of images (N, C, H, W), with keys from `MONITORED`.
 
-        - ``frechet_distance``
-        - ``confidence``: the mean of the classifier's largest probability
-        - ``smallest_share``: the share of the rarest digit
-        - ``drawn_as_asked``: the share of images classified as the requested class; only with
-          labels (N,) of data whose classes are digits
+        ``drawn_as_asked`` needs the labels (N,) that were requested, and digits as classes.
 
         Raises:
             BadInput: there are fewer than two images.
@@ -60,7 +53,6 @@ class Monitor:
 
     @cached_property
     def _moments(self) -> tuple[Doubles, Doubles]:
-        """The mean and the covariance of the training data's features."""
         if self._data.fingerprint in FINGERPRINTS.values():
             mnist = mnist_statistics()
             return mnist.mean, mnist.covariance
@@ -72,10 +64,7 @@ class Monitor:
 def real_metrics(count: int) -> dict[str, float]:
     """Return the metrics of ``count`` of MNIST's test digits, as `Monitor` measures them.
 
-    They are the best that a generator of digits can reach.
-
     Raises:
-        BadInput: ``count`` is below 2.
         CheckFailed: the shipped file is damaged.
     """
     mnist = mnist_statistics()
@@ -85,13 +74,7 @@ def real_metrics(count: int) -> dict[str, float]:
 
 
 def real_distance(data: ImageData, count: int) -> float | None:
-    """Return the Fréchet distance of ``count`` real test digits, to compare a `Monitor`'s with.
-
-    It is known for MNIST and the embedded digits at 28×28; None for other data.
-
-    Raises:
-        CheckFailed: a shipped file is damaged.
-    """
+    """Return the Fréchet distance in `real_metrics` if ``data`` is MNIST or the embedded digits."""
     known = data.fingerprint in FINGERPRINTS.values()
     return real_metrics(count)["frechet_distance"] if known else None
 

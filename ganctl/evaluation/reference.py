@@ -128,9 +128,8 @@ def find_reference(
 def mnist_reference(classifier: Classifier, training: Pixels | None) -> Reference:
     """Return the shipped reference.
 
-    Args:
-        classifier: classifies the embedded digits.
-        training: (T, 1, 28, 28), all of MNIST or the embedded digits; None for the latter.
+    Copies are searched in ``training`` (T, 1, 28, 28), all of MNIST's training digits or, also if
+    None, the embedded ones.
     """
     mnist = mnist_statistics()
     embedded = load_digits().images[:, None]
@@ -168,10 +167,7 @@ class Cached(NamedTuple):
 def data_reference(data: ImageData, classifier: Classifier, folder: Path) -> Reference:
     """Return the reference of any data set: half of its images, or all but 10,000.
 
-    Args:
-        data: at the size of the generated images.
-        classifier: classifies them.
-        folder: of the cache.
+    ``data`` has the size of the generated images, and ``folder`` is the cache.
 
     Raises:
         BadInput: there are too few images.

@@ -77,28 +77,25 @@ def write_report(out: Path, evaluation: Evaluation) -> None:
 
 def to_html(evaluation: Evaluation) -> bytes:
     """Return a page as UTF-8 that needs no other file. Text from outside is escaped."""
-    names = list(map(escape, evaluation.class_names))
+    names, drawn, real = evaluation.class_names, evaluation.metrics, evaluation.real
+    classes = [escape(names[label]) for label in evaluation.labels]
     samples = [
-        f'<li class="soft">{_img(image, f"sample {index}: {names[label]}")}{names[label]}</li>'
-        for index, (image, label) in enumerate(
-            zip(evaluation.images, evaluation.labels, strict=True)
-        )
+        f'<li class="soft">{_img(image, f"sample {index}: {name}")}{name}</li>'
+        for index, (image, name) in enumerate(zip(evaluation.images, classes, strict=True))
     ]
     rows = [
         f'<tbody><tr><th scope="row">{escape(row.name)}&nbsp;{row.better}</th>'
-        f'<td class="drawn">{row.text(evaluation.metrics)}</td>'
-        f"<td>{row.text(evaluation.real)}</td></tr>"
+        f'<td class="drawn">{row.text(drawn)}</td><td>{row.text(real)}</td></tr>'
         f'<tr class="soft"><td colspan="3">{escape(row.meaning)}</td></tr></tbody>'
         for row in evaluation.rows
     ]
-    drawn, real = evaluation.metrics.class_shares, evaluation.real.class_shares
-    most = max(*drawn, *real)
+    most = max(*drawn.class_shares, *real.class_shares)
     shares = [
-        f'<tr><th scope="row">{name}</th><td class="bars">'
+        f'<tr><th scope="row">{escape(name)}</th><td class="bars">'
         f'<i class="drawn" style="width:{ours / most:.1%}"></i>'
         f'<i class="real" style="width:{theirs / most:.1%}"></i></td>'
         f'<td class="drawn">{ours:.1%}</td><td>{theirs:.1%}</td></tr>'
-        for name, ours, theirs in zip(names, drawn, real, strict=True)
+        for name, ours, theirs in zip(names, drawn.class_shares, real.class_shares, strict=True)
     ]
     pairs = [
         f'<li><div class="pair">{_img(pair.image, f"sample {pair.index}")}'
@@ -108,6 +105,7 @@ def to_html(evaluation: Evaluation) -> bytes:
         for pair in evaluation.pairs
     ]
     notes = [f"<li>{escape(note)}</li>" for note in evaluation.notes]
+    heads = '<thead><tr><th></th><th scope="col">these</th><th scope="col">real</th></tr></thead>'
     cards = [
         side_by_side(
             card(
@@ -117,8 +115,7 @@ def to_html(evaluation: Evaluation) -> bytes:
             ),
             card(
                 "Metrics",
-                '<table class="figures">\n<thead><tr><th></th><th scope="col">these</th>'
-                f'<th scope="col">real</th></tr></thead>\n{joined(rows)}\n</table>',
+                f'<table class="figures">\n{heads}\n{joined(rows)}\n</table>',
                 "↓ lower is better, ↑ higher is better; the real images show what is possible.",
             ),
         ),
@@ -137,9 +134,8 @@ def to_html(evaluation: Evaluation) -> bytes:
         ),
         card("Notes", f'<ul class="notes soft">\n{joined(notes)}\n</ul>') if notes else "",
     ]
-    return html_page.page(
-        evaluation.target, evaluation.headline, cards, maker="ganctl evaluate", style=STYLE
-    )
+    title, headline = evaluation.target, evaluation.headline
+    return html_page.page(title, headline, cards, maker="ganctl evaluate", style=STYLE)
 
 
 def _img(image: Pixels, description: str) -> str:

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from ganctl.data.digits import load_digits
-from ganctl.errors import CheckFailed
-from ganctl.evaluation import classifier as module
 from ganctl.evaluation.classifier import Classifier, labels_to_digits, softmax, to_input
 
 
@@ -32,11 +28,6 @@ def test_the_output_does_not_depend_on_the_batch_or_the_threads(classifier: Clas
     for threads in (0, 2):
         for ours, theirs in zip(Classifier(threads)(images), whole, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-4)
-
-
-def test_no_images_have_no_features(classifier: Classifier) -> None:
-    features, probabilities = classifier(np.empty((0, 1, 28, 28), np.uint8))
-    assert features.shape == (0, 128) and probabilities.shape == (0, 10)
 
 
 def test_images_of_28_pixels_are_not_changed_and_colours_become_luma() -> None:
@@ -70,18 +61,3 @@ def test_labels_become_digits_if_all_classes_are_digits() -> None:
     assert labels_to_digits(labels, ("3", "7")) == pytest.approx([3, 7, 7])
     assert labels_to_digits(labels, ("3", "cat")) is None
     assert labels_to_digits(None, ()) is None
-
-
-def test_the_file_is_small(tmp_path: Path) -> None:
-    assert module.FILE.stat().st_size < 2_000_000
-
-
-def test_a_damaged_or_missing_file_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    damaged = tmp_path / "damaged"
-    damaged.write_bytes(module.FILE.read_bytes()[:-1])
-    for path in (damaged, tmp_path / "missing"):
-        monkeypatch.setattr(module, "FILE", path)
-        with pytest.raises(CheckFailed, match=path.name):
-            Classifier()

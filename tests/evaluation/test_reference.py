@@ -53,19 +53,11 @@ def test_the_shipped_statistics_are_those_of_mnist(classifier: Classifier) -> No
     assert distance < 8  # 2,000 digits; a classifier with other weights is hundreds away
 
 
-def test_a_damaged_missing_or_unsuitable_file_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_statistics_of_another_classifier_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reference.FILE.stat().st_size < 750_000
-    with monkeypatch.context() as patch, pytest.raises(CheckFailed, match="another classifier"):
-        patch.setattr(classifier_module, "SHA256", "f" * 64)
+    monkeypatch.setattr(classifier_module, "SHA256", "f" * 64)
+    with pytest.raises(CheckFailed, match="another classifier"):
         mnist_statistics()
-    damaged = tmp_path / "damaged"
-    damaged.write_bytes(reference.FILE.read_bytes()[:-1])
-    for path in (damaged, tmp_path / "missing"):
-        monkeypatch.setattr(reference, "FILE", path)
-        with pytest.raises(CheckFailed, match=path.name):
-            mnist_statistics()
 
 
 @pytest.mark.parametrize("source", ["mnist", "digits"])

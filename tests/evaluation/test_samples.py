@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -18,11 +17,6 @@ from ganctl.errors import BadInput
 from ganctl.evaluation.samples import Samples, read_array, read_folder, spread
 
 from ..data.files import encode, grey_png, small_set
-
-quick = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    deadline=None,
-)
 
 
 def saved(path: Path, array: NDArray[Any], count: int = 1000) -> Samples:
@@ -39,31 +33,26 @@ def test_the_chosen_are_evenly_spread(total: int, count: int) -> None:
     assert not len(chosen) or (chosen[0] == 0 and chosen[-1] < total)
 
 
-@quick
-@given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9)))
-def test_grey_levels_come_back_as_they_are(tmp_path: Path, images: NDArray[np.uint8]) -> None:
-    samples = saved(tmp_path / "x.npy", images)
-    assert np.array_equal(samples.images, images[:, None]) and samples.asked is None
-    assert samples.images.flags.c_contiguous and samples.name == "x.npy"
-
-
 @pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("layout", ["NHW", "NCHW", "NHWC"])
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("last", [False, True])
-def test_every_layout_is_understood(order: Any, channels: int, last: bool, tmp_path: Path) -> None:
+def test_every_layout_is_read(order: Any, layout: str, channels: int, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, channels, 8, 9), dtype=np.uint8)
-    given = images.transpose(0, 2, 3, 1) if last else images
-    assert np.array_equal(saved(tmp_path / "x.npy", np.asarray(given, order=order)).images, images)
+    images = images[:, :1] if layout == "NHW" else images
+    given = {"NHW": images[:, 0], "NCHW": images, "NHWC": images.transpose(0, 2, 3, 1)}[layout]
+    samples = saved(tmp_path / "x.npy", np.asarray(given, order=order))
+    assert np.array_equal(samples.images, images) and samples.images.flags.c_contiguous
+    assert samples.asked is None and samples.name == "x.npy"
 
 
 @pytest.mark.parametrize("kind", ["f2", "<f4", ">f8"])
-@pytest.mark.parametrize(("low", "taken"), [(-1, r"[-1, 1]"), (0, r"[0, 1]")])
-def test_floats_are_scaled_and_told(kind: str, low: int, taken: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("low", "assumed"), [(-1, r"[-1, 1]"), (0, r"[0, 1]")])
+def test_floats_are_scaled_and_noted(kind: str, low: int, assumed: str, tmp_path: Path) -> None:
     levels = small_set(4, side=16)[0]
     values = levels / 255 if low == 0 else levels / 127.5 - 1
     samples = saved(tmp_path / "x.npy", values.astype(kind), 4)
     assert np.array_equal(samples.images[:, 0], levels)
-    assert len(samples.notes) == 1 and samples.notes[0].endswith(taken)
+    assert len(samples.notes) == 1 and samples.notes[0].endswith(assumed)
 
 
 @pytest.mark.parametrize(
@@ -78,17 +67,17 @@ def test_floats_are_scaled_and_told(kind: str, low: int, taken: str, tmp_path: P
         (np.zeros((2, 0, 28), np.uint8), "not images"),
         (np.zeros((2, 28, 28), np.int64), "int64, not grey levels"),
         (np.zeros((2, 28, 28), bool), "bool, not grey levels"),
-        (np.zeros((2, 28, 28), np.complex64), "complex64, not"),
         (np.full((2, 28, 28), 255.0), "floats from 255 to 255"),
         (np.full((2, 28, 28), -1.1), "floats from -1.1"),
-        (np.full((2, 28, 28), 1e300), "floats from 1e+300"),
         (np.full((2, 28, 28), np.nan), "floats from nan"),
         (np.full((2, 28, 28), np.inf, np.float16), "floats from inf"),
         (np.zeros((2, 3, 3), [("a", "u1")]), "not grey levels"),
         (np.full((2, 3, 3), "a"), "not grey levels"),
     ],
 )
-def test_what_is_no_images_is_refused(array: NDArray[Any], message: str, tmp_path: Path) -> None:
+def test_an_array_of_something_else_is_refused(
+    array: NDArray[Any], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(BadInput, match="x.npy") as caught:
         saved(tmp_path / "x.npy", array)
     assert message in caught.value.message
@@ -97,13 +86,12 @@ def test_what_is_no_images_is_refused(array: NDArray[Any], message: str, tmp_pat
 def test_fewer_or_more_images_than_wanted(tmp_path: Path) -> None:
     images, _ = small_set(20)
     few = saved(tmp_path / "x.npy", images)
-    assert len(few.images) == 20
-    assert few.notes == ("only 20 images, not 1,000",)
+    assert len(few.images) == 20 and few.notes == ("only 20 images, not 1,000",)
     some = saved(tmp_path / "x.npy", images, 5)
     assert np.array_equal(some.images[:, 0], images[::4]) and some.notes == ()
 
 
-def test_an_archive_brings_images_and_labels(tmp_path: Path) -> None:
+def test_an_archive_holds_images_and_labels(tmp_path: Path) -> None:
     images, labels = small_set(20)
     path = tmp_path / "x.npz"
     for save in (np.savez, np.savez_compressed):
@@ -155,11 +143,10 @@ def npz(**content: NDArray[Any]) -> bytes:
 
 
 IMAGES = small_set(2, side=4)[0]
-WHOLE = [npy(IMAGES), npz(images=IMAGES, labels=np.arange(2)), npy(IMAGES / 255), b"PK\3\4", b""]
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"\x80\4N.", b"PK\3\4", b"\x93NUMPY\1\0"])
-def test_what_is_no_array_is_refused(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"hello", b"\x80\4N.", b"PK\3\4", b"\x93NUMPY\1\0"])
+def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     path.write_bytes(content)
     with pytest.raises(BadInput, match="no array that NumPy can read"):
@@ -167,7 +154,7 @@ def test_what_is_no_array_is_refused(content: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("junk", [b"\0", npy(IMAGES)], ids=["zero", "array"])
-def test_what_follows_an_array_is_an_error(junk: bytes, tmp_path: Path) -> None:
+def test_an_array_with_something_behind_it_is_refused(junk: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     whole = npy(IMAGES)
     path.write_bytes(whole + junk)
@@ -176,7 +163,9 @@ def test_what_follows_an_array_is_an_error(junk: bytes, tmp_path: Path) -> None:
         read_array(path, 10)
 
 
-@pytest.mark.parametrize("whole", WHOLE[:3], ids=["npy", "npz", "floats"])
+@pytest.mark.parametrize(
+    "whole", [npy(IMAGES), npz(images=IMAGES, labels=np.arange(2))], ids=["npy", "npz"]
+)
 def test_any_truncation_of_an_array_is_an_error(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     for length in range(len(whole)):
@@ -185,24 +174,29 @@ def test_any_truncation_of_an_array_is_an_error(whole: bytes, tmp_path: Path) ->
             read_array(path, 10)
 
 
-@pytest.mark.parametrize("whole", [WHOLE[0], npz(images=IMAGES)], ids=["npy", "npz"])
-def test_a_flipped_bit_brings_bad_input_or_images(whole: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole", [npy(IMAGES), npz(images=IMAGES)], ids=["npy", "npz"])
+def test_a_flipped_bit_gives_bad_input_or_images(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     for bit in range(8 * len(whole)):
         flipped = bytearray(whole)
         flipped[bit // 8] ^= 1 << bit % 8
         path.write_bytes(flipped)
         with contextlib.suppress(BadInput):
-            # An archive's pixels are proven by its CRC; of a bare array's nothing is known.
+            # A CRC protects the pixels of an archive. Nothing protects those of a bare array.
             images = read_array(path, 10).images
-            assert whole == WHOLE[0] or np.array_equal(images[:, 0], IMAGES)
+            assert whole == npy(IMAGES) or np.array_equal(images[:, 0], IMAGES)
 
 
-def test_places_without_an_array_are_named(tmp_path: Path) -> None:
+def test_a_missing_file_a_folder_and_a_pipe_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such file"):
         read_array(tmp_path / "none.npy", 10)
-    with pytest.raises(BadInput, match="it is not a file"):
-        read_array(tmp_path, 10)
+    paths = [tmp_path]
+    if hasattr(os, "mkfifo"):
+        paths.append(tmp_path / "pipe.npy")
+        os.mkfifo(paths[1])
+    for path in paths:
+        with pytest.raises(BadInput, match="it is not a file"):
+            read_array(path, 10)
 
 
 def write_pictures(folder: Path, images: NDArray[np.uint8]) -> None:
@@ -218,11 +212,10 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     samples = read_folder(tmp_path / "drawn", 12)
     assert np.array_equal(samples.images[:, 0], images)
     assert (samples.name, samples.asked, samples.notes) == ("drawn", None, ())
-    some = read_folder(tmp_path / "drawn", 4)
-    assert np.array_equal(some.images, samples.images[::3])
+    assert np.array_equal(read_folder(tmp_path / "drawn", 4).images, samples.images[::3])
 
 
-def test_folders_named_by_digits_are_what_was_asked_for(tmp_path: Path) -> None:
+def test_subfolders_named_by_digits_are_the_requested_digits(tmp_path: Path) -> None:
     images, _ = small_set(10)
     write_pictures(tmp_path / "drawn" / "3", images[:4])
     write_pictures(tmp_path / "drawn" / "7", images[4:])
@@ -242,13 +235,13 @@ def test_the_first_picture_gives_the_shape(tmp_path: Path) -> None:
     assert (samples.images[1] == 9).all()
 
 
-@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("LA", 1), ("1", 1), ("I;16", 1)])
-def test_grey_pictures_have_one_channel(mode: str, channels: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["L", "LA", "1", "I;16"])
+def test_grey_pictures_have_one_channel(mode: str, tmp_path: Path) -> None:
     (tmp_path / "0.png").write_bytes(encode(Image.new(mode, (500, 200))))
-    assert read_folder(tmp_path, 10).images.shape == (1, channels, 128, 128)
+    assert read_folder(tmp_path, 10).images.shape == (1, 1, 128, 128)
 
 
-def test_unreadable_pictures_are_skipped_and_told(tmp_path: Path) -> None:
+def test_unreadable_pictures_are_skipped_and_noted(tmp_path: Path) -> None:
     for number in range(4):
         (tmp_path / f"{number}.png").write_bytes(grey_png(number))
     (tmp_path / "0.png").write_bytes(grey_png(0)[:40])
@@ -256,18 +249,7 @@ def test_unreadable_pictures_are_skipped_and_told(tmp_path: Path) -> None:
     assert samples.images[:, 0, 0, 0].tolist() == [1, 2, 3]
     assert samples.notes[0] == "only 3 images, not 4"
     assert "skipped 1 of 4 files as unreadable: '0.png'" in samples.notes[1]
-
-
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.png").write_text("hello")
+    for path in tmp_path.iterdir():
+        path.write_text("hello")
     with pytest.raises(BadInput, match="no readable PNG or JPEG"):
         read_folder(tmp_path, 10)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
-@pytest.mark.parametrize("ending", ["npy", "npz"])
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path, ending: str) -> None:
-    path = tmp_path / f"pipe.{ending}"
-    os.mkfifo(path)
-    with pytest.raises(BadInput, match="it is not a file"):
-        read_array(path, 5)
