@@ -45,7 +45,7 @@ GROUPS = {
     "Look at what there is": {
         "runs": "List the runs, lay them side by side, draw their reports.",
         "info": "Say what a generator is, where it came from and what is in its file.",
-        "evaluate": "Say how good a generator is, beside real digits measured the same way.",
+        "evaluate": "Measure the images of a generator, and real digits the same way to compare.",
     },
     "This machine": {
         "doctor": "Say what is installed and found here, how fast it is, and what to change.",

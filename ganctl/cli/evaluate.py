@@ -1,4 +1,4 @@
-"""``ganctl evaluate``: how good a generator is, in figures beside those of real digits."""
+"""``ganctl evaluate``: metrics of a generator's images, next to those of real ones."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ def evaluate(
             metavar="OUT",
             readable=False,
             autocompletion=complete.files(".html", ".png"),
-            help="Write a page (.html) or a picture (.png) of it.",
+            help="Write a report: a page (.html) or a picture (.png).",
         ),
     ] = None,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Say how good a generator is, beside real digits measured the same way.
+    """Measure the images of a generator, and real digits the same way to compare.
 
-    Only a run needs torch. Less is better where the table has ↓, more where it has ↑.
+    Only a run needs torch. ↓ in the table means that lower is better, ↑ that higher is better.
 
     Example: [bold]ganctl evaluate gen.onnx --report report.html[/]
     """
@@ -88,12 +88,12 @@ def evaluate(
     threads = min(threads, usable_cores())
     classifier = Classifier(threads)
     samples, source = _samples(target, count, seed, data, threads)
-    with screen.phases() as say:
-        say("looking at real images")
+    with screen.phases() as progress:
+        progress("classifying real images")
         reference = find_reference(source, samples.images.shape[1:], classifier, data_dir)
-        evaluation = evaluate_samples(samples, reference, classifier, say)
+        evaluation = evaluate_samples(samples, reference, classifier, progress)
         if report is not None:
-            say("drawing the report")
+            progress("drawing the report")
             write_report(report, evaluation)
     if as_json:
         screen.result(*json.dumps(_plain(evaluation), indent=2, allow_nan=False).splitlines())
@@ -106,11 +106,7 @@ def evaluate(
 def _samples(
     target: Path | None, count: int, seed: int, data: str | None, threads: int
 ) -> tuple[Samples, str]:
-    """Return the images to be measured, and the name or path of the data to measure them against.
-
-    Raises:
-        BadInput: there is no such target, or it does not say what it was trained on.
-    """
+    """Return the images to measure, and the name or path of the data to measure them against."""
     from ganctl.evaluation.samples import read_array, read_folder
 
     suffix = "" if target is None else target.suffix.lower()
@@ -143,20 +139,16 @@ def _samples(
 
 
 def _names_run(target: Path) -> bool:
-    """Tell whether a run goes by that name, as it does for the other commands."""
+    """Return whether there is a run of that name, which other commands would use."""
     from ganctl.runs.run_dir import LAST
 
     return target.parent == Path() and os.path.isfile(RUNS / target / LAST)
 
 
 def _checkpoint(target: Path | None) -> Path:
-    """Return the checkpoint that is meant, and say which where that is not clear.
-
-    Raises:
-        BadInput: there is none.
-    """
+    """Return the path of the checkpoint that ``target`` names; None is the newest run."""
     if target is not None and os.path.isfile(target) and target.suffix != ".safetensors":
-        raise BadInput(f"{target} is nothing that can be evaluated", TARGETS)
+        raise BadInput(f"{target} cannot be evaluated", TARGETS)
 
     from ganctl.pretrained import introduce
     from ganctl.runs.run_dir import blank_run_error, did_you_mean_run, find_checkpoint
@@ -174,28 +166,28 @@ def _checkpoint(target: Path | None) -> Path:
     return path
 
 
-def _trained_on(path: Path, card: Card | None, place: str | None) -> str:
-    """Return the name of the data that a generator was trained on, or where it lies.
+def _trained_on(path: Path, card: Card | None, data_path: str | None) -> str:
+    """Return the name of the data that a generator was trained on, or its path.
 
     Args:
         path: of the generator's file.
-        card: of the generator; None without one.
-        place: where training found the data, which a card does not say.
+        card: of the generator, if the file has one.
+        data_path: of the training data, if the file has it.
 
     Raises:
-        BadInput: it is no name that others know, and does not lie there any more.
+        BadInput: the name is not that of a known data set, and the path is missing.
     """
     from ganctl.data.load import NAMES
 
     if card is None:
-        screen.note(f"{path} does not say what it was trained on: measuring against {MNIST}")
+        screen.note(f"{path} does not name its training data: measuring against {MNIST}")
         return MNIST
     if card.data_name not in NAMES:
-        if place and os.path.exists(place):
-            return place
+        if data_path and os.path.exists(data_path):
+            return data_path
         raise BadInput(
             f"{path} was trained on '{card.data_name}', which is no data set known by name",
-            f"say where that lies, --data PATH, or take another, such as --data {MNIST}",
+            f"give its path, --data PATH, or another data set, such as --data {MNIST}",
         )
     return card.data_name
 
@@ -209,7 +201,7 @@ def _draw(
     count: int,
     seed: int,
 ) -> Samples:
-    """Return images 0 … ``count`` - 1 of a seed, and the digits that they were asked to show."""
+    """Return images 0 … ``count`` - 1 of a seed, with the digits that were requested."""
     import numpy as np
 
     from ganctl.drawing import draw
@@ -259,7 +251,7 @@ def _show(evaluation: Evaluation) -> None:
 
 
 def _plain(evaluation: Evaluation) -> dict[str, Any]:
-    """Return all but the pictures, for JSON."""
+    """Return everything but the images, for JSON."""
     return {
         "target": evaluation.target,
         "reference": evaluation.reference,

@@ -137,7 +137,7 @@ def test_what_was_asked_for_has_its_line(
         (["text.onnx"], "text.onnx is not an ONNX file"),
         (["text.npy"], "text.npy is no array"),
         (["text.safetensors"], "not a ganctl checkpoint"),
-        (["text.jpg"], "text.jpg is nothing that can be evaluated"),
+        (["text.jpg"], "text.jpg cannot be evaluated"),
         (["empty"], "no readable PNG or JPEG picture"),
         (["x" * 300], "there is no file, folder or run xxx"),
         (["small.onnx"], "was trained on 'small', which is no data set known by name"),
