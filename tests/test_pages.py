@@ -18,7 +18,7 @@ from ganctl.cli.app import COMMANDS, app
 from ganctl.errors import GanctlError
 from ganctl.text import option
 
-from .cli.wrong_values import BASE
+from .cli.test_options import COMMANDS as ALL_COMMANDS
 from .docs_check import AS_WRITTEN, NOT_RUN, SHORTER, shortened, to_lay_out, why_not
 from .pages import PAGES, ROOT, Command, all_commands, blocks, ganctl_arguments, inline_code
 
@@ -92,7 +92,12 @@ def mentioned(text: str) -> list[str] | None:
     if "-m ganctl" in text or text.startswith("ganctl "):
         return ganctl_arguments(text)
     words = text.split()
-    named = tuple(words[:2]) in BASE or words[0] in COMMANDS and words[1:2] and words[1][0] == "-"
+    named = (
+        " ".join(words[:2]) in ALL_COMMANDS
+        or words[0] in COMMANDS
+        and words[1:2]
+        and words[1][0] == "-"
+    )
     return words if named else None
 
 
@@ -127,7 +132,7 @@ def test_every_option_in_prose_and_tables_is_one_of_some_command(
 ) -> None:
     """Whose value it may have, such as ``--keep 3``."""
     monkeypatch.chdir(tmp_path)
-    parsers = [command_of(list(name))[0] for name in [(), *BASE]]
+    parsers = [command_of(name.split())[0] for name in ["", *ALL_COMMANDS]]
     options = set[str]().union(*map(options_of, parsers))
     spans = {text: place for place, text in INLINE if re.match(r"--?[a-z]", text)}
     assert len(spans) >= 40
@@ -138,7 +143,9 @@ def test_every_option_in_prose_and_tables_is_one_of_some_command(
         if len(words) == 1:
             assert words[0] in options, f"{place}: {text}"
         else:
-            assert any(accepts([*name, *words]) for name in BASE), f"{place}: {text}"
+            assert any(accepts([*name.split(), *words]) for name in ALL_COMMANDS), (
+                f"{place}: {text}"
+            )
 
 
 def test_targets_test_files_and_modules_on_the_pages_are_there() -> None:
