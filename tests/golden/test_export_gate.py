@@ -29,7 +29,7 @@ def change_one_weight(graph: onnx.GraphProto) -> None:
     """In the middle of the largest tensor."""
     tensor = max(graph.initializer, key=lambda each: len(each.raw_data))
     values = numpy_helper.to_array(tensor).copy()
-    values.flat[values.size // 2] += 0.1
+    values.flat[values.size // 2] += 0.01
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
 
