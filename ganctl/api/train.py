@@ -24,7 +24,7 @@ from ganctl.errors import BadInput, InvalidOption
 from ganctl.html_page import image, joined
 from ganctl.notify import ignore
 from ganctl.options import Options, refuse_unknown
-from ganctl.runs.run_dir import CURVES, RunDir
+from ganctl.runs.run_dir import RunDir
 from ganctl.text import counted, inert
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class TrainedRun:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: where it stands, its curves and its last samples."""
         shown = [f"<p>{escape(repr(self)[1:-1])}</p>"]
-        for path in (self.folder / CURVES, *RunDir(self.folder).samples()[-1:]):
+        run = RunDir(self.folder)
+        for path in (run.curves, *run.samples()[-1:]):
             with suppress(OSError):
                 shown.append(image(path.read_bytes(), "png", path.stem))
         return f"<div>{joined(shown)}</div>"

@@ -8,7 +8,7 @@ from typing import Any
 from ganctl.card_rules import is_number
 from ganctl.evaluation.metrics import MONITORED, caveat
 from ganctl.model_card import Card
-from ganctl.runs.words import FIGURES
+from ganctl.runs.history import METRIC_NAMES
 
 Rows = list[tuple[str, str]]
 Sections = list[tuple[str, Rows]]
@@ -138,6 +138,6 @@ def figures_line(figures: Mapping[str, Any]) -> str:
     said = []
     for key, figure in figures.items():
         if is_number(figure):
-            name, form = FIGURES.get(key, (key, ""))
+            name, form = METRIC_NAMES.get(key, (key, ""))
             said.append(f"{name} {form.format(figure) if form else number(figure)}")
     return ", ".join(said)

@@ -1,10 +1,10 @@
-"""``ganctl runs``: what was trained, how it went, and several runs beside each other."""
+"""``ganctl runs``: list runs, compare them, draw their reports."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from string import ascii_uppercase
@@ -18,30 +18,28 @@ from ganctl.errors import BadInput, WrongValue
 from ganctl.text import counted, sized
 
 if TYPE_CHECKING:
-    from ganctl.runs.compare import Compared
+    from ganctl.runs.compare import Table
     from ganctl.runs.history import RunStatus
 
 runs = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     invoke_without_command=True,
-    help="List the runs, lay them side by side, draw their reports.\n\n"
-    "Alone it lists the runs in checkpoints/, the one that changed last first.\n\n"
+    help="List runs, compare them, draw their reports.\n\n"
+    "Without a command it lists the runs in checkpoints/, the most recently changed first.\n\n"
     "Example: [bold]ganctl runs compare first-try second-try[/]",
 )
 
 COMPARISON = Path("compare.png")
 
-OTHER_PICTURES = {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg", ".pdf"}
-"""What is taken for a picture to be drawn, not for a run, whose name may have a full stop."""
+# Suffixes that mean an output file, not a run whose name contains a dot.
+OTHER_FORMATS = {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg", ".pdf"}
 
 COLUMNS = ("run", "data", "recipe", "epochs", "FD", "best FD", "size", "age", "state")
-WORDS = ("data", "recipe", "state")
-LEAST = ("FD", "data", "recipe", "size", "age")
-"""Columns that give way on a narrow terminal, the first one first.
-
-The best distance says more than the newest, and many a name says data and recipe.
-"""
+TEXT_COLUMNS = ("data", "recipe", "state")
+# Dropped in this order on a narrow terminal: the best distance says more than the latest, and
+# many names contain data and recipe.
+OPTIONAL_COLUMNS = ("FD", "data", "recipe", "size", "age")
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -62,12 +60,12 @@ def list_runs(ctx: typer.Context, as_json: Json = False) -> None:
     else:
         from ganctl.cli.tables import show_named_table
 
-        show_named_table(COLUMNS, list(map(_row, found)), WORDS, LEAST)
+        show_named_table(COLUMNS, list(map(_row, found)), TEXT_COLUMNS, OPTIONAL_COLUMNS)
         screen.result(*(f"{each.run.name}: {each.problem}" for each in found if each.problem))
 
 
 def _row(status: RunStatus) -> list[str]:
-    from ganctl.runs.words import data_name
+    from ganctl.runs.history import data_name
 
     config = status.config
     return [
@@ -126,67 +124,65 @@ def compare(
     ],
     as_json: Json = False,
 ) -> None:
-    """Lay runs side by side: their curves and samples in a picture, what differs in a table.
+    """Compare runs: curves and samples in a picture, differing options and metrics in tables.
 
     Example: [bold]ganctl runs compare first-try second-try both.png[/]
     """
     from ganctl.files import check_writable, write_atomic
-    from ganctl.runs.compare import MOST, read_run
+    from ganctl.runs.compare import config_table, metrics_table, read_run
     from ganctl.runs.history import DISTANCE
-    from ganctl.runs.report import known_figures
-    from ganctl.runs.run_dir import CONFIG, find_run
-    from ganctl.runs.side_by_side import picture
+    from ganctl.runs.plots import MAX_RUNS, draw_comparison
+    from ganctl.runs.report import real_metrics_of
+    from ganctl.runs.run_dir import RunDir, find_run
 
-    named, out = list(given), COMPARISON
-    if named[-1].suffix.lower() == ".png":
-        out = named.pop()
-    elif named[-1].suffix.lower() in OTHER_PICTURES and not named[-1].exists():
-        raise BadInput(
-            f"cannot write {named[-1]}: '{named[-1].suffix}' is no kind of output", "end it in .png"
-        )
-    if not 2 <= len(named) <= MOST:
+    paths, out = list(given), COMPARISON
+    if paths[-1].suffix.lower() == ".png":
+        out = paths.pop()
+    elif paths[-1].suffix.lower() in OTHER_FORMATS and not paths[-1].exists():
+        raise BadInput(f"cannot write {paths[-1]}: the format must be PNG", "end it in .png")
+    if not 2 <= len(paths) <= MAX_RUNS:
         raise WrongValue(
-            f"{counted(len(named), 'run')} cannot be compared",
-            f"name 2 to {MOST}: ganctl runs lists them",
+            f"{counted(len(paths), 'run')} cannot be compared",
+            f"name 2 to {MAX_RUNS}: ganctl runs lists them",
         )
-    if (out.parent / CONFIG).is_file():
-        raise BadInput(f"{out} lies among a run's own pictures", "name a .png in another folder")
+    if RunDir(out.parent).config.is_file():
+        raise BadInput(f"{out} is in a run's folder", "name a .png in another folder")
     check_writable(out)
-    compared = [read_run(find_run(each)) for each in named]
-    known = [known_figures(run.config) for run in compared]
+    compared = [read_run(find_run(each)) for each in paths]
+    names = [each.name for each in compared]
+    tables = {"configuration": config_table(compared), "figures": metrics_table(compared)}
+    known = [real_metrics_of(each.config) for each in compared]
     real = known[0].get(DISTANCE) if all(known) else None
-    write_atomic(out, picture(compared, real))
-    _show(compared, real, as_json)
-    (screen.note if as_json else screen.result)(f"wrote {out}")
-
-
-def _show(compared: Sequence[Compared], real: float | None, as_json: bool) -> None:
-    from ganctl.runs.compare import differences, outcomes
-
-    parts = {"configuration": differences(compared), "figures": outcomes(compared)}
+    write_atomic(out, draw_comparison(compared, tables, real))
     if as_json:
-        plain = {
-            "runs": [run.name for run in compared],
-            **{title: dict(rows) for title, rows in parts.items()},
+        result = {
+            "runs": names,
+            **{title: dict(rows) for title, rows in tables.items()},
             "real_frechet_distance": real,
         }
-        screen.result(*json.dumps(plain, indent=2).splitlines())
-        return
+        screen.result(*json.dumps(result, indent=2).splitlines())
+        screen.note(f"wrote {out}")
+    else:
+        _show_tables(names, tables)
+        if real is not None:
+            screen.result(f"real test digits: Fréchet distance {real:.2f}")
+        screen.result(f"wrote {out}")
+
+
+def _show_tables(names: list[str], tables: Mapping[str, Table]) -> None:
+    """Print a column per run, headed by letters if the names do not fit."""
     from ganctl.cli.tables import fits, show_table
 
-    names = [run.name for run in compared]
-    tables = {title: [[name, *values] for name, values in rows] for title, rows in parts.items()}
-    if not all(fits([title, *names], rows) for title, rows in tables.items()):
-        letters = ascii_uppercase[: len(names)]
+    cells = {title: [[label, *values] for label, values in rows] for title, rows in tables.items()}
+    if not all(fits([title, *names], rows) for title, rows in cells.items()):
+        letters = list(ascii_uppercase[: len(names)])
         screen.result(*map(" = ".join, zip(letters, names, strict=True)))
-        names = list(letters)
-    for title, rows in tables.items():
+        names = letters
+    for title, rows in cells.items():
         if rows:
             show_table("", [title, *names], rows)
-    if not parts["configuration"]:
+    if not cells["configuration"]:
         screen.result("their configurations are the same")
-    if real is not None:
-        screen.result(f"real test digits: Fréchet distance {real:.2f}")
 
 
 @runs.command()
@@ -202,7 +198,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Draw a run's curves.png, progress.gif and report.html anew, at any time.
+    """Draw a run's curves.png, progress.gif and report.html again.
 
     Training draws them when it ends.
 

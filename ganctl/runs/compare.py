@@ -1,4 +1,4 @@
-"""Several runs beside each other: the settings that differ, and their figures."""
+"""Tables that compare runs: the options that differ, and the metrics."""
 
 from __future__ import annotations
 
@@ -8,73 +8,65 @@ from dataclasses import dataclass
 from ganctl.card_rules import is_number
 from ganctl.config import TrainConfig, flat
 from ganctl.evaluation.metrics import MONITORED
-from ganctl.images import Pixels
-from ganctl.runs.chart import COLOURS
-from ganctl.runs.film import read_grid
-from ganctl.runs.history import History, read_status
+from ganctl.runs.history import METRIC_NAMES, History, read_status
 from ganctl.runs.run_dir import RunDir
-from ganctl.runs.words import FIGURES
 from ganctl.text import duration
 
-LAST = ("images_per_second", "g_loss", "d_loss")
-"""Figures of the last epoch."""
-
-MOST = len(COLOURS)
-"""Runs in one picture."""
+Table = Sequence[tuple[str, list[str]]]  # rows: a label and one value per run
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One of the runs."""
+class ComparedRun:
+    """What is compared of a run."""
 
-    name: str
+    run: RunDir
     config: TrainConfig
     history: History
-    grid: Pixels | None  # its last samples, (C, H, W)
+
+    @property
+    def name(self) -> str:
+        """Return the run's name."""
+        return self.run.name
 
 
-def read_run(run: RunDir) -> Compared:
+def read_run(run: RunDir) -> ComparedRun:
     """Return what is compared of a run.
 
     Raises:
         BadInput: its configuration cannot be read.
     """
-    grids = run.samples()
-    grid = read_grid(grids[-1]) if grids else None
-    return Compared(run.name, run.read_config(), read_status(run).history, grid)
+    return ComparedRun(run, run.read_config(), read_status(run).history)
 
 
-def differences(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:
-    """Return the fields of the configuration that are not the same in all runs, a value a run."""
-    settings = [flat(run.config) for run in runs]
-    rows = [(name, [str(each[name]) for each in settings]) for name in settings[0]]
+def config_table(runs: Sequence[ComparedRun]) -> Table:
+    """Return the options whose values differ."""
+    configs = [flat(run.config) for run in runs]
+    rows = [(name, [str(config[name]) for config in configs]) for name in configs[0]]
     return [(name.replace("_", " "), values) for name, values in rows if len(set(values)) > 1]
 
 
-def outcomes(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:
-    """Return how far each run came and its last figures, a value a run."""
-    rows = [("epochs done", [_epochs(run) for run in runs])]
-    best = [run.history.best or (None, None) for run in runs]
-    rows.append(("best Fréchet distance", [_text(distance, "{:.2f}") for distance, _ in best]))
-    rows.append(("after epoch", [_text(epoch, "{:,.0f}") for _, epoch in best]))
-    for key in MONITORED:
-        name, form = FIGURES[key]
-        rows.append((name, [_text(run.history.measured.get(key), form) for run in runs]))
-    rows.append(("training time", [_time(run) for run in runs]))
-    for key in LAST:
-        name, form = FIGURES[key]
-        rows.append((name, [_text(run.history.last(key), form) for run in runs]))
+def metrics_table(runs: Sequence[ComparedRun]) -> Table:
+    """Return how far each run came and its latest metrics; "" for a missing value."""
+
+    def row(name: str, form: str, values: Sequence[float | None]) -> tuple[str, list[str]]:
+        return name, [form.format(value) if is_number(value) else "" for value in values]
+
+    histories = [run.history for run in runs]
+    best = [history.best or (None, None) for history in histories]
+    done = [f"{run.history.last('epoch') or 0:,.0f} of {run.config.epochs:,}" for run in runs]
+    seconds = [history.series("seconds")[1] for history in histories]
+    rows = [
+        ("epochs done", done),
+        row("best Fréchet distance", "{:.2f}", [distance for distance, _ in best]),
+        row("after epoch", "{:,.0f}", [epoch for _, epoch in best]),
+        *(
+            row(*METRIC_NAMES[key], [history.measured.get(key) for history in histories])
+            for key in MONITORED
+        ),
+        ("training time", [duration(sum(each)) if each else "" for each in seconds]),
+        *(
+            row(*METRIC_NAMES[key], [history.last(key) for history in histories])
+            for key in ("images_per_second", "g_loss", "d_loss")
+        ),
+    ]
     return [(name, values) for name, values in rows if any(values)]
-
-
-def _epochs(run: Compared) -> str:
-    return f"{run.history.last('epoch') or 0:,.0f} of {run.config.epochs:,}"
-
-
-def _time(run: Compared) -> str:
-    seconds = run.history.series("seconds")[1]
-    return duration(sum(seconds)) if seconds else ""
-
-
-def _text(value: float | None, form: str) -> str:
-    return form.format(value) if is_number(value) else ""

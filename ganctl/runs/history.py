@@ -15,6 +15,7 @@ from ganctl.card_rules import is_kept, is_number
 from ganctl.checkpoint_file import Header, peek
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
+from ganctl.evaluation.metrics import MONITORED
 from ganctl.runs.run_dir import RunDir
 
 DISTANCE = "frechet_distance"
@@ -22,6 +23,17 @@ DISTANCE = "frechet_distance"
 MAX_METRICS_BYTES = 200_000_000  # about a million epochs; the rest is not read
 
 Metrics = dict[str, Any]
+# Name and format of the metrics of an epoch.
+METRIC_NAMES = {
+    "g_loss": ("generator's loss", "{:.3f}"),
+    "d_loss": ("discriminator's loss", "{:.3f}"),
+    "d_real": ("D(x)", "{:.2f}"),
+    "d_fake": ("D(G(z))", "{:.2f}"),
+    "images_per_second": ("images/s", "{:,.0f}"),
+    "seconds": ("seconds", "{:,.1f}"),
+    **{key: (name, form) for key, (name, form, _) in MONITORED.items()},
+}
+
 State = Literal["running", "finished", "stopped", "diverged", "broken"]
 
 
@@ -162,6 +174,19 @@ def read_status(run: RunDir) -> RunStatus:
     else:
         state = "diverged" if _is_newer(run.diverged, run.checkpoint) else "stopped"
     return RunStatus(run, state, problem, config, saved, epochs, history)
+
+
+def data_name(config: TrainConfig) -> str:
+    """Return the data's name: that of a data set, or the last part of a path."""
+    return Path(config.data).name or config.data
+
+
+def describe(config: TrainConfig) -> str:
+    """Return a run's most important options in one line."""
+    networks = f"{config.model.arch} conditional" if config.conditional else config.model.arch
+    parts = [data_name(config), f"recipe {config.recipe}", networks, config.objective]
+    parts += [f"batch {config.batch_size:,}", f"rate {config.lr:g}", f"seed {config.seed}"]
+    return " · ".join(parts)
 
 
 def _is_newer(path: Path, other: Path) -> bool:

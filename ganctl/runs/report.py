@@ -1,105 +1,162 @@
-"""What is drawn of a run when it ends, and may be drawn anew: curves, a film and a page."""
+"""``report.html``: one run on one page without other files; written with its pictures."""
 
 from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import ganctl
-from ganctl.checkpoint_file import Header, read_checkpoint, read_header
-from ganctl.config import MEASURED, TrainConfig
+from ganctl.checkpoint_file import Header
+from ganctl.config import MEASURED, TrainConfig, flat
 from ganctl.errors import GanctlError
-from ganctl.evaluation.metrics import caveat
+from ganctl.evaluation.metrics import MONITORED, caveat
 from ganctl.evaluation.monitor import real_metrics
 from ganctl.evaluation.reference import FINGERPRINTS
 from ganctl.files import write_atomic
-from ganctl.model_card import Card
-from ganctl.runs.curves import curves
-from ganctl.runs.film import film, read_grid
-from ganctl.runs.history import DISTANCE, read_status
-from ganctl.runs.page import Report, page
-from ganctl.runs.run_dir import ANIMATION, CURVES, REPORT, RunDir
+from ganctl.html_page import card, image, joined, page, side_by_side
+from ganctl.notify import Notify
+from ganctl.runs.compare import read_run
+from ganctl.runs.history import DISTANCE, History, describe, read_status
+from ganctl.runs.plots import draw_animation, draw_curves, last_sample
+from ganctl.runs.run_dir import RunDir
+from ganctl.runs.words import command, unsaid
+from ganctl.text import counted
 
-PACKAGES = ("torch", "numpy", "onnxruntime")
+STYLE = """
+@media (min-width: 60rem) { .two { grid-template-columns: 1fr 1fr } }
+.chart { aspect-ratio: auto; background: none }
+pre { overflow-x: auto; padding: .75rem; border-radius: .4rem; background: var(--paper);
+  font-size: .8125rem; white-space: pre-wrap; overflow-wrap: anywhere }
+.settings { columns: 2 18rem; column-gap: 2.5rem; font-size: .8125rem }
+.settings div { display: flex; justify-content: space-between; gap: 1rem; padding: .2rem 0;
+  border-bottom: 1px solid var(--rule); break-inside: avoid }
+.settings dd { overflow-wrap: anywhere; text-align: right }
+.settings dt { color: var(--soft); white-space: nowrap }
+"""
+
+PACKAGES = ("torch", "numpy", "onnxruntime")  # whose versions the page shows
 
 
-def draw_report(run: RunDir, notify: Callable[[str], None]) -> list[Path]:
-    """Draw a run's report where training has ended; what keeps it from being drawn is told.
+def draw_report(run: RunDir, notify: Notify) -> list[Path]:
+    """Write the report after training; any error is logged, since the run itself is saved.
 
     Returns:
-        What was written.
+        The paths of the files written.
     """
     try:
         return write_report(run)
     except GanctlError as error:
         reason = error.message
-    except Exception as error:  # whatever it is, the run is saved, and its exit code is its own
+    except Exception as error:
         reason = f"{type(error).__name__}: {error}"
     notify(f"no report was drawn: {reason}; to try again: ganctl runs report {run.folder}")
     return []
 
 
 def write_report(run: RunDir) -> list[Path]:
-    """Draw a run's curves, film and page into its folder, each whole or not at all.
+    """Write curves.png, progress.gif and report.html into the run's folder.
 
     Returns:
-        What was written; no film where there is one grid of samples, or none.
+        The paths of the files written; no progress.gif with fewer than two sample grids.
 
     Raises:
-        BadInput: the configuration cannot be read, or the folder not be written.
+        BadInput: the configuration cannot be read, or the folder is not writable.
         OutOfResources: the disk is full.
-        ModuleNotFoundError: there is no matplotlib.
+        ModuleNotFoundError: matplotlib is missing.
     """
-    config, history = run.read_config(), read_status(run).history
-    real = known_figures(config)
-    drawn = {CURVES: curves(run.name, config, history, real.get(DISTANCE))}
-    moving = film(run, config.model.img_size, config.model.channels)
-    if moving is not None:
-        drawn[ANIMATION] = moving
-    header = _header(run)
-    grid = next((path for path in run.samples()[::-1] if read_grid(path) is not None), None)
-    drawn[REPORT] = page(
-        Report(
-            name=run.name,
-            command_name=shlex.quote(run.label),
-            config=config,
-            history=history,
-            real=real,
-            curves=drawn[CURVES],
-            grid=None if grid is None else grid.read_bytes(),
-            grid_epoch=0 if grid is None else int(grid.stem),
-            film=moving,
-            threads=0 if header is None else header.threads,
-            notes=[] if header is None else _notes(header.card),
-            versions=dict(_versions()),
-        )
-    )
-    for name, data in drawn.items():
-        write_atomic(run.folder / name, data)
-    return [run.folder / name for name in drawn]
+    compared, saved = read_run(run), read_status(run).saved
+    config, history = compared.config, compared.history
+    real = real_metrics_of(config)
+    curves = draw_curves(compared, real.get(DISTANCE))
+    files = {run.curves: curves}
+    animation = draw_animation(run, config.model.img_size, config.model.channels)
+    if animation is not None:
+        files[run.animation] = animation
+    cards = [
+        _beside(_samples(run), _animation(animation)),
+        card("Curves", image(curves, "png", "metrics by epoch", "chart")),
+        _beside(_metrics(run, history, real), _repeat(run, config, saved)),
+        _config(config),
+        _notes(saved),
+    ]
+    headline = f"{_progress(config, history)} · {describe(config)}"
+    files[run.report] = page(run.name, headline, cards, maker="ganctl", style=STYLE)
+    for path, data in files.items():
+        write_atomic(path, data)
+    return list(files)
 
 
-def _notes(card: Card) -> list[str]:
-    """Return what the reader must know of the data and of the figures."""
-    return [note for note in (card.data_note, card.quality and caveat(card.class_names)) if note]
-
-
-def known_figures(config: TrainConfig) -> Mapping[str, float]:
-    """Return the figures of as many real test digits as are measured; {} for other data."""
+def real_metrics_of(config: TrainConfig) -> Mapping[str, float]:
+    """Return the metrics of real test digits, as many as are measured; {} for other data."""
     if config.data in FINGERPRINTS and config.model.image_shape == (1, 28, 28):
         return real_metrics(MEASURED)
     return {}
 
 
-def _header(run: RunDir) -> Header | None:
-    """Return what the newest checkpoint says of itself; None where none can be read."""
-    try:
-        return read_header(read_checkpoint(run.checkpoint), str(run.checkpoint))
-    except GanctlError:
-        return None
+def _beside(left: str, right: str) -> str:
+    return side_by_side(left, right) if left and right else left + right
+
+
+def _samples(run: RunDir) -> str:
+    path = last_sample(run)
+    if path is None:
+        return ""
+    picture = image(path.read_bytes(), "png", "a grid of samples", "squares")
+    epoch = int(path.stem)
+    caption = f"After epoch {epoch:,}." if epoch else "Before the first step."
+    return card("Latest samples", picture, caption)
+
+
+def _animation(gif: bytes | None) -> str:
+    if gif is None:
+        return ""
+    return card("Progress", image(gif, "gif", "the same latents through training", "squares"))
+
+
+def _progress(config: TrainConfig, history: History) -> str:
+    done = f"{history.last('epoch') or 0:,.0f} of {counted(config.epochs, 'epoch')}"
+    if history.best is None:
+        return done
+    distance, epoch = history.best
+    return f"{done} · best Fréchet distance {distance:.2f}, after epoch {epoch:,.0f}"
+
+
+def _metrics(run: RunDir, history: History, real: Mapping[str, float]) -> str:
+    measured = history.measured
+    if not measured:
+        return ""
+    rows = [
+        f'<tbody><tr><th scope="row">{escape(name)}</th>'
+        f'<td class="drawn">{form.format(measured[key])}</td>'
+        f"<td>{form.format(real[key]) if key in real else ''}</td></tr>"
+        f'<tr class="soft"><td colspan="3">{escape(meaning)}</td></tr></tbody>'
+        for key, (name, form, meaning) in MONITORED.items()
+        if isinstance(measured.get(key), (int, float))
+    ]
+    command = f"ganctl evaluate {shlex.quote(run.label)} --report evaluation.html"
+    return card(
+        "Quality",
+        '<table class="figures">\n<thead><tr><th></th><th scope="col">generated</th>'
+        f'<th scope="col">real</th></tr></thead>\n{joined(rows)}\n</table>',
+        f"Measured after epoch {measured.get('epoch', 0):,.0f} with {MEASURED:,} images of each "
+        f"kind. For all metrics: <code>{escape(command)}</code>",
+    )
+
+
+def _repeat(run: RunDir, config: TrainConfig, saved: Header | None) -> str:
+    commands = [
+        command(config, saved.threads if saved else 0),
+        f"ganctl sample --checkpoint {shlex.quote(run.label)} out.png",
+    ]
+    versions = ", ".join(f"{escape(name)} {escape(number)}" for name, number in _versions())
+    caption = f"Versions when this page was made: {versions}."
+    if odd := unsaid(config):
+        caption += f" No option sets what this run has of another ganctl: {escape(', '.join(odd))}."
+    return card("Repeat it", f"<pre>{escape(joined(commands))}</pre>", caption)
 
 
 def _versions() -> Iterator[tuple[str, str]]:
@@ -110,3 +167,27 @@ def _versions() -> Iterator[tuple[str, str]]:
             yield package, version(package)
         except PackageNotFoundError:
             pass
+
+
+def _config(config: TrainConfig) -> str:
+    rows = [
+        f"<div><dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_format(value))}</dd></div>"
+        for name, value in flat(config).items()
+        if value != "" and (name != "classes" or value)
+    ]
+    return card("Configuration", f'<dl class="settings">\n{joined(rows)}\n</dl>')
+
+
+def _format(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
+
+
+def _notes(saved: Header | None) -> str:
+    """Return what the reader must know about the data and the metrics."""
+    if saved is None:
+        return ""
+    notes = [saved.card.data_note, saved.card.quality and caveat(saved.card.class_names)]
+    rows = [f"<li>{escape(note)}</li>" for note in notes if note]
+    return card("Notes", f'<ul class="notes soft">\n{joined(rows)}\n</ul>') if rows else ""

@@ -1,16 +1,4 @@
-"""The folder of a run, ``checkpoints/NAME``: its files, its lock, and how a run is found.
-
-NAME/
-  last.safetensors        newest checkpoint; ``--resume`` continues from it
-  best.safetensors        generator with the smallest Fréchet distance
-  diverged.safetensors    state of a training that reached NaN or infinite values
-  step-STEP.safetensors   snapshots (``--keep``)
-  config.json             configuration
-  metrics.jsonl           metrics, one JSON object per epoch
-  samples/EPOCH.png       sample grids
-  curves.png, progress.gif, report.html
-  .lock, .torchrun        process that trains the run; torchrun job that started it
-"""
+"""The folder of a run, ``checkpoints/NAME``: its files, its lock, and how a run is found."""
 
 from __future__ import annotations
 
@@ -43,12 +31,10 @@ from ganctl.text import did_you_mean, option
 
 LAST = f"last{SUFFIX}"
 CONFIG = "config.json"
-METRICS = "metrics.jsonl"
 SAMPLES = "samples"
 LOCK = ".lock"
 JOB = ".torchrun"
-CURVES, ANIMATION, REPORT = "curves.png", "progress.gif", "report.html"
-REPORT_FILES = (CURVES, ANIMATION, REPORT)
+REPORT_FILES = ("curves.png", "progress.gif", "report.html")  # drawn after training
 
 # All that exists before the first checkpoint, 000000.png being the untrained samples.
 BLANK_FILES = (CONFIG, JOB, LOCK, SAMPLES, "000000.png")
@@ -61,16 +47,22 @@ MAX_CONFIG_BYTES = 1_000_000
 FileId = tuple[int, int, int] | None
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunDir:
     """One run's folder."""
 
     folder: Path
 
-    @property
-    def name(self) -> str:
-        """Return the run's name, which is the folder's name."""
-        return self.folder.name
+    def __post_init__(self) -> None:
+        self.name = self.folder.name
+        self.checkpoint = self.folder / LAST  # newest; --resume continues from it
+        self.best = self.folder / f"best{SUFFIX}"  # generator with the smallest Fréchet distance
+        self.diverged = self.folder / f"diverged{SUFFIX}"  # state that led to NaN or infinity
+        self.config = self.folder / CONFIG
+        self.metrics = self.folder / "metrics.jsonl"  # one JSON object per epoch
+        self.curves, self.animation, self.report = (self.folder / name for name in REPORT_FILES)
+        self.lock = self.folder / LOCK  # held by the process that trains the run
+        self.job = self.folder / JOB  # torchrun job that started the run
 
     @property
     def label(self) -> str:
@@ -81,41 +73,6 @@ class RunDir:
     def resume_command(self) -> str:
         """Return the command line that continues the run."""
         return f"ganctl train {option('resume', self.label)}"
-
-    @property
-    def checkpoint(self) -> Path:
-        """Return the path of the newest checkpoint."""
-        return self.folder / LAST
-
-    @property
-    def best(self) -> Path:
-        """Return the path of the generator with the smallest Fréchet distance."""
-        return self.folder / f"best{SUFFIX}"
-
-    @property
-    def diverged(self) -> Path:
-        """Return the path of the state that led to NaN or infinite values."""
-        return self.folder / f"diverged{SUFFIX}"
-
-    @property
-    def config(self) -> Path:
-        """Return the path of the configuration."""
-        return self.folder / CONFIG
-
-    @property
-    def metrics(self) -> Path:
-        """Return the path of the metrics, one JSON object per epoch."""
-        return self.folder / METRICS
-
-    @property
-    def lock(self) -> Path:
-        """Return the path of the lock file."""
-        return self.folder / LOCK
-
-    @property
-    def report(self) -> Path:
-        """Return the path of the report page."""
-        return self.folder / REPORT
 
     def sample(self, epoch: int) -> Path:
         """Return the path of the sample grid after ``epoch`` epochs."""
@@ -265,12 +222,12 @@ class RunDir:
 
     def write_job(self, job: str) -> None:
         """Record the torchrun job that started the run, which may restart it."""
-        write_atomic(self.folder / JOB, job.encode())
+        write_atomic(self.job, job.encode())
 
     def belongs_to(self, job: str) -> bool:
         """Return whether the torchrun job ``job`` started the run."""
         try:
-            return (self.folder / JOB).read_bytes() == job.encode()
+            return self.job.read_bytes() == job.encode()
         except OSError:
             return False
 

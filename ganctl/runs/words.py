@@ -1,41 +1,11 @@
-"""A run in words: its figures, what it is, and the command that begins the same run anew."""
+"""The command that repeats a run."""
 
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import Any
 
 from ganctl.config import TrainConfig, flat, train_config
-from ganctl.evaluation.metrics import MONITORED
-
-FIGURES = {
-    "g_loss": ("generator's loss", "{:.3f}"),
-    "d_loss": ("discriminator's loss", "{:.3f}"),
-    "d_real": ("D(x)", "{:.2f}"),
-    "d_fake": ("D(G(z))", "{:.2f}"),
-    "images_per_second": ("images/s", "{:,.0f}"),
-    "seconds": ("seconds", "{:,.1f}"),
-    **{key: (name, form) for key, (name, form, _) in MONITORED.items()},
-}
-"""Figures of an epoch: name and form."""
-
-
-def data_name(config: TrainConfig) -> str:
-    """Return what the data is called: a name, or the last part of a path."""
-    return Path(config.data).name or config.data
-
-
-def networks(config: TrainConfig) -> str:
-    """Return the networks in short, such as "conv conditional"."""
-    return f"{config.model.arch} conditional" if config.conditional else config.model.arch
-
-
-def what(config: TrainConfig) -> str:
-    """Return what a run is in a line."""
-    parts = [data_name(config), f"recipe {config.recipe}", networks(config)]
-    parts += [config.objective, f"batch {config.batch_size:,}", f"rate {config.lr:g}"]
-    return " · ".join([*parts, f"seed {config.seed}"])
 
 
 def command(config: TrainConfig, threads: int = 0) -> str:

@@ -19,7 +19,7 @@ from ganctl.runs import report
 from ganctl.runs.run_dir import REPORT_FILES
 
 from ..conftest import Ganctl
-from ..runs.made_up import config, lines, made_up
+from ..runs.fake_runs import config, make_run, metrics
 
 
 def test_a_run_that_has_ended_is_drawn(workplace: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_run_that_ctrl_c_ends_is_drawn_and_one_in_haste_is_not(
 def test_the_runs_are_listed_the_newest_first(
     ganctl: Ganctl, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made_up(Path("checkpoints/older"), config(9, arch="conv"), lines(4), age=7200)
+    make_run(Path("checkpoints/older"), config(9, arch="conv"), metrics(4), age=7200)
     Path("checkpoints/broken").mkdir()
     Path("checkpoints/broken/notes.txt").touch()
     os.utime("checkpoints/broken", (1e9, 1e9))
@@ -126,7 +126,7 @@ def named_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(DEFAULT_NAMES, 1):
         settings = config(40, arch="conv", conditional=True)
-        made_up(Path("checkpoints") / name, settings, lines(9 * number), age=3600 * 9 * number)
+        make_run(Path("checkpoints") / name, settings, metrics(9 * number), age=3600 * 9 * number)
 
 
 def test_a_narrow_terminal_gets_fewer_columns_and_is_told_which(
@@ -153,8 +153,8 @@ def test_short_names_are_listed_a_line_a_run(
     ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    made_up(Path("checkpoints/conv"), config(9, arch="conv", conditional=True), lines(4))
-    made_up(Path("checkpoints/hinge"), config(9, objective="hinge"), lines(4), age=300)
+    make_run(Path("checkpoints/conv"), config(9, arch="conv", conditional=True), metrics(4))
+    make_run(Path("checkpoints/hinge"), config(9, objective="hinge"), metrics(4), age=300)
 
     def listed(columns: int) -> list[str]:
         return terminal(columns, lambda: ganctl("runs").out)
@@ -211,7 +211,7 @@ def test_ages_are_told_in_their_largest_unit() -> None:
 
 
 def test_runs_are_laid_side_by_side(ganctl: Ganctl, workplace: Path) -> None:
-    made_up(Path("checkpoints/other"), config(9, lr=0.0002), lines(4), grids=1)
+    make_run(Path("checkpoints/other"), config(9, lr=0.0002), metrics(4), grids=1)
     outcome = ganctl("runs", "compare", "small", "checkpoints/other/config.json", "both.png")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.endswith("\nwrote both.png\n")
@@ -269,7 +269,7 @@ def test_what_cannot_be_compared_is_told(
 
 
 def test_a_runs_own_pictures_are_not_drawn_over(ganctl: Ganctl, workplace: Path) -> None:
-    made_up(Path("checkpoints/older"), config(9), lines(4))
+    make_run(Path("checkpoints/older"), config(9), metrics(4))
     curves = Path("checkpoints/small/curves.png")
     before = curves.read_bytes()
     outcome = ganctl("runs", "compare", "small", "older", curves)

@@ -11,10 +11,10 @@ from PIL import Image
 from ganctl.errors import OutOfResources
 from ganctl.evaluation.monitor import real_metrics
 from ganctl.runs import report
-from ganctl.runs.report import known_figures, write_report
+from ganctl.runs.report import real_metrics_of, write_report
 from ganctl.runs.run_dir import REPORT_FILES, RunDir
 
-from .made_up import HOSTILE, config, lines, made_up
+from .fake_runs import HOSTILE, config, make_run, metrics
 
 VOID = {"meta", "img"}
 
@@ -52,13 +52,13 @@ class Outline(HTMLParser):
             self.text += data
 
 
-def read(folder: Path) -> Outline:
-    return Outline((folder / "report.html").read_text())
+def read(run: RunDir) -> Outline:
+    return Outline(run.report.read_text())
 
 
-def test_a_run_is_drawn_with_all_that_it_left(tmp_path: Path) -> None:
-    run = made_up(tmp_path / "run", config(8), lines(8), grids=3)
-    assert [path.name for path in write_report(RunDir(run))] == list(REPORT_FILES)
+def test_report_shows_all_that_a_run_has(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", config(8), metrics(8), grids=3)
+    assert [path.name for path in write_report(run)] == list(REPORT_FILES)
     page = read(run)
     assert page.pictures == [("PNG", (242, 242)), ("GIF", (242, 242)), ("PNG", (900, 540))]
     assert "8 of 8 epochs · best Fréchet distance 50.00, after epoch 4" in page.text
@@ -68,54 +68,54 @@ def test_a_run_is_drawn_with_all_that_it_left(tmp_path: Path) -> None:
     assert "conditional" in page.text and "classes" not in page.text  # it has none
 
 
-def test_a_run_that_has_nothing_yet_is_drawn(tmp_path: Path) -> None:
-    run = made_up(tmp_path / "run", config(8, data="elsewhere"), [])
-    assert [path.name for path in write_report(RunDir(run))] == ["curves.png", "report.html"]
+def test_report_of_a_run_without_metrics_and_samples(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", config(8, data="elsewhere"), [])
+    assert [path.name for path in write_report(run)] == ["curves.png", "report.html"]
     page = read(run)
     assert len(page.pictures) == 1 and "0 of 8 epochs" in page.text
-    assert "How good it is" not in page.text
+    assert "Quality" not in page.text
 
 
-def test_a_picture_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
-    run = made_up(tmp_path / "run", config(8), lines(8), grids=2)
-    (run / "samples/000002.png").write_bytes(b"no picture")
-    write_report(RunDir(run))
+def test_unreadable_sample_grids_are_left_out(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", config(8), metrics(8), grids=2)
+    run.sample(2).write_bytes(b"no picture")
+    write_report(run)
     assert [kind for kind, _ in read(run).pictures] == ["PNG", "PNG"]
-    assert "Drawn after epoch 1." in read(run).text and not (run / "progress.gif").exists()
-    (run / "samples/000001.png").rename(run / "samples/000000.png")
-    write_report(RunDir(run))
-    assert "Drawn before the first step; no later ones are there." in read(run).text
-    (run / "samples/000000.png").unlink()
-    write_report(RunDir(run))
+    assert "After epoch 1." in read(run).text and not run.animation.exists()
+    run.sample(1).rename(run.sample(0))
+    write_report(run)
+    assert "Before the first step." in read(run).text
+    run.sample(0).unlink()
+    write_report(run)
     assert [kind for kind, _ in read(run).pictures] == ["PNG"]
 
 
-def test_whatever_a_run_is_called_it_is_escaped(tmp_path: Path) -> None:
+def test_hostile_names_are_escaped(tmp_path: Path) -> None:
     name = HOSTILE.replace("/", "")
-    figures = lines(8)
+    figures = metrics(8)
     figures[-1][HOSTILE] = 1
-    run = made_up(tmp_path / name, config(8, data=HOSTILE, data_dir=HOSTILE), figures, grids=2)
-    write_report(RunDir(run))
+    run = make_run(tmp_path / name, config(8, data=HOSTILE, data_dir=HOSTILE), figures, grids=2)
+    write_report(run)
     page = read(run)
     assert "script" not in page.tags and page.text.count("<script>") >= 3
     assert len(page.pictures) == 3
 
 
-def test_real_digits_stand_beside_digits_alone() -> None:
-    assert known_figures(config()) == real_metrics(2000)
+def test_real_metrics_of_are_known_for_digits_only() -> None:
+    assert real_metrics_of(config()) == real_metrics(2000)
     small = config(img_size=16, data="mnist")
-    assert known_figures(small) == known_figures(config(data="kmnist")) == {}
+    assert real_metrics_of(small) == real_metrics_of(config(data="kmnist")) == {}
 
 
-def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = made_up(tmp_path / "run", config(8), lines(8), grids=2)
-    write_report(RunDir(run))
-    before = {name: (run / name).read_bytes() for name in REPORT_FILES}
+def test_full_disk_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(tmp_path / "run", config(8), metrics(8), grids=2)
+    write_report(run)
+    before = {name: (run.folder / name).read_bytes() for name in REPORT_FILES}
 
     def full(path: Path, data: bytes) -> None:
         raise OutOfResources(f"cannot write {path}", "make room")
 
     monkeypatch.setattr(report, "write_atomic", full)
     with pytest.raises(OutOfResources):
-        write_report(RunDir(run))
-    assert {name: (run / name).read_bytes() for name in REPORT_FILES} == before
+        write_report(run)
+    assert {name: (run.folder / name).read_bytes() for name in REPORT_FILES} == before

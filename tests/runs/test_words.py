@@ -8,10 +8,10 @@ import pytest
 
 from ganctl.cli import train as train_command
 from ganctl.config import TrainConfig
-from ganctl.runs.words import command, data_name, unsaid, what
+from ganctl.runs.words import command, unsaid
 
 from ..conftest import Ganctl
-from .made_up import HOSTILE, config
+from .fake_runs import HOSTILE, config
 
 CONFIGS = {
     "default": config(50),
@@ -65,10 +65,3 @@ def test_what_no_option_sets_is_named() -> None:
         "ema_decay",
         "r1_every",
     ]
-
-
-def test_a_run_in_words() -> None:
-    conv = CONFIGS["conv"]
-    assert conv.kind == "default-conv-conditional-hinge" and config().kind == "default"
-    assert "conv conditional · hinge · batch 64 · rate 0.0005" in what(conv)
-    assert data_name(config(data="/data/mine.zip")) == "mine.zip"

@@ -1,4 +1,4 @@
-"""Runs that nobody trained: a folder with a configuration, figures and pictures."""
+"""Run folders without a training: configuration, metrics, checkpoint and sample grids."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from ganctl.checkpoint_file import metadata, seal
 from ganctl.config import TrainConfig, to_dict, train_config
 from ganctl.images import encode_png, grid
 from ganctl.runs.history import Metrics
+from ganctl.runs.run_dir import RunDir
 
 from ..test_model_card import example
 
-STEPS = 157
-"""In an epoch."""
+STEPS = 157  # of an epoch
 
-HOSTILE = "</style><script>alert('1')</script>\"&'$x$ 日本"
-"""Nothing of it may do anything, in a page or in a chart."""
+HOSTILE = "</style><script>alert('1')</script>\"&'$x$ 日本"  # must do nothing in a page or a chart
 
 
 def config(
@@ -29,42 +28,42 @@ def config(
     return train_config(recipe=recipe, arch=arch, **{"data": "digits", "epochs": epochs, **fields})
 
 
-def lines(epochs: int, measured_every: int = 2) -> list[Metrics]:
-    """Return figures of so many epochs; the distance falls to 50 and rises by 1 at the end."""
-    found = []
+def metrics(epochs: int, measured_every: int = 2) -> list[Metrics]:
+    """Return lines of metrics; the distance falls to 50 and rises by 1 at the end."""
+    lines = []
     for epoch in range(1, epochs + 1):
-        figures: Metrics = {"epoch": epoch, "step": STEPS * epoch, "g_loss": 1 + 1 / epoch}
-        figures |= {"d_loss": 0.6, "d_real": 0.6, "d_fake": 0.4, "images_per_second": 5000.0}
+        line: Metrics = {"epoch": epoch, "step": STEPS * epoch, "g_loss": 1 + 1 / epoch}
+        line |= {"d_loss": 0.6, "d_real": 0.6, "d_fake": 0.4, "images_per_second": 5000.0}
         if epoch % measured_every == 0:
             distance = 50 + 10 * max(epochs - 2 * measured_every - epoch, 0) + (epoch == epochs)
-            figures |= {"frechet_distance": distance, "confidence": 0.9, "smallest_share": 0.05}
-        found.append(figures)
-    return found
+            line |= {"frechet_distance": distance, "confidence": 0.9, "smallest_share": 0.05}
+        lines.append(line)
+    return lines
 
 
 def checkpoint(settings: TrainConfig, epochs: int, step: int) -> bytes:
-    """Return one of a generator without any weights."""
+    """Return a checkpoint file without tensors."""
     card = example(epochs=epochs, steps=step, data_note="")
     header = json.dumps({"__metadata__": metadata(settings, card, step, threads=0)}).encode()
     return seal(len(header).to_bytes(8, "little") + header)
 
 
-def made_up(
+def make_run(
     folder: Path,
     settings: TrainConfig,
-    figures: list[Metrics],
+    lines: list[Metrics],
     grids: int = 0,
     age: float = 0,
     saved: int | None = None,
-) -> Path:
-    """Make a run's folder of these, written ``age`` seconds ago, and return it.
+) -> RunDir:
+    """Write a run's folder, ``age`` seconds ago.
 
-    Its checkpoint was saved after ``saved`` epochs, by default after all.
+    Its checkpoint was saved after ``saved`` epochs, by default after all of ``lines``.
     """
     (folder / "samples").mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(to_dict(settings)))
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in figures))
-    epochs = len(figures) if saved is None else saved
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    epochs = len(lines) if saved is None else saved
     (folder / "last.safetensors").write_bytes(checkpoint(settings, epochs, STEPS * epochs))
     size, channels = settings.model.img_size, settings.model.channels
     for number in range(1, grids + 1):
@@ -75,4 +74,4 @@ def made_up(
     for path in folder.iterdir():
         moment = path.stat().st_mtime - age
         os.utime(path, (moment, moment))
-    return folder
+    return RunDir(folder)
