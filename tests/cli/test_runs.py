@@ -44,7 +44,7 @@ def test_what_keeps_a_run_from_being_drawn_is_a_note(
     assert (missing.code, "report.html" in missing.out) == (0, False)
     assert not (tmp_path / "checkpoints/missing/report.html").exists()
     with monkeypatch.context() as patch:
-        patch.setattr(report, "page", lambda _: 1 / 0)
+        patch.setattr(report, "page", lambda *_, **__: 1 / 0)
         broken = ganctl(*arguments, "broken")
     assert broken.code == 0 and "ZeroDivisionError" in broken.err
     again = ganctl("runs", "report", "broken")
@@ -252,7 +252,7 @@ def test_a_run_that_was_killed_as_it_began_says_how_to_begin_it_again(
     ("given", "message"),
     [
         (["small"], "1 run cannot be compared"),
-        (["small", "small", "out.jpg"], "cannot write out.jpg: '.jpg' is no kind of output"),
+        (["small", "small", "out.jpg"], "cannot write out.jpg: the format must be PNG"),
         (["small"] * 9, "9 runs cannot be compared"),
         (["small", "none"], "there is no run none"),
         (["small", "small", "none/out.png"], "the folder none does not exist"),
@@ -273,7 +273,7 @@ def test_a_runs_own_pictures_are_not_drawn_over(ganctl: Ganctl, workplace: Path)
     curves = Path("checkpoints/small/curves.png")
     before = curves.read_bytes()
     outcome = ganctl("runs", "compare", "small", "older", curves)
-    assert outcome.code == 3 and "a run's own pictures" in outcome.err
+    assert outcome.code == 3 and "is in a run's folder" in outcome.err
     assert curves.read_bytes() == before
 
 

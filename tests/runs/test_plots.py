@@ -45,7 +45,8 @@ def count(picture: np.ndarray, colour: str) -> int:
 
 
 def changed(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return np.abs(one - other).max(axis=2) > 40
+    differs: np.ndarray = np.abs(one - other).max(axis=2) > 40
+    return differs
 
 
 # --- curves.png

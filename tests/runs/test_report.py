@@ -101,7 +101,7 @@ def test_hostile_names_are_escaped(tmp_path: Path) -> None:
     assert len(page.pictures) == 3
 
 
-def test_real_metrics_of_are_known_for_digits_only() -> None:
+def test_real_metrics_are_known_for_digits_only() -> None:
     assert real_metrics_of(config()) == real_metrics(2000)
     small = config(img_size=16, data="mnist")
     assert real_metrics_of(small) == real_metrics_of(config(data="kmnist")) == {}
