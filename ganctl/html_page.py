@@ -1,6 +1,6 @@
-"""One HTML page that needs nothing else: its style, its cards, its pictures; no script, no network.
+"""A self-contained HTML page: style, cards and images, without scripts or network access.
 
-What is called HTML here is put in as it is: whoever makes it has escaped what came from outside.
+Arguments called HTML are inserted as they are; the caller escapes foreign text.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ td:last-child { color: var(--soft) }
 .notes li::first-letter { text-transform: uppercase }
 """
 
-# Even if something slipped through unescaped, a browser would neither run nor fetch it.
+# A browser neither runs nor fetches anything, even if foreign text slipped through unescaped.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -70,11 +70,11 @@ def page(title: str, headline: str, cards: Sequence[str], *, maker: str, style: 
     """Return a page as UTF-8.
 
     Args:
-        title: what it is about; it is escaped here, as are ``headline`` and ``maker``.
+        title: plain text, as are ``headline`` and ``maker``.
         headline: the line below the title.
-        cards: its parts, HTML.
-        maker: the command that has made it.
-        style: CSS beside `STYLE`.
+        cards: HTML.
+        maker: the command that makes the page.
+        style: CSS after `STYLE`.
     """
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -87,30 +87,27 @@ def page(title: str, headline: str, cards: Sequence[str], *, maker: str, style: 
         f"<footer>Made by {escape(maker)} {escape(ganctl.__version__)}</footer>",
         "</main>\n</body>\n</html>\n",
     ]
-    return joined(parts).encode("utf-8", "replace")  # a file's name may be no valid text
+    return joined(parts).encode("utf-8", "replace")  # a file name may not be valid text
 
 
 def card(title: str, content: str, caption: str = "") -> str:
-    """Return a card; ``content`` and ``caption`` are HTML."""
+    """Return a titled box; all arguments are HTML."""
     below = f'\n<p class="soft">{caption}</p>' if caption else ""
     return f"<section>\n<h2>{title}</h2>\n{content}{below}\n</section>"
 
 
 def side_by_side(left: str, right: str) -> str:
-    """Return two cards beside each other, where there is room."""
+    """Return two HTML elements next to each other, or below each other on a narrow screen."""
     return f'<div class="two">\n{left}\n{right}\n</div>'
 
 
 def image(data: bytes, kind: str, description: str, style_class: str = "") -> str:
-    """Return the picture in ``data``, a PNG or GIF file by its ``kind``, as an element.
-
-    ``description`` is HTML.
-    """
+    """Return an embedded image; ``kind`` is png or gif, ``description`` is HTML."""
     named = f' class="{style_class}"' if style_class else ""
     source = base64.b64encode(data).decode()
     return f'<img{named} alt="{description}" src="data:image/{kind};base64,{source}">'
 
 
 def joined(elements: Sequence[str]) -> str:
-    """Return HTML elements a line each."""
+    """Return HTML elements, one per line."""
     return "\n".join(elements)

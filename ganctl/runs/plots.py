@@ -19,7 +19,6 @@ from ganctl.runs.run_dir import RunDir
 from ganctl.text import inert
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 T = TypeVar("T")
@@ -197,12 +196,6 @@ def _draw_panels(
         steps, values = run.history.series(metric, "step")
         return [step * run.config.batch_size / 1000 for step in steps], values
 
-    def plot(
-        run: ComparedRun, axes: Axes, metric: str, colour: str, style: str = "-", few: int = FEW
-    ) -> None:
-        x, y = series(run, metric)
-        axes.plot(x, y, style + ("o" if len(x) <= few else ""), color=colour)
-
     axes = figure.subplot_mosaic(
         "AAABBB;CCDDEE",
         gridspec_kw={"left": 0.065, "bottom": 0.085, "right": right, "top": top, **SPACES},
@@ -218,12 +211,17 @@ def _draw_panels(
 
     for run, colour in zip(runs, COLOURS, strict=False):
         g_colour = ORANGE if len(runs) == 1 else colour
-        plot(run, distance, DISTANCE, colour, few=FEW_DISTANCES)
-        plot(run, outputs, "d_real", colour)
-        plot(run, outputs, "d_fake", g_colour, style="--")
-        plot(run, g_loss, "g_loss", g_colour)
-        plot(run, d_loss, "d_loss", colour)
-        plot(run, speed, "images_per_second", colour)
+        for each, metric, line_colour, style in (
+            (distance, DISTANCE, colour, "-"),
+            (outputs, "d_real", colour, "-"),
+            (outputs, "d_fake", g_colour, "--"),
+            (g_loss, "g_loss", g_colour, "-"),
+            (d_loss, "d_loss", colour, "-"),
+            (speed, "images_per_second", colour, "-"),
+        ):
+            x, y = series(run, metric)
+            dots = "o" if len(x) <= (FEW_DISTANCES if metric == DISTANCE else FEW) else ""
+            each.plot(x, y, style + dots, color=line_colour)
     for each in (distance, g_loss, d_loss, speed):
         if not any(len(line.get_xdata()) for line in each.lines):  # type: ignore[arg-type]
             each.set_yticks([])
@@ -280,7 +278,7 @@ def _draw_samples(figure: Figure | SubFigure, runs: Sequence[ComparedRun]) -> No
         title = shorten(run.name, 34 // columns) + below
         axes.set_title(title, color=colour, fontsize=8, loc="center", pad=3)
         if (path := last_sample(run.run)) is not None:
-            axes.imshow(Image.open(path), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.imshow(Image.open(path).convert("RGB"), interpolation="nearest")
 
 
 def _draw_table(figure: SubFigure, gap: float, title: str, names: list[str], rows: Table) -> None:

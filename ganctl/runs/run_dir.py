@@ -350,8 +350,7 @@ def find_resumable(given: Path | None) -> tuple[RunDir, Path]:
         BadInput: there is none.
     """
     if given is None:
-        newest = newest_run()
-        if newest is None:
+        if (newest := newest_run()) is None:
             raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
         return newest, newest.checkpoint
     path = find_checkpoint(given)
