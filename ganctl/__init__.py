@@ -25,14 +25,13 @@ __all__ = [
     "grid",
     "load",
     "train",
-    "train_config",
 ]
 
 if TYPE_CHECKING:
     from ganctl.api.generator import Generator, load
     from ganctl.api.pictures import Images, grid
     from ganctl.api.train import TrainedRun, train
-    from ganctl.config import TrainConfig, train_config
+    from ganctl.config import TrainConfig
     from ganctl.errors import GanctlError
     from ganctl.training.progress import Progress
 else:  # hidden from type checkers, to whom a module with __getattr__ has every name
@@ -46,7 +45,6 @@ else:  # hidden from type checkers, to whom a module with __getattr__ has every 
         "grid": "ganctl.api.pictures",
         "load": "ganctl.api.generator",
         "train": "ganctl.api.train",
-        "train_config": "ganctl.config",
     }
 
     def __getattr__(name):

@@ -21,7 +21,7 @@ from ganctl.digest import BLANK, digest_around, fill_in
 from ganctl.errors import BadInput, CheckFailed, explain
 from ganctl.model_card import Card, card_from_json
 
-FORMAT = 1
+FORMAT = 2
 
 SUFFIX = ".safetensors"
 

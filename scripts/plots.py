@@ -22,14 +22,14 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ganctl.config import MEASURED
+from ganctl.config import MONITOR_IMAGES
 from ganctl.data import load_data
 from ganctl.drawing import draw
 from ganctl.environment import RUNS
 from ganctl.evaluation.monitor import Monitor
 from ganctl.inputs import seeded
-from ganctl.training.generate import as_function, load_generator
-from ganctl.training.observer import MEASURED_START
+from ganctl.training.callbacks import MONITOR_START
+from ganctl.training.checkpoint import as_function, load_generator
 
 OUT = Path("docs/img")
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # distinguishable for colour-blind readers
@@ -77,7 +77,7 @@ def distances(name: str, runs: Sequence[tuple[str, str, str]]) -> None:
 
 def averages() -> None:
     """Draw the distances of the live and the averaged weights of one run."""
-    measure = Monitor(load_data("digits"), MEASURED, threads=1)
+    measure = Monitor(load_data("digits"), MONITOR_IMAGES, threads=1)
     figure, axes = plt.subplots(figsize=SIZE)
     paths = sorted((RUNS / "study-default").glob("step-*.safetensors"))
     for weights, label, colour in (
@@ -90,8 +90,8 @@ def averages() -> None:
             batches = draw(
                 as_function(generator),
                 seeded(card.config["seed"], generator.latent_dim),
-                start=MEASURED_START,
-                count=MEASURED,
+                start=MONITOR_START,
+                count=MONITOR_IMAGES,
                 batch_size=256,
             )
             epochs.append(card.epochs)

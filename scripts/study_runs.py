@@ -11,13 +11,9 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from ganctl.config import MEASURED, TrainConfig, train_config
+import ganctl
+from ganctl.config import TrainConfig
 from ganctl.environment import RUNS
-from ganctl.evaluation.monitor import Monitor
-from ganctl.training.device import resolve_device, use_threads
-from ganctl.training.start import start_run
-
-CPU = resolve_device("cpu")
 
 SHARED: dict[str, Any] = {
     "data": "digits",
@@ -30,11 +26,11 @@ SHARED: dict[str, Any] = {
 SHORT = SHARED | {"epochs": 20}
 
 CONFIGS = {
-    "default": train_config(keep=8, **SHARED),
-    "classic": train_config(recipe="classic", **SHARED),
-    "classic-small-eps": train_config(recipe="classic", bn_eps=1e-5, **SHARED),
-    "b1-0.9": train_config(b1=0.9, **SHORT),
-    "b1-0": train_config(b1=0.0, **SHORT),
+    "default": TrainConfig(keep=8, **SHARED),
+    "classic": TrainConfig(recipe="classic", **SHARED),
+    "classic-small-eps": TrainConfig(recipe="classic", bn_eps=1e-5, **SHARED),
+    "b1-0.9": TrainConfig(b1=0.9, **SHORT),
+    "b1-0": TrainConfig(b1=0.0, **SHORT),
 }
 
 
@@ -43,7 +39,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, help="epochs of every run")
     epochs = parser.parse_args().epochs
-    use_threads(1, 1, CPU)
     for name, config in CONFIGS.items():
         if (RUNS / f"study-{name}").exists():
             print(f"study-{name} exists already")
@@ -52,9 +47,7 @@ def main() -> None:
 
 
 def _train(name: str, config: TrainConfig) -> None:
-    training = start_run(config, name, CPU, fallback=False, notify=print)
-    training.measure = Monitor(training.data, MEASURED, threads=1)
-    training.train(lambda _: None, should_stop=lambda: False)
+    ganctl.train(config, name=name, threads=1, device="cpu", fallback=False)
     print(f"{name}: trained {config.epochs} epochs", flush=True)
 
 

@@ -54,7 +54,7 @@ def ganctl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
     def run(*arguments: object) -> Outcome:
         if "train" in arguments:
-            monkeypatch.setattr("ganctl.training.observer.MEASURED", 100)
+            monkeypatch.setattr("ganctl.training.callbacks.MONITOR_IMAGES", 100)
         code = main([str(argument) for argument in arguments])
         return Outcome(code, *capsys.readouterr())
 

@@ -13,7 +13,7 @@ from ganctl.drawing import draw
 from ganctl.evaluation.classifier import Classifier
 from ganctl.inputs import seeded
 from ganctl.pretrained import NAMES, PRETRAINED, place_of
-from ganctl.training.generate import as_function, load_generator
+from ganctl.training.checkpoint import as_function, load_generator
 
 from .conftest import Ganctl
 
@@ -56,7 +56,7 @@ def test_all_are_known_by_name_and_found_from_anywhere(
     assert f"name the one in ganctl's clone: {FOLDER / PRETRAINED.name}\n" in outcome.err
     outcome = ganctl("export", "--checkpoint", "mnist-mlp")
     assert outcome.code == 3
-    assert f"hint: it lies in ganctl's clone: {FOLDER}/mnist-mlp.safetensors\n" in outcome.err
+    assert f"hint: it is in ganctl's clone: {FOLDER}/mnist-mlp.safetensors\n" in outcome.err
     monkeypatch.setattr(
         pretrained, "__file__", str(tmp_path / "site-packages/ganctl/pretrained.py")
     )

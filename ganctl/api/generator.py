@@ -315,7 +315,7 @@ def _from_checkpoint(source: Path | None, weights: str) -> Generator:
     path = find_checkpoint(source)
     read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
     with needing_extra():
-        from ganctl.training.generate import as_function, load_generator
+        from ganctl.training.checkpoint import as_function, load_generator
     generator, card = load_generator(path, weights)
     return Generator(
         path,

@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ganctl.api.generator import Generator, load
-from ganctl.api.monitor import monitor
-from ganctl.api.notes import needing_extra, note
-from ganctl.api.settings import said
+from ganctl.api.notes import needing_extra
 from ganctl.arguments import text
-from ganctl.config import TrainConfig, train_config
-from ganctl.config_file import RunSettings
+from ganctl.config import RunOptions, TrainConfig, options, split, to_dict, without_recipe
+from ganctl.config_file import by_name, read_config
 from ganctl.errors import BadInput, InvalidOption
 from ganctl.html_page import image, joined
-from ganctl.notify import ignore
-from ganctl.options import Options, refuse_unknown
 from ganctl.runs.run_dir import RunDir
-from ganctl.text import counted, inert
+from ganctl.text import inert
 
 if TYPE_CHECKING:
-    import torch
-    from typing_extensions import Unpack
-
-    from ganctl.training.loop import Training
     from ganctl.training.progress import Progress
 
 
 @dataclass(frozen=True, repr=False)
 class TrainedRun:
-    """What `train` has left."""
+    """The result of `train`."""
 
     folder: Path  # checkpoints/NAME, absolute
-    config: TrainConfig  # as it was settled
-    finished: bool  # False: it was stopped before the last epoch
-    progress: Progress | None  # as last reported; None: it was stopped before that
+    config: TrainConfig  # with what data and device decide
+    finished: bool  # False if it was stopped before the last epoch
+    progress: Progress | None  # as last reported; None if it was stopped before that
 
     def load(self, weights: str = "ema") -> Generator:
         """Return the generator of its newest checkpoint; errors as of `ganctl.load`."""
@@ -50,11 +43,11 @@ class TrainedRun:
 
     def __repr__(self) -> str:
         name = inert(self.folder.name)
-        state = "" if self.finished else f"; stopped: ganctl.train(resume={name!r}) goes on"
-        return f"<TrainedRun {name}: {self.progress or 'not a step yet'}{state}>"
+        state = "" if self.finished else f"; stopped: ganctl.train(resume={name!r}) continues"
+        return f"<TrainedRun {name}: {self.progress or 'no steps yet'}{state}>"
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: where it stands, its curves and its last samples."""
+        """Return HTML for a notebook: the progress, the curves and the last samples."""
         shown = [f"<p>{escape(repr(self)[1:-1])}</p>"]
         run = RunDir(self.folder)
         for path in (run.curves, *run.samples()[-1:]):
@@ -67,206 +60,140 @@ def train(
     config: Mapping[str, Any] | str | os.PathLike[str] | TrainConfig | None = None,
     *,
     on_progress: Callable[[Progress], object] | None = None,
-    name: str | None = None,
-    device: str | None = None,
-    threads: int | None = None,
-    fallback: bool | None = None,
-    tensorboard: bool | None = None,
     resume: bool | str | os.PathLike[str] = False,
-    **options: Unpack[Options],
+    **keywords: Any,
 ) -> TrainedRun:
     """Train a GAN, as ``ganctl train`` does, into the run's folder checkpoints/NAME.
 
     ``ganctl.train(data="digits", epochs=5, on_progress=print)``
     ``ganctl.train("run.toml", epochs=5)``
 
-    Ctrl-C, or a notebook's interrupt, saves and returns; a second one is raised at once. The run
-    goes on with ``ganctl.train(resume=NAME)``. Nothing is printed; what the user should know of the
-    data or the training is logged by the logger "ganctl", whose lines Python writes to stderr.
-    Of the environment GANCTL_RUNS and GANCTL_DATA count, GANCTL_DEVICE and GANCTL_THREADS do not.
+    Ctrl-C, or a notebook's interrupt, saves and returns; a second one is raised at once. Continue
+    the run with ``ganctl.train(resume=NAME)``. Nothing is printed; notes go to the logger "ganctl",
+    whose warnings Python writes to stderr. GANCTL_RUNS and GANCTL_DATA are respected, GANCTL_DEVICE
+    and GANCTL_THREADS are not.
 
     Args:
-        config: says what no keyword says: a mapping with the names of the keywords, the path of a
-            file as ``--config`` takes it (run.toml, a run's config.json), or a `TrainConfig` (a
-            run's ``config``, or made by `train_config`). One that names all that a recipe settles
-            (lr, decay_after, decay_floor, ema_decay, r1_weight, bn_eps, bn_momentum) is settled:
-            where it has its own recipe's values, a keyword ``recipe`` or ``arch`` brings others.
+        config: values of options that are not given as keywords: a mapping, the path of a file as
+            for ``--config`` (run.toml, a run's config.json), or a `TrainConfig`.
         on_progress: called a few times a second and at each epoch's end
-            (``progress.step == progress.steps``), with a `Progress`, which ``print`` shows as a
-            line. If it raises, the run is saved first.
-        name: of the run; None for one made of data, recipe and time.
-        device: auto, cpu, cuda, cuda:N or mps; None for auto.
-        threads: CPU threads, 0 to 1,024, for the whole process and for good; None or 0 leaves
-            torch's number.
-        fallback: whether the embedded digits stand in for an MNIST that cannot be downloaded; None
-            for True.
-        tensorboard: whether figures and samples are written for TensorBoard too; None for False.
-        resume: a run's name or folder, or one of its checkpoints, which goes on with its own
-            configuration; True for the newest run. Of the options data_dir, epochs, sample_every,
-            eval_every, checkpoint_every, keep and max_rollbacks may change.
-        **options: those below; what is not said is as the recipe has it.
-
-    Options:
-        data: mnist (the default), fashion-mnist, kmnist, emnist-digits, usps, digits (10,000 of
-            MNIST, embedded); or a path: a folder or .zip of images, a folder of idx files.
-        data_dir: the folder of downloaded data sets.
-        img_size: height and width in pixels, 4 to 512; 28.
-        channels: 1 grey, 3 colour; 1.
-        recipe: default or classic: brings lr, decay_after, decay_floor, ema_decay, r1_weight,
-            bn_eps and bn_momentum, of which the default recipe's depend on arch.
-        arch: mlp, fully connected, or conv, convolutional; mlp.
-        conditional: whether the classes are learnt, to be asked for; False.
-        objective: non-saturating, hinge, least-squares or wasserstein; non-saturating.
-        epochs: passes over the data, 1 to 10⁹; 200.
-        batch_size: images a step, 2 to 65,536; 64.
-        lr: Adam's learning rate, above 0; 0.0008, conv 0.0005, classic 0.0002.
-        b1: Adam's decay of the gradient's mean, 0 or more and below 1; 0.5.
-        b2: Adam's decay of its square, 0 or more and below 1; 0.999.
-        decay_after: steps after which lr falls, in a line to 0 at the end; 0: never; 62,500, conv
-            14,000, classic 0.
-        decay_floor: share of lr that it does not fall below, 0 to 1; 0.45, conv and classic 0.
-        ema_decay: of the average of the generator's weights that is drawn from, a step, 0 or more
-            and below 1; 0: no average; 0.9999, conv 0.9995, classic 0.
-        ema_every: steps between updates of that average, 1 or more; 8.
-        r1_weight: of the gradient penalty on real images, 0 or more; 0.1, classic 0.
-        r1_every: steps between penalties, each weighted so many times as much, 1 or more; 16.
-        latent_dim: dimensions of the latent z, 1 to 65,536; 100.
-        bn_eps: added to BatchNorm's variance, above 0 and up to 1; 1e-5, classic 0.8.
-        bn_momentum: weight of the newest batch in BatchNorm's running statistics, above 0 and up to
-            1; 0.8, classic 0.1.
-        precision: of a step's arithmetic: auto, fp32, bf16 or fp16; auto.
-        seed: of the first weights, the order of the data and the latents, 0 to 2**32 - 1; 0.
-        sample_every: epochs between sample grids, 0: none; 10.
-        eval_every: epochs between measurements of the Fréchet distance, 0: none; 10.
-        checkpoint_every: epochs between checkpoints, 0: at the end; 10.
-        keep: how many of the newest checkpoints stay, 0 or more; 0.
-        max_rollbacks: how often a training that diverges goes back to its last checkpoint, and on
-            in another order, 0 to 1,000; 0.
+            (``progress.step == progress.steps``) with a `Progress`. If it raises, the run is saved
+            first.
+        resume: a run's name or folder, or one of its checkpoints, to continue with its own
+            configuration; True for the newest run. Only some options may change: see
+            docs/options.md.
+        **keywords: every option of ``ganctl train`` with its default, such as ``batch_size=64``,
+            but not plain and quiet: the fields of `TrainConfig`, and name, device, threads,
+            fallback and tensorboard. docs/options.md lists them.
 
     Raises:
-        TypeError: there is no such option, or two that exclude each other.
-        BadInput: an option has another type, is out of its range or contradicts the run that goes
-            on, ``config`` or the data cannot be read, the name is taken, or the run to go on with
-            is not there or finished.
+        TypeError: there is no such option, or two exclude each other.
+        BadInput: an option has another type, is out of range or contradicts the resumed run,
+            ``config`` or the data cannot be read, the name is taken, or the run to resume is not
+            there or finished.
         CheckFailed: training diverged, or a data file is damaged.
         MissingDependency: torch, or another package of ``ganctl[train]``, is not installed.
         OutOfResources: the disk is full.
     """
-    if name is not None and resume:
+    if keywords.get("name") is not None and resume:
         raise TypeError("train() takes a name, or a run to resume, which has one")
-    refuse_unknown("train", options)
     if on_progress is not None and not callable(on_progress):
         raise InvalidOption("on_progress", on_progress, "a function of one argument, or None")
     if not isinstance(resume, bool):
-        resume = text("resume", resume, "True, or a run's name, folder or checkpoint")
-    typed = {
-        "name": name,
-        "device": device,
-        "threads": threads,
-        "fallback": fallback,
-        "tensorboard": tensorboard,
-    }
-    told = said(config) | {key: value for key, value in typed.items() if value is not None}
-    named = told.get("name")
-    place = RunSettings(
-        **{each.name: told.pop(each.name) for each in fields(RunSettings) if each.name in told}
-    )
-    told |= options
-    asked = train_config(**told)
+        resume = Path(text("resume", resume, "True, or a run's name, folder or checkpoint"))
+    kind = type(config) if isinstance(config, TrainConfig) else TrainConfig
+    split(keywords, kind, "train")  # an unknown keyword is a TypeError
+    training, run = split(_values(config, kind) | keywords, kind, "train")
+    if isinstance(resume, Path):
+        run.pop("name", None)  # of a file; the run to resume is named
+    chosen = RunOptions(**run)
+    kind(**training)  # refuses wrong values before torch is imported
     with needing_extra():
-        from ganctl.training.board import writer_class
-        from ganctl.training.device import resolve_device, use_threads
-        from ganctl.training.start import start_run
+        from ganctl.training.session import open_session
+    with _caught_interrupt() as caught, open_session(training, chosen, resume, kind) as session:
+        from ganctl.training.loop import Callback, Epoch, Training, log
 
-        if place.tensorboard:
-            writer_class()  # or it is told before anything is begun
-        where = resolve_device(place.device)
-        doubts = use_threads(place.threads, 1, where)
-        if resume is False:
-            training = start_run(asked, named, where, place.fallback, note)
-        else:
-            source = resume if isinstance(resume, str) else named
-            training = _resumed(None if source is None else Path(source), asked, told, where)
-        for doubt in doubts:
-            note(doubt)
-    return _run(training, on_progress, place.tensorboard)
+        if session.is_finished:
+            again = f"ganctl.train(resume={session.run.name!r}, epochs={2 * session.epochs})"
+            raise BadInput(
+                f"{session.run.name} has finished {session.epochs:,} epochs", f"for more: {again}"
+            )
+        if session.warning:
+            log.warning(session.warning)
 
+        class Reporter(Callback):
+            last: Progress | None = None
+            raised: BaseException | None = None
 
-def _resumed(
-    source: Path | None, asked: TrainConfig, given: Collection[str], device: torch.device
-) -> Training:
-    from ganctl.runs.run_dir import find_resumable
-    from ganctl.training.checkpoint import load_checkpoint
-    from ganctl.training.resume import resumed_config
-    from ganctl.training.start import resume_run
-
-    run, path = find_resumable(source)
-    found = run.checkpoint_id
-    checkpoint = load_checkpoint(path)
-    config = resumed_config(checkpoint.config, asked, given)
-    training = resume_run(run, checkpoint, config, device, note, found=found)
-    if training.is_finished:
-        epochs = training.state.step // training.steps
-        raise BadInput(
-            f"{run.name} has finished {counted(epochs, 'epoch')}",
-            f"for more: ganctl.train(resume={run.name!r}, epochs={2 * epochs})",
-        )
-    return training
-
-
-def _run(
-    training: Training, on_progress: Callable[[Progress], object] | None, tensorboard: bool
-) -> TrainedRun:
-    """Train until the end, a Ctrl-C or an exception of ``on_progress``: saved in any case."""
-    last: Progress | None = None
-    raised: BaseException | None = None
-    folder = training.run.folder.absolute()
-    with _caught_interrupt() as caught, _logged(training, tensorboard) as log:
-
-        def report(progress: Progress) -> None:
-            nonlocal last, raised
-            last = progress
-            log(progress)
-            if on_progress is not None and raised is None:
+            def on_progress(self, training: Training, progress: Progress) -> None:
+                self.last = progress
+                if on_progress is None or self.raised is not None:
+                    return
                 try:
                     on_progress(progress)
                 except BaseException as error:
                     if caught and isinstance(error, KeyboardInterrupt):  # the second
                         raise
-                    raised = error
+                    self.raised = error
 
-        def stop() -> bool:
-            return bool(caught) or raised is not None
+            def on_epoch_end(self, training: Training, epoch: Epoch) -> None:
+                self.on_progress(training, epoch.progress)
 
-        training.measure = monitor(training.data, stop)
-        finished = training.train(report, stop)
-        _draw_report(training.run)
-    if raised is not None and not isinstance(raised, KeyboardInterrupt):
-        raise raised
-    return TrainedRun(folder, training.config, finished, last)
-
-
-def _logged(
-    training: Training, tensorboard: bool
-) -> AbstractContextManager[Callable[[Progress], None]]:
-    if not tensorboard:
-        return nullcontext(ignore)
-    from ganctl.training.board import event_files
-
-    return event_files(training.run, training.state.step, note)
+        reporter = Reporter()
+        stop = lambda: bool(caught) or reporter.raised is not None  # noqa: E731
+        finished = session.train([reporter], stop)
+        session.draw_report()
+        raised = reporter.raised
+        if raised is not None and not isinstance(raised, KeyboardInterrupt):
+            raise raised
+        return TrainedRun(session.run.folder.absolute(), session.config, finished, reporter.last)
 
 
-def _draw_report(run: RunDir) -> None:
-    from ganctl.runs.report import draw_report  # and with it onnxruntime: not before it is needed
+def _signature() -> inspect.Signature:
+    """Return the signature of `train` with all its keywords, for help() and editors."""
+    fixed = list(inspect.signature(train).parameters.values())[:-1]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    derived = [
+        inspect.Parameter(each.name, keyword, default=each.default, annotation=each.kind)
+        for each in options(TrainConfig, RunOptions).values()
+        if each.name not in ("plain", "quiet")
+    ]
+    return inspect.Signature([*fixed, *derived], return_annotation=TrainedRun)
 
-    draw_report(run, note)
+
+train.__signature__ = _signature()  # type: ignore[attr-defined]
+
+
+def _values(config: object, kind: type[TrainConfig]) -> dict[str, Any]:
+    """Return the options that ``config`` sets: None, a mapping, a file's path or a `TrainConfig`.
+
+    Raises:
+        BadInput: it is something else, cannot be read, or has a wrong key or value.
+    """
+    if config is None:
+        return {}
+    if isinstance(config, TrainConfig):
+        values = {name: to_dict(config)[name] for name in options(kind)}
+        return without_recipe(values, kind)
+    if isinstance(config, Mapping):
+        known = options(kind, RunOptions)
+        named = by_name(config, "config", kind)
+        return without_recipe({name: known[name].check(v) for name, (_, v) in named.items()}, kind)
+    path = text("config", config, "a mapping of options, a file's path, or a TrainConfig")
+    try:
+        return without_recipe(read_config(Path(path), kind), kind)
+    except BadInput as error:
+        if os.path.exists(path):
+            raise
+        hint = f"{error.hint}; data is a keyword: data={path!r}"
+        raise BadInput(error.message, hint) from error
 
 
 @contextmanager
 def _caught_interrupt() -> Iterator[list[int]]:
-    """Collect the first Ctrl-C rather than raise it; the second is raised.
+    """Collect the first Ctrl-C instead of raising it; the second is raised.
 
-    Only the main thread hears of it, and only where nobody else handles it.
+    This works in the main thread, and only if the program has no handler of its own.
     """
     caught: list[int] = []
 

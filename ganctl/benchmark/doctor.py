@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganctl.benchmark.machine import Machine, cpu_flags, describe_machine
-from ganctl.config import train_config
+from ganctl.config import RunOptions
 from ganctl.data.catalog import is_there
 from ganctl.data.digits import load_digits
 from ganctl.data.known import KNOWN
 from ganctl.data.load import DIGITS, default_data_dir
 from ganctl.environment import DEVICE_VARIABLE, RUNS, THREADS_VARIABLE, VARIABLES
 from ganctl.errors import TRAIN_PACKAGES
-from ganctl.notify import ignore
 from ganctl.text import nearest
 
 NEEDED = ("numpy", "pillow", "onnxruntime", "protobuf", "typer", "rich")
@@ -141,12 +140,10 @@ def look_at_torch(threads: int) -> Torch:
 
 def measure_training(device: str) -> float:
     """Return the images a second of the default recipe on the embedded digits."""
-    import torch
+    from ganctl.training.estimate import estimate
 
-    from ganctl.benchmark.estimate import estimate
-
-    config = train_config(data=DIGITS)
-    return estimate(config, None, torch.device(device), False, ignore).images_per_second
+    options = RunOptions(device=device)
+    return estimate({"data": DIGITS}, options).images_per_second
 
 
 def offered_providers() -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from ganctl.config import ModelConfig
+from ganctl.config import TrainConfig
 from ganctl.models.networks import seeded_networks
 
 Product = tuple[Tensor, Tensor, Tensor]
@@ -21,8 +21,8 @@ Product = tuple[Tensor, Tensor, Tensor]
 class Floor:
     """One step's products and its Adam pass, for a batch of ``batch_size``."""
 
-    def __init__(self, model: ModelConfig, batch_size: int, dtype: torch.dtype) -> None:
-        generator, discriminator = seeded_networks(model, seed=0)
+    def __init__(self, config: TrainConfig, batch_size: int, dtype: torch.dtype) -> None:
+        generator, discriminator = seeded_networks(config)
         self.batch_size = batch_size
         self.products = [
             *generator_products(linear_layers(generator), batch_size, dtype),

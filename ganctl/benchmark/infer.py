@@ -22,7 +22,7 @@ from ganctl.images import encode_png, grid
 from ganctl.inference.generator import OnnxGenerator, load_onnx
 from ganctl.inputs import seeded
 from ganctl.text import counted
-from ganctl.training.generate import as_function
+from ganctl.training.checkpoint import as_function
 
 SECONDS = 0.2
 """How long each measurement of a batch size takes, about."""

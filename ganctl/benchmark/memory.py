@@ -11,6 +11,7 @@ from typing import Any
 
 from ganctl.config import TrainConfig, from_dict, to_dict
 from ganctl.errors import CheckFailed
+from ganctl.training.estimate import peak_memory
 
 STEPS = 40
 
@@ -59,19 +60,3 @@ def child(text: str) -> None:
 
         NoteLoop(root, task["batch_size"]).run(STEPS)
     print(peak_memory())
-
-
-def peak_memory(status: Path = Path("/proc/self/status")) -> int:
-    """Return the most bytes of memory that this process has held at once.
-
-    Linux counts them since this program began (VmHWM). The portable figure, ``ru_maxrss``, would
-    there begin with what the parent held when it started this process.
-    """
-    if status.exists():
-        lines = status.read_text(encoding="utf-8").splitlines()
-        (kibibytes,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
-        return int(kibibytes) * 1024
-    import resource  # not on Windows
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

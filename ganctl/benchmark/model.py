@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganctl import __version__
-from ganctl.config import ModelConfig, from_dict, to_dict, train_config
+from ganctl.config import TrainConfig, from_dict, to_dict
 from ganctl.errors import BadInput
 from ganctl.export.onnx import export_onnx
 from ganctl.files import write_atomic
@@ -22,13 +22,13 @@ def write_fresh_model(path: Path) -> None:
     Raises:
         CheckFailed: the export does not agree with torch.
     """
-    config = train_config()
-    generator, _ = seeded_networks(config.model, config.seed)
+    config = TrainConfig()
+    generator, _ = seeded_networks(config)
     card = Card(
         name="untrained",
         architecture="mlp",
-        latent_dim=config.model.latent_dim,
-        image_shape=config.model.image_shape,
+        latent_dim=config.latent_dim,
+        image_shape=config.image_shape,
         class_names=(),
         data_name="none",
         data_fingerprint="",
@@ -55,5 +55,5 @@ def same_network(path: Path) -> Generator:
             f"{path} has no model card, so torch cannot rebuild its network",
             "name a file that ganctl export wrote, or none",
         )
-    generator, _ = seeded_networks(from_dict(ModelConfig, card.config["model"]), seed=0)
+    generator, _ = seeded_networks(from_dict(TrainConfig, {**card.config, "data_dir": ""}))
     return generator.eval()

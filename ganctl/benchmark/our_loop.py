@@ -1,4 +1,4 @@
-"""ganctl's own training loop under a stopwatch: `Training.train` as ``ganctl train`` calls it."""
+"""ganctl's own training loop under a stopwatch: `Session.train` as ``ganctl train`` calls it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ganctl.benchmark.timing import Clock
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
 from ganctl.runs.run_dir import RunDir
-from ganctl.training.loop import Training
+from ganctl.training.distributed import ALONE
+from ganctl.training.session import Session
 from ganctl.training.state import new_state
 
 ENDLESS = 10**9
@@ -29,9 +30,9 @@ class OurLoop:
         folder.mkdir()
         (folder / "samples").mkdir()
         self.clock = clock
-        config = replace(config, epochs=ENDLESS)
+        config = replace(config, epochs=ENDLESS, eval_every=0)
         state = new_state(config, torch.device("cpu"))
-        self.training = Training(state, data, config, RunDir(folder))
+        self.session = Session(state, data, config, RunDir(folder), ALONE)
 
     def run(self, warm_up: int, steps: int) -> float:
         """Train ``warm_up`` steps, then ``steps`` more; return the latter's images a second.
@@ -39,16 +40,16 @@ class OurLoop:
         The clock runs between two of the loop's own questions whether to stop, which it asks
         before each step; what it saves when it stops is outside. An epoch's end in between counts.
         """
-        begin = self.training.state.step + warm_up
+        begin = self.session.state.step + warm_up
         marks: list[tuple[float, int]] = []  # (time, images seen)
 
         def should_stop() -> bool:
-            step = self.training.state.step
+            step = self.session.state.step
             if (not marks and step >= begin) or step >= begin + steps:
                 marks.append((self.clock(), self._images_seen()))
             return len(marks) == 2
 
-        self.training.train(_unseen, should_stop)
+        self.session.train((), should_stop)
         (began, before), (ended, after) = marks
         return (after - before) / (ended - began)
 
@@ -58,7 +59,7 @@ class OurLoop:
         That is: the figures, the check of all weights and the next epoch's order at every end, and
         at each ``sample_every``-th and ``checkpoint_every``-th one samples and a checkpoint too.
         """
-        config = self.training.config
+        config = self.session.config
         ends = {
             every: [self._epoch_end(every) for _ in range(repeats)]
             for every in (1, config.sample_every, config.checkpoint_every)
@@ -77,7 +78,7 @@ class OurLoop:
 
         The run is told that it stands a few steps before that end, as a resumed one would be.
         """
-        state, steps = self.training.state, self.training.steps
+        state, steps = self.session.state, self.session.steps
         state.step = epoch * steps - min(steps, 4)
         state.epoch_totals.zero_()
         asked: list[tuple[float, int]] = []
@@ -86,17 +87,13 @@ class OurLoop:
             asked.append((self.clock(), state.step))
             return state.step > epoch * steps
 
-        self.training.train(_unseen, should_stop)
+        self.session.train((), should_stop)
         pairs = list(zip(asked, asked[1:], strict=False))
         gaps = {step: after - before for (before, _), (after, step) in pairs}
         end = gaps.pop(epoch * steps)
         return end - statistics.median(gaps.values())
 
     def _images_seen(self) -> int:
-        epoch, done = divmod(self.training.state.step, self.training.steps)
-        batch_size, count = self.training.config.batch_size, len(self.training.data.images)
-        return epoch * min(count, self.training.steps * batch_size) + done * batch_size
-
-
-def _unseen(progress: object) -> None:
-    """Show nothing: the terminal is not what is measured."""
+        epoch, done = divmod(self.session.state.step, self.session.steps)
+        batch_size, count = self.session.config.batch_size, len(self.session.data.images)
+        return epoch * min(count, self.session.steps * batch_size) + done * batch_size

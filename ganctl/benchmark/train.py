@@ -20,10 +20,10 @@ from ganctl.benchmark.memory import note_memory, our_memory
 from ganctl.benchmark.note_loop import NoteLoop, write_mnist
 from ganctl.benchmark.our_loop import OurLoop
 from ganctl.benchmark.timing import Clock, Spread, alternate, ratio, spread
-from ganctl.config import TrainConfig, train_config
+from ganctl.config import TrainConfig
 from ganctl.data import ImageData
 from ganctl.errors import BadInput
-from ganctl.training.precision import resolve_precision
+from ganctl.training.device import resolve_precision
 
 CONTENDERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -175,7 +175,7 @@ def bench_train(
 
 def make_floors(batch_sizes: Sequence[int]) -> dict[FloorKey, Floor]:
     """Return the float32 floor of every batch size, and the first one's in bfloat16."""
-    model = train_config(recipe="classic").model
+    model = TrainConfig(recipe="classic")
     floors = {(size, "float32"): Floor(model, size, torch.float32) for size in set(batch_sizes)}
     floors[batch_sizes[0], "bfloat16"] = Floor(model, batch_sizes[0], torch.bfloat16)
     return dict(sorted(floors.items()))
@@ -189,8 +189,8 @@ def contender_config(name: str, batch_size: int) -> TrainConfig:
     """
     if name not in CONTENDERS:
         raise BadInput(f"there is no contender '{name}'", f"contenders: {', '.join(CONTENDERS)}")
-    config = train_config(**{"batch_size": batch_size, **CONTENDERS[name]})
-    precision = resolve_precision(config.precision, torch.device("cpu"))
+    config = TrainConfig(**{"batch_size": batch_size, **CONTENDERS[name]})
+    precision: Any = resolve_precision(config.precision, torch.device("cpu"))
     return replace(config, precision=precision)
 
 

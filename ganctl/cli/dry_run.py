@@ -2,54 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ganctl.cli import screen
-from ganctl.config import TrainConfig, flat
+from ganctl.config import RunOptions, TrainConfig, options
 from ganctl.text import counted, duration
 
 if TYPE_CHECKING:
-    import torch
-
-    from ganctl.benchmark.estimate import Estimate
+    from ganctl.training.estimate import Estimate
 
 
-def show_estimate(
-    config: TrainConfig,
-    name: str | None,
-    device: torch.device,
-    fallback: bool,
-    where: Mapping[str, str | int],
-    doubts: Sequence[str],
-) -> None:
-    """Print the configuration as TOML, and all else as its comments, so that it can be kept.
+def show_estimate(training: Mapping[str, Any], run: RunOptions, given: Mapping[str, Any]) -> None:
+    """Print the configuration as TOML, with the estimates as comments: a file for --config.
 
     Args:
-        config: of the run.
-        name: of the run, if it is given one.
-        device: where a few steps of it are taken.
-        fallback: as of `ganctl.benchmark.estimate.estimate`.
-        where: device and threads, as far as they were asked for.
-        doubts: about the machine, told where nothing else is amiss.
+        training: explicitly given options of `TrainConfig`.
+        run: how and where it would be trained.
+        given: the explicitly given options among ``run``.
     """
-    from ganctl.benchmark.estimate import estimate
-    from ganctl.config_file import FROM_DATA, to_toml
+    from ganctl.config_file import to_toml
+    from ganctl.training.estimate import estimate
 
-    found = estimate(config, name, device, fallback, screen.note)
-    for doubt in doubts:
-        screen.note(doubt)
-    values = flat(found.config) | {"data": config.data}  # where it fell back, another may not
-    del values[FROM_DATA]
-    if name is not None:
-        values["name"] = name
-    values |= where
+    found = estimate(training, run)
+    if found.warning:
+        screen.note(found.warning)
+    config = found.config
+    values = {name: getattr(config, name) for name in options(type(config))}
+    values |= {"data": TrainConfig(**training).data}  # not what replaced it
+    values |= {name: each for name, each in given.items() if name in ("name", "device", "threads")}
     screen.result(*to_toml(values).splitlines(), "", *(f"# {line}" for line in _lines(found)))
 
 
 def _lines(found: Estimate) -> list[str]:
     config, data = found.config, found.data
-    channels, height, width = config.model.image_shape
+    channels, height, width = config.image_shape
     classes = f", {counted(len(data.class_names), 'class', 'classes')}" if data.class_names else ""
     threads = f", {counted(found.threads, 'thread')}" if found.device.type == "cpu" else ""
     memory = f"{found.memory / 1e6:,.0f} MB"
@@ -63,10 +50,10 @@ def _lines(found: Estimate) -> list[str]:
         f"on: {found.device}{threads}, {config.precision}",
         f"an epoch: {counted(found.steps, 'step')}, {_duration(found.epoch_seconds)}, "
         f"{found.images_per_second:,.0f} images/s (by {counted(found.measured, 'step')})",
-        f"{counted(config.epochs, 'epoch')}: {_duration(config.epochs * found.epoch_seconds)}, and "
-        "what samples, measurements and checkpoints take",
+        f"{counted(config.epochs, 'epoch')}: {_duration(config.epochs * found.epoch_seconds)}, "
+        "plus samples, evaluations and checkpoints",
         f"memory: {memory}",
-        f"folder: {found.folder}, which a run would make",
+        f"folder: {found.folder}",
     ]
 
 

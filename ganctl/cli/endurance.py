@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from ganctl.cli import screen
 from ganctl.cli.options import Json, Threads
-from ganctl.cli.train_options import Architecture
 from ganctl.config import MAX_SEED
 from ganctl.errors import CheckFailed
 from ganctl.text import counted, duration
@@ -20,7 +19,7 @@ def kills(
     times: Annotated[
         int, typer.Option(metavar="N", min=1, help="How many kills, by SIGKILL.")
     ] = 100,
-    arch: Annotated[Architecture, typer.Option(help="The networks.")] = Architecture.MLP,
+    arch: Annotated[Literal["mlp", "conv"], typer.Option(help="The networks.")] = "mlp",
     conditional: Annotated[
         bool, typer.Option("--conditional", help="Let them learn the classes.")
     ] = False,
@@ -39,7 +38,7 @@ def kills(
     """
     from ganctl.benchmark.kills import bench_kills
 
-    found = bench_kills(times, arch.value, conditional, seed, screen.note)
+    found = bench_kills(times, arch, conditional, seed, screen.note)
     if as_json:
         screen.result(*json.dumps(dataclasses.asdict(found), indent=2).splitlines())
     else:

@@ -128,9 +128,10 @@ def _samples(
 
     path = _checkpoint(target)
     from ganctl.checkpoint_file import peek
-    from ganctl.training.generate import as_function, draw_on_threads, load_generator
+    from ganctl.training.checkpoint import as_function, load_generator
+    from ganctl.training.device import limit_threads
 
-    draw_on_threads(threads)
+    limit_threads(threads)
     generator, card = load_generator(path)
     source = data or _trained_on(path, card, peek(path).config.data)
     name = path.name if target and os.path.isfile(target) else card.name

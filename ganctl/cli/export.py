@@ -114,7 +114,7 @@ def _write_onnx(
     """Write the file, and return what is to be said of it."""
     from ganctl.export.onnx import export_onnx, export_rounded, export_stored
     from ganctl.files import write_atomic
-    from ganctl.training.generate import load_generator
+    from ganctl.training.checkpoint import load_generator
 
     generator, card = load_generator(path)
     full = exported = stored = export_onnx(generator, card, opset)
@@ -186,9 +186,8 @@ def _distances(*files: Exported) -> list[float]:
 
 def _write_checkpoint(out: Path, path: Path) -> list[str]:
     from ganctl.training.checkpoint import load_checkpoint, save_checkpoint
-    from ganctl.training.generate import generator_alone
 
-    save_checkpoint(out, generator_alone(load_checkpoint(path)))
+    save_checkpoint(out, load_checkpoint(path).generator_only())
     return [
         f"wrote {out}: {out.stat().st_size / 1e6:.2f} MB, the generator alone",
         f"next: ganctl sample --checkpoint {shlex.quote(str(out))}",

@@ -28,7 +28,6 @@ from ganctl.cli.options import (
     refuse_same,
     tell_kept,
 )
-from ganctl.cli.typed import typed_options
 from ganctl.text import counted
 
 if TYPE_CHECKING:
@@ -164,7 +163,7 @@ def infer(
             f"{threads} threads would wait for each other on {counted(cores, 'core')}: "
             f"using {cores}"
         )
-    beside = {"out", *Asked.__dataclass_fields__} & set(typed_options(ctx))
+    beside = {"out", *Asked.__dataclass_fields__} & set(_given(ctx))
     if verify and beside:
         raise typer.BadParameter(
             f"draws the file's own self-test and writes nothing: leave {_spelt(beside)} out",
@@ -223,3 +222,9 @@ def _verdict(verdict: Verdict) -> str:
         f"within tolerance of what it drew when it was made ({compared}, of which "
         f"{verdict.pixels_off:,} off by {counted(verdict.max_levels, 'grey level')} at most)"
     )
+
+
+def _given(ctx: typer.Context) -> list[str]:
+    """Return the names of the options that are on the command line."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]

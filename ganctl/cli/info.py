@@ -210,23 +210,25 @@ def _describe_checkpoint(path: Path, run: RunDir | None) -> tuple[dict[str, Any]
 
 def _describe_run(run: RunDir) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return what is known of a run's folder beyond its newest checkpoint."""
+    from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.cli.card_table import figures_line
     from ganctl.runs.history import read_status
-    from ganctl.training.describe import describe_run
 
-    found, history = describe_run(run), read_status(run).history
+    history, best = read_status(run).history, None
+    if os.path.isfile(run.best):
+        best = read_header(read_checkpoint(run.best), str(run.best))
     last = history.lines[-1] if history.lines else {}
     plain: dict[str, Any] = {
         "folder": str(run.folder),
         "best": None,
         "report": None,
         "last_metrics": last,
-        "samples": found.samples,
-        "size": found.size,
+        "samples": len(run.samples()),
+        "size": run.size,
     }
     rows = [("folder", str(run.folder)), ("newest checkpoint", run.checkpoint.name)]
-    if found.best is not None:
-        card = found.best.card
+    if best is not None:
+        card = best.card
         distance = card.quality.get("frechet_distance")
         plain["best"] = {
             "path": str(run.best),
@@ -240,7 +242,8 @@ def _describe_run(run: RunDir) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     if os.path.isfile(run.report):
         plain["report"] = str(run.report)
         rows.append(("report", plain["report"]))
-    rows += [("sample pictures", f"{found.samples:,}"), ("size of all files", sized(found.size))]
+    rows.append(("sample pictures", f"{plain['samples']:,}"))
+    rows.append(("size of all files", sized(plain["size"])))
     return plain, rows
 
 

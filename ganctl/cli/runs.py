@@ -98,7 +98,7 @@ def _plain(status: RunStatus) -> dict[str, Any]:
         "problem": status.problem or None,
         "data": config and config.data,
         "recipe": config and config.recipe,
-        "arch": config and config.model.arch,
+        "arch": config and config.arch,
         "conditional": config and config.conditional,
         "objective": config and config.objective,
         "epochs": status.epochs,

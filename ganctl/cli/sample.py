@@ -79,9 +79,10 @@ def sample(
         screen.note(f"drawing from {introduce(path)}")
 
     from ganctl.cli.deliver import deliver
-    from ganctl.training.generate import as_function, draw_on_threads, load_generator
+    from ganctl.training.checkpoint import as_function, load_generator
+    from ganctl.training.device import limit_threads
 
-    draw_on_threads(threads)
+    limit_threads(threads)
     generator, card = load_generator(path, weights.value)
     if card.weights != weights.value:
         screen.note("the run keeps no average of the weights: drawing from the live ones")

@@ -1,311 +1,181 @@
-"""``ganctl train``: a new run, or one that goes on."""
+"""``ganctl train``: a new run, or one that is resumed."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ganctl.cli import screen
-from ganctl.cli import train_options as options
-from ganctl.cli.dry_run import show_estimate
-from ganctl.cli.from_file import fields_without_option
+from ganctl.cli.notes import hide_notes
 from ganctl.cli.signals import EXIT_BASE, caught_signals, last_words
-from ganctl.cli.stopped import say_not_begun, say_unsaved
-from ganctl.cli.train_options import Architecture, ObjectiveName, PrecisionName, RecipeName
-from ganctl.cli.typed import typed_options
-from ganctl.config import MEASURED, TrainConfig, train_config
-from ganctl.errors import BadInput, WrongValue
-from ganctl.notify import Notify, ignore
+from ganctl.cli.train_options import with_signature
+from ganctl.config import MONITOR_IMAGES, RunOptions, TrainConfig, split, without_recipe
+from ganctl.environment import is_run_name
+from ganctl.errors import GanctlError, WrongValue
 from ganctl.text import counted, duration, option
 
 if TYPE_CHECKING:
-    import torch
-
     from ganctl.data import ImageData
     from ganctl.runs.run_dir import RunDir
-    from ganctl.training.distributed import World
-    from ganctl.training.loop import Training
-    from ganctl.training.progress import Progress
+    from ganctl.training.session import Session
 
 
+@with_signature(TrainConfig)
 def train(
-    ctx: typer.Context,
-    source: options.Source = None,
-    data: options.Data = "mnist",
-    data_dir: options.DataDir = "",
-    fallback: options.Fallback = True,
-    img_size: options.ImgSize = 28,
-    channels: options.Channels = 1,
-    recipe: options.Recipe = RecipeName.DEFAULT,
-    arch: options.Arch = Architecture.MLP,
-    conditional: options.Conditional = False,
-    objective: options.Objective = ObjectiveName.NON_SATURATING,
-    epochs: options.Epochs = 200,
-    batch_size: options.BatchSize = 64,
-    lr: options.LearningRate = None,
-    b1: options.B1 = 0.5,
-    b2: options.B2 = 0.999,
-    latent_dim: options.LatentDim = 100,
-    seed: options.Seed = 0,
-    precision: options.Precision = PrecisionName.AUTO,
-    config_file: options.ConfigFile = None,
-    dry_run: options.DryRun = False,
-    name: options.Name = None,
-    resume: options.Resume = False,
-    sample_every: options.SampleEvery = 10,
-    eval_every: options.EvalEvery = 10,
-    checkpoint_every: options.CheckpointEvery = 10,
-    keep: options.Keep = 0,
-    max_rollbacks: options.MaxRollbacks = 0,
-    tensorboard: options.Tensorboard = False,
-    device: options.Device = "auto",
-    threads: options.Threads = 0,
-    plain: options.Plain = False,
-    quiet: options.Quiet = False,
+    source: Path | None, config: Path | None, dry_run: bool, resume: bool, **values: Any
 ) -> None:
-    r"""Train a GAN on pictures: handwritten digits, or your own.
+    r"""Train a GAN on images: handwritten digits, or your own.
 
-    Ctrl-C saves (twice leaves at once); [bold]ganctl train --resume \[RUN][/] goes on.
+    Ctrl-C saves and stops (twice: without saving). [bold]ganctl train --resume \[RUN][/] continues.
 
     Example: [bold]ganctl train --data digits --epochs 50[/]
     """
-    config = train_config(
-        **fields_without_option(ctx) | ({} if lr is None else {"lr": lr}),
-        data=data,
-        data_dir=data_dir,
-        img_size=img_size,
-        channels=channels,
-        recipe=recipe.value,
-        arch=arch.value,
-        epochs=epochs,
-        batch_size=batch_size,
-        conditional=conditional,
-        objective=objective.value,
-        b1=b1,
-        b2=b2,
-        latent_dim=latent_dim,
-        precision=precision.value,
-        seed=seed,
-        sample_every=sample_every,
-        eval_every=eval_every,
-        checkpoint_every=checkpoint_every,
-        keep=keep,
-        max_rollbacks=max_rollbacks,
-    )
-    if source is not None and (not resume or name is not None):
-        from ganctl.environment import is_run_name
+    from_file: dict[str, Any] = {}
+    if config is not None:
+        from ganctl.config_file import read_config
 
-        anew = f"; or a new run: {option('name', source)}" if is_run_name(str(source)) else ""
+        from_file = without_recipe(read_config(config), TrainConfig)
+    given = {name: value for name, value in values.items() if value is not None}
+    training, run = split(from_file | given, TrainConfig, "train")
+    options = RunOptions(**run)
+    TrainConfig(**training)  # refuses wrong values before torch is imported
+    if source is not None and (not resume or options.name):
+        new_run = f"; or a new run: {option('name', source)}" if is_run_name(str(source)) else ""
         raise WrongValue(
-            f"'{source}' goes with --resume, and without --name",
-            f"ganctl train {option('resume', source)}{anew}",
+            f"'{source}' needs --resume, and no --name",
+            f"ganctl train {option('resume', source)}{new_run}",
         )
-    if plain and quiet:
+    if options.plain and options.quiet:
         raise typer.BadParameter("choose one of --plain and --quiet", param_hint="--quiet")
     if dry_run and resume:
         raise typer.BadParameter("it is for new runs: leave --resume out", param_hint="--dry-run")
-    with ExitStack() as waiting:
-        waiting.enter_context(last_words(lambda: None if quiet else say_not_begun()))
-        if tensorboard:
-            from ganctl.training.board import writer_class
+    is_main = os.environ.get("RANK", "0") == "0"
+    quiet = options.quiet or not is_main
+    if quiet:
+        hide_notes()
+    if dry_run:
+        from ganctl.cli.dry_run import show_estimate
 
-            writer_class()  # or it is told before anything is begun
+        show_estimate(training, options, run)
+        return
+    with ExitStack() as opened:
+        with last_words(lambda: None if quiet else _say_not_started()):
+            from ganctl.training.session import open_session
 
-        from ganctl.training.device import resolve_device, use_threads
-        from ganctl.training.distributed import joined, local_rank, local_size
-
-        torch_device = resolve_device(device, local_rank(), local_size())
-        if dry_run:
-            doubts = use_threads(threads, 1, torch_device)
-            asked: dict[str, str | int] = {"device": device, "threads": threads}
-            where = {key: asked[key] for key in typed_options(ctx) if key in asked}
-            show_estimate(config, name, torch_device, fallback, where, doubts)
+            which = (source or True) if resume else False
+            session = opened.enter_context(open_session(training, options, which))
+        if not session.is_finished:
+            if session.warning and not quiet:
+                screen.note(session.warning)
+            _train(session, options.plain, quiet)
             return
-        with joined(torch_device) as world:
-            quiet = quiet or not world.leads
-            note = ignore if quiet else screen.note
-            doubts = use_threads(threads, local_size(), torch_device)
-            given = typed_options(ctx)
-            training = _prepared(
-                config, name, resume, source, given, torch_device, fallback, note, world
+        session.train()  # completes what a kill after the last save has left undone
+        if session.world.is_main and session.needs_report:
+            session.draw_report()
+        if not quiet:
+            run_dir = session.run
+            screen.result(
+                f"{run_dir.name} has already finished its {counted(session.epochs, 'epoch')}",
+                f"for more: {run_dir.resume_command} --epochs {2 * session.epochs}",
             )
-            waiting.close()
-            if world.size > 1:
-                batch_size = training.config.batch_size
-                each = batch_size // world.size
-                note(f"{world.size} processes, {each} images of each batch of {batch_size}")
-            if training.is_finished:  # killed after its last save, perhaps: it has lost nothing
-                _finish_again(training, note)
-                if not quiet:
-                    _say_finished(training)
-                return
-            for doubt in doubts:
-                note(doubt)
-            _run(training, plain, quiet, tensorboard, note)
 
 
-def _finish_again(training: Training, note: Notify) -> None:
-    """Make good what a kill after the last save has left undone; the rest stays as it is."""
-    from ganctl.runs.run_dir import modified
-
-    training.train(ignore, lambda: False)
-    run = training.run
-    if training.world.leads and modified(run.report) < modified(run.checkpoint):
-        _draw_report(training.run, note)
-
-
-def _draw_report(run: RunDir, note: Notify) -> list[Path]:
-    from ganctl.runs.report import draw_report  # and with it onnxruntime: not before it is needed
-
-    return draw_report(run, note)
-
-
-def _say_finished(training: Training) -> None:
-    run, epochs = training.run, training.state.step // training.steps
-    screen.result(
-        f"{run.name} has finished its {counted(epochs, 'epoch')} already",
-        f"for more: {run.resume_command} --epochs {2 * epochs}",
-    )
-
-
-def _prepared(
-    config: TrainConfig,
-    name: str | None,
-    resume: bool,
-    source: Path | None,
-    given: Collection[str],
-    device: torch.device,
-    fallback: bool,
-    note: Callable[[str], None],
-    world: World,
-) -> Training:
-    """Return a new run, or one that goes on: asked to, or started again by torchrun."""
-    from ganctl.environment import RUNS
-    from ganctl.runs.run_dir import RunDir, find_resumable
-    from ganctl.training.checkpoint import load_checkpoint
-    from ganctl.training.distributed import is_restart, job, may_restart
-    from ganctl.training.resume import resumed_config
-    from ganctl.training.start import resume_run, start_run
-
-    if may_restart() and name is None:
-        raise BadInput(
-            "torchrun may start this run again, and could not find it without a name",
-            "--name NAME, or torchrun --max-restarts 0",
-        )
-    # Started again, the same command goes on with what it began, and with nothing else. The leading
-    # process decides: machines count their restarts apart.
-    begun = is_restart() and name is not None and RunDir(RUNS / name).belongs_to(job())
-    again = world.any(world.leads and begun, device)
-    saved = begun and name is not None and RunDir(RUNS / name).checkpoint.exists()
-    if not resume and not world.any(world.leads and saved, device):
-        return start_run(config, name, device, fallback, note, world, again)
-    run, path = find_resumable(Path(name) if name else source)
-    found = run.checkpoint_id
-    checkpoint = load_checkpoint(path)
-    if resume:
-        config = resumed_config(checkpoint.config, config, given)
-    else:  # which may have fallen back to other data than the command names
-        config = checkpoint.config
-    training = resume_run(run, checkpoint, config, device, note, world, found)
-    if training.is_finished:
-        return training
-    note(f"going on with {run.name} after step {checkpoint.step:,}")
-    return training
-
-
-def _real_distance(data: ImageData) -> float | None:
-    from ganctl.evaluation.monitor import real_distance
-
-    return real_distance(data, MEASURED)
-
-
-def _run(training: Training, plain: bool, quiet: bool, tensorboard: bool, note: Notify) -> None:
-    began, run, told = time.monotonic(), training.run, False
-    before = training.state.step // training.steps
-    with caught_signals(lambda: say_unsaved(training)) as caught:
-        from ganctl.api.monitor import monitor
+def _train(session: Session, plain: bool, quiet: bool) -> None:
+    began, run, announced = time.monotonic(), session.run, False
+    before = session.epochs
+    with caught_signals(lambda: _say_unsaved(session)) as caught:
         from ganctl.cli.training_screen import TrainingScreen
 
-        shown = TrainingScreen(lambda: _real_distance(training.data), plain)
-        shown.go_on(run, training.state.step, training.steps)
-
-        def stop() -> bool:
-            nonlocal told
-            if not caught:
-                return False
-            if not told and signal.SIGINT in caught:
-                told = True
-                note("saving; Ctrl-C again leaves without")
-            return True
-
-        training.measure = monitor(training.data, stop)
-        if not quiet:
-            training.on_samples = shown.show_samples
-        with nullcontext() if quiet else shown, _logged(training, tensorboard, note) as log:
-
-            def report(progress: Progress) -> None:
+        def should_stop() -> bool:
+            nonlocal announced
+            if caught and not announced and signal.SIGINT in caught:
+                announced = True
                 if not quiet:
-                    shown.show(progress)
-                log(progress)
+                    screen.note("saving; Ctrl-C again stops without saving")
+            return bool(caught)
 
-            finished = training.train(report, stop)
-            if not finished:
-                shown.stopped(training.state.step)
+        shown = None if quiet else TrainingScreen(lambda: _real_distance(session.data), plain)
+        with shown or nullcontext():
+            callbacks = [shown] if shown else []
+            previews = shown is not None and shown.is_live
+            finished = session.train(callbacks, should_stop, previews)
     if not finished and not quiet:
-        screen.note(f"stopped after step {training.state.step:,}; saved {run.checkpoint}")
-        screen.note(f"to go on: {run.resume_command}")
-    in_haste = not finished and signal.SIGINT not in caught  # a scheduler kills those who linger
-    drawn = _draw_report(run, note) if training.world.leads and not in_haste else []
+        screen.note(f"stopped after step {session.state.step:,}; saved {run.checkpoint}")
+        screen.note(f"to continue: {run.resume_command}")
+    hurry = not finished and signal.SIGINT not in caught  # a scheduler kills those who take long
+    drawn = session.draw_report() if session.world.is_main and not hurry else []
     if not finished:
         raise typer.Exit(EXIT_BASE + (caught or [signal.SIGTERM])[0])
-    if not quiet:
+    if shown:
         seconds = duration(time.monotonic() - began)
         screen.result(
-            _trained(before, training.config.epochs, seconds),
-            *_made(run, drawn),
+            _trained(before, session.config.epochs, seconds),
+            *_written(run, drawn),
             *shown.quality,
             f"next: ganctl sample{_checkpoint_option(run)} out.png",
         )
 
 
+def _say_not_started() -> None:
+    if os.environ.get("RANK", "0") == "0":
+        screen.note("stopped before training began; nothing was written")
+
+
+def _say_unsaved(session: Session) -> None:
+    """Print what the run can be resumed from after a second Ctrl-C."""
+    from ganctl.checkpoint_file import read_checkpoint, read_header
+
+    if not session.world.is_main:
+        return
+    path, step = session.run.checkpoint, session.state.step
+    try:
+        saved = read_header(read_checkpoint(path), str(path)).step
+    except GanctlError:
+        screen.error("not saved; there is no checkpoint yet")
+        return
+    if saved == step:  # saved a moment ago
+        screen.note(f"stopped after step {step:,}; saved {path}")
+    else:
+        screen.error(
+            f"not saved; the last checkpoint is {path} (step {saved:,})",
+            f"to continue from there: {session.run.resume_command}",
+        )
+
+
+def _real_distance(data: ImageData) -> float | None:
+    from ganctl.evaluation.monitor import real_distance
+
+    return real_distance(data, MONITOR_IMAGES)
+
+
 def _trained(before: int, epochs: int, seconds: str) -> str:
-    """Return what took so long: of all the epochs those that were not finished ``before``."""
     if not before:
         return f"trained {counted(epochs, 'epoch')} in {seconds}"
     return f"trained {counted(epochs - before, 'more epoch')} in {seconds}, {epochs:,} in all"
 
 
-def _made(run: RunDir, drawn: Sequence[Path]) -> Iterator[str]:
-    """Yield what a finished run has in its folder, ``drawn`` of it just now: lines that fit."""
+def _written(run: RunDir, drawn: Sequence[Path]) -> Iterator[str]:
+    """Yield lines that name what a finished run has written, ``drawn`` just now."""
     saved = "last and best checkpoint" if run.best.exists() else "last checkpoint"
-    pictures = ["samples/"] if run.samples() else []
-    page_first = [*drawn[-1:], *drawn[:-1]]
     yield f"wrote {run.folder}: {saved}"
-    if beside := ", ".join([*(path.name for path in page_first), *pictures]):
-        yield f"there too: {beside}"
+    names = [path.name for path in [*drawn[-1:], *drawn[:-1]]]  # the report first
+    names += ["samples/"] if run.samples() else []
+    if names:
+        yield f"there too: {', '.join(names)}"
 
 
 def _checkpoint_option(run: RunDir) -> str:
-    """Return what ``sample`` must be told to draw from ``run``: nothing, if it is the newest."""
+    """Return the option by which ``sample`` finds ``run``; "" if it is the newest."""
     from ganctl.runs.run_dir import newest_run
 
     if newest_run(trained=True) == run:
         return ""
     return f" --checkpoint {shlex.quote(run.label)}"
-
-
-def _logged(
-    training: Training, tensorboard: bool, note: Notify
-) -> AbstractContextManager[Callable[[Progress], None]]:
-    if not (tensorboard and training.world.leads):
-        return nullcontext(ignore)
-    from ganctl.training.board import event_files
-
-    return event_files(training.run, training.state.step, note)

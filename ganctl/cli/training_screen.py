@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -18,12 +17,9 @@ from ganctl.cli.panel import Panel
 from ganctl.cli.terminal_pictures import shows_colours
 from ganctl.images import Pixels
 from ganctl.runs.history import History, read_history
-from ganctl.runs.run_dir import RunDir
 from ganctl.text import duration
-from ganctl.training.pace import Pace
-
-if TYPE_CHECKING:
-    from ganctl.training.progress import Progress
+from ganctl.training.loop import Callback, Epoch, Training
+from ganctl.training.progress import Progress, Throttle
 
 REDRAW_SHARE, REDRAW_SECONDS = 0.01, 0.4
 """Of the training time, that frames may take, new pictures aside; and the time between two."""
@@ -35,7 +31,7 @@ KEPT_FREE = 2
 """Lines of a terminal that the panel leaves: the cursor's, and one for what stands above."""
 
 
-class TrainingScreen:
+class TrainingScreen(Callback):
     """Shows a run's progress on stderr.
 
     Args:
@@ -68,10 +64,33 @@ class TrainingScreen:
         if self._live:
             self._live.close()
 
-    def go_on(self, run: RunDir, step: int, steps: int) -> None:
-        """Let the curves begin with a run's epochs up to ``step``, of so many steps each."""
+    @property
+    def is_live(self) -> bool:
+        """Tell whether a panel with images is shown."""
+        return self._live is not None
+
+    def on_start(self, training: Training) -> None:
+        """Let the curves begin with the epochs that were trained before."""
         if self._live:
-            self._live.go_on(read_history(run).until(step), steps)
+            history = read_history(training.run).until(training.state.step)
+            self._live.go_on(history, training.steps)
+
+    def on_progress(self, training: Training, progress: Progress) -> None:
+        """Show the progress."""
+        self.show(progress)
+
+    def on_epoch_end(self, training: Training, epoch: Epoch) -> None:
+        """Show the finished epoch."""
+        self.show(epoch.progress)
+
+    def on_samples(self, training: Training, images: Pixels, epoch: int | None) -> None:
+        """Show the images."""
+        if self._live:
+            self._live.show_samples(images)
+
+    def on_stop(self, training: Training) -> None:
+        """Show the last step."""
+        self.stopped(training.state.step)
 
     def show(self, progress: Progress) -> None:
         """Show where the run stands."""
@@ -93,11 +112,6 @@ class TrainingScreen:
             epochs, done = divmod(step - 1, self._last.steps)
             at = dataclasses.replace(self._last, epoch=epochs + 1, step=done + 1)
             self._live.stopped(at, self._seconds_left(at))
-
-    @property
-    def show_samples(self) -> Callable[[Pixels], None] | None:
-        """What shows images (N, C, H, W) as they are drawn by now; None: nothing does."""
-        return self._live.show_samples if self._live else None
 
     @property
     def quality(self) -> list[str]:
@@ -127,8 +141,8 @@ class _LivePanel:
         self._console = console
         self._panel = Panel(shows_colours(console))
         self._lines = LiveLines(console)
-        self._pace = Pace(REDRAW_SHARE, REDRAW_SECONDS)
-        self._head_pace = Pace(1, HEAD_SECONDS)
+        self._pace = Throttle(REDRAW_SHARE, REDRAW_SECONDS)
+        self._head_pace = Throttle(1, HEAD_SECONDS)
         self._left = 0.0
         self._size = console.size
         self._shown: list[Text] = []
@@ -153,10 +167,10 @@ class _LivePanel:
         self._panel.add(progress, real)
         self._left = left
         if self._pace.is_due():
-            with self._pace.taken():
+            with self._pace.timed():
                 self._draw()
         elif self._head_pace.is_due():
-            with self._head_pace.taken():
+            with self._head_pace.timed():
                 self._draw_head()
 
     def stopped(self, at: Progress, left: float) -> None:

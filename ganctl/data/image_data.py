@@ -30,6 +30,14 @@ class ImageData:
     note: str = ""
     """What whoever receives the model must know of its data."""
 
+    @property
+    def class_shares(self) -> tuple[float, ...]:
+        """Return how often each class occurs; the shares sum to 1. Empty when unlabelled."""
+        if self.labels is None:
+            return ()
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        return tuple((counts / counts.sum()).tolist())
+
 
 class GreyImages(NamedTuple):
     """A labelled grey data set at its own size, as its files hold it."""

@@ -1,15 +1,16 @@
-"""The study note's two networks, fully connected."""
+"""The fully connected pair: z, 128, 256, 512, 1024, C·H·W; and C·H·W, 512, 256, 1."""
 
 from __future__ import annotations
 
+from math import prod
+
 from torch import nn
 
-from ganctl.config import ModelConfig
+from ganctl.config import TrainConfig
 
 
-def generator_layers(config: ModelConfig) -> list[nn.Module]:
-    """Return the layers from z, and the class where there are classes, to (B, C·H·W) in [-1, 1]."""
-    channels, height, width = config.image_shape
+def generator_layers(config: TrainConfig) -> list[nn.Module]:
+    """Return the layers from z and one-hot class to flat images (B, C·H·W) in [-1, 1]."""
 
     def block(inputs: int, outputs: int) -> list[nn.Module]:
         norm = nn.BatchNorm1d(outputs, eps=config.bn_eps, momentum=config.bn_momentum)
@@ -21,17 +22,16 @@ def generator_layers(config: ModelConfig) -> list[nn.Module]:
         *block(128, 256),
         *block(256, 512),
         *block(512, 1024),
-        nn.Linear(1024, channels * height * width),
+        nn.Linear(1024, prod(config.image_shape)),
         nn.Tanh(),
     ]
 
 
-def discriminator_layers(config: ModelConfig) -> list[nn.Module]:
-    """Return the layers from images (B, C, H, W), flat or not, to a logit a class, or one."""
-    channels, height, width = config.image_shape
+def discriminator_layers(config: TrainConfig) -> list[nn.Module]:
+    """Return the layers from images (B, C, H, W) to one logit per class, or one logit."""
     return [
         nn.Flatten(),
-        nn.Linear(channels * height * width, 512),
+        nn.Linear(prod(config.image_shape), 512),
         nn.LeakyReLU(0.2),
         nn.Linear(512, 256),
         nn.LeakyReLU(0.2),

@@ -1,4 +1,4 @@
-"""The two players of every architecture: z → image, and image → logit; with classes or without."""
+"""Generator and discriminator of every architecture, conditional or not."""
 
 from __future__ import annotations
 
@@ -6,71 +6,57 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from ganctl.config import ModelConfig
+from ganctl.config import TrainConfig
 from ganctl.models import conv, mlp
 
-ARCHITECTURES = {
-    "mlp": (mlp.generator_layers, mlp.discriminator_layers),
-    "conv": (conv.generator_layers, conv.discriminator_layers),
-}
+ARCHITECTURES = {"mlp": mlp, "conv": conv}
 
 
 class Generator(nn.Module):
-    """z (B, latent_dim) ~ N(0, I) and, where there are classes, labels (B,) → images (B, C, H, W).
+    """z (B, latent_dim) ~ N(0, I) and labels (B,) or None -> images (B, C, H, W) in [-1, 1].
 
-    Images are in [-1, 1]. The class stands behind z as a one-hot vector (Mirza and Osindero 2014).
+    The class is appended to z as a one-hot vector (Mirza and Osindero 2014).
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         self.latent_dim = config.latent_dim
-        self.classes = config.classes  # 0: unconditional
+        self.classes = config.classes  # 0 if unconditional
         self.image_shape = config.image_shape
-        generator_layers, _ = ARCHITECTURES[config.arch]
-        self.layers = nn.Sequential(*generator_layers(config))
+        self.layers = nn.Sequential(*ARCHITECTURES[config.arch].generator_layers(config))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Draw one image for each row of ``z``; labels (B,) int64, 0 … classes - 1."""
-        images: Tensor = self.layers(self.with_classes(z, labels))
+        """Draw one image for each row of ``z``; labels (B,) int64, 0 to classes - 1."""
+        if labels is not None:
+            z = torch.cat((z, one_hot(labels, self.classes).to(z.dtype)), 1)
+        images: Tensor = self.layers(z)
         return images.view(-1, *self.image_shape)
-
-    def with_classes(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        """Return what the first layer takes: (B, latent_dim + classes)."""
-        if labels is None:
-            return z
-        return torch.cat((z, one_hot(labels, self.classes).to(z.dtype)), 1)
 
 
 class Discriminator(nn.Module):
-    """Images (B, C, H, W) in [-1, 1], and labels where there are classes → logits (B, 1).
+    """Images (B, C, H, W) in [-1, 1] and labels (B,) or None -> logits (B, 1), above 0 for real.
 
-    Above 0 means "real". With classes the last layer has an output a class, of which the label
-    chooses one: the projection discriminator (Miyato and Koyama 2018, eq. 3) with φ's and y's
-    terms in one.
+    With classes the last layer has one output per class, and the label selects it: the projection
+    discriminator (Miyato and Koyama 2018, eq. 3) with both terms in one layer.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: TrainConfig) -> None:
         super().__init__()
-        self.classes = config.classes
-        _, discriminator_layers = ARCHITECTURES[config.arch]
-        self.layers = nn.Sequential(*discriminator_layers(config))
+        self.joint_batch = config.arch == "mlp"  # measured: see `ganctl.training.step`
+        self.layers = nn.Sequential(*ARCHITECTURES[config.arch].discriminator_layers(config))
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Judge each image."""
-        return choose(self.layers(images), labels)
+        """Return the logit of each image."""
+        logits: Tensor = self.layers(images)
+        return logits if labels is None else logits.gather(1, labels[:, None])
 
 
-def choose(logits: Tensor, labels: Tensor | None) -> Tensor:
-    """Return of each row (B, classes) the logit of its label, as (B, 1)."""
-    return logits if labels is None else logits.gather(1, labels[:, None])
+def seeded_networks(config: TrainConfig) -> tuple[Generator, Discriminator]:
+    """Return both networks with torch's default initialisation under the configuration's seed.
 
-
-def seeded_networks(config: ModelConfig, seed: int) -> tuple[Generator, Discriminator]:
-    """Return both networks with torch's default initialisation under ``seed``.
-
-    The initial weights are drawn on the CPU, so they are the same on every device; torch's global
-    generator is left as it was.
+    The weights are drawn on the CPU, so they are the same on every device; torch's global random
+    state is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(config.seed)
         return Generator(config), Discriminator(config)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganctl.card_rules import is_number
-from ganctl.config import TrainConfig, flat
+from ganctl.config import TrainConfig, to_dict
 from ganctl.evaluation.metrics import MONITORED
 from ganctl.runs.history import METRIC_NAMES, History, read_status
 from ganctl.runs.run_dir import RunDir
@@ -40,7 +40,7 @@ def read_run(run: RunDir) -> ComparedRun:
 
 def config_table(runs: Sequence[ComparedRun]) -> Table:
     """Return the options whose values differ."""
-    configs = [flat(run.config) for run in runs]
+    configs = [to_dict(run.config) for run in runs]
     rows = [(name, [str(config[name]) for config in configs]) for name in configs[0]]
     return [(name.replace("_", " "), values) for name, values in rows if len(set(values)) > 1]
 

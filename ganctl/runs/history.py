@@ -183,7 +183,7 @@ def data_name(config: TrainConfig) -> str:
 
 def describe(config: TrainConfig) -> str:
     """Return a run's most important options in one line."""
-    networks = f"{config.model.arch} conditional" if config.conditional else config.model.arch
+    networks = f"{config.arch} conditional" if config.conditional else config.arch
     parts = [data_name(config), f"recipe {config.recipe}", networks, config.objective]
     parts += [f"batch {config.batch_size:,}", f"rate {config.lr:g}", f"seed {config.seed}"]
     return " · ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import shlex
 from collections.abc import Iterator, Mapping
@@ -11,19 +12,17 @@ from pathlib import Path
 
 import ganctl
 from ganctl.checkpoint_file import Header
-from ganctl.config import MEASURED, TrainConfig, flat
+from ganctl.config import MONITOR_IMAGES, TrainConfig, repeat_command, to_dict
 from ganctl.errors import GanctlError
 from ganctl.evaluation.metrics import MONITORED, caveat
 from ganctl.evaluation.monitor import real_metrics
 from ganctl.evaluation.reference import FINGERPRINTS
 from ganctl.files import write_atomic
 from ganctl.html_page import card, image, joined, page, side_by_side
-from ganctl.notify import Notify
 from ganctl.runs.compare import read_run
 from ganctl.runs.history import DISTANCE, History, describe, read_status
 from ganctl.runs.plots import draw_animation, draw_curves, last_sample
 from ganctl.runs.run_dir import RunDir
-from ganctl.runs.words import command, unsaid
 from ganctl.text import counted
 
 STYLE = """
@@ -41,7 +40,7 @@ pre { overflow-x: auto; padding: .75rem; border-radius: .4rem; background: var(-
 PACKAGES = ("torch", "numpy", "onnxruntime")  # whose versions the page shows
 
 
-def draw_report(run: RunDir, notify: Notify) -> list[Path]:
+def draw_report(run: RunDir) -> list[Path]:
     """Write the report after training; any error is logged, since the run itself is saved.
 
     Returns:
@@ -53,7 +52,9 @@ def draw_report(run: RunDir, notify: Notify) -> list[Path]:
         reason = error.message
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-    notify(f"no report was drawn: {reason}; to try again: ganctl runs report {run.folder}")
+    logging.getLogger("ganctl").warning(
+        f"no report was drawn: {reason}; to try again: ganctl runs report {run.folder}"
+    )
     return []
 
 
@@ -73,7 +74,7 @@ def write_report(run: RunDir) -> list[Path]:
     real = real_metrics_of(config)
     curves = draw_curves(compared, real.get(DISTANCE))
     files = {run.curves: curves}
-    animation = draw_animation(run, config.model.img_size, config.model.channels)
+    animation = draw_animation(run, config.img_size, config.channels)
     if animation is not None:
         files[run.animation] = animation
     cards = [
@@ -92,8 +93,8 @@ def write_report(run: RunDir) -> list[Path]:
 
 def real_metrics_of(config: TrainConfig) -> Mapping[str, float]:
     """Return the metrics of real test digits, as many as are measured; {} for other data."""
-    if config.data in FINGERPRINTS and config.model.image_shape == (1, 28, 28):
-        return real_metrics(MEASURED)
+    if config.data in FINGERPRINTS and config.image_shape == (1, 28, 28):
+        return real_metrics(MONITOR_IMAGES)
     return {}
 
 
@@ -142,20 +143,18 @@ def _metrics(run: RunDir, history: History, real: Mapping[str, float]) -> str:
         "Quality",
         '<table class="figures">\n<thead><tr><th></th><th scope="col">generated</th>'
         f'<th scope="col">real</th></tr></thead>\n{joined(rows)}\n</table>',
-        f"Measured after epoch {measured.get('epoch', 0):,.0f} with {MEASURED:,} images of each "
-        f"kind. For all metrics: <code>{escape(command)}</code>",
+        f"Measured after epoch {measured.get('epoch', 0):,.0f} with {MONITOR_IMAGES:,} images of "
+        f"each kind. For all metrics: <code>{escape(command)}</code>",
     )
 
 
 def _repeat(run: RunDir, config: TrainConfig, saved: Header | None) -> str:
     commands = [
-        command(config, saved.threads if saved else 0),
+        repeat_command(config, saved.threads if saved else 0),
         f"ganctl sample --checkpoint {shlex.quote(run.label)} out.png",
     ]
     versions = ", ".join(f"{escape(name)} {escape(number)}" for name, number in _versions())
     caption = f"Versions when this page was made: {versions}."
-    if odd := unsaid(config):
-        caption += f" No option sets what this run has of another ganctl: {escape(', '.join(odd))}."
     return card("Repeat it", f"<pre>{escape(joined(commands))}</pre>", caption)
 
 
@@ -172,7 +171,7 @@ def _versions() -> Iterator[tuple[str, str]]:
 def _config(config: TrainConfig) -> str:
     rows = [
         f"<div><dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_format(value))}</dd></div>"
-        for name, value in flat(config).items()
+        for name, value in to_dict(config).items()
         if value != "" and (name != "classes" or value)
     ]
     return card("Configuration", f'<dl class="settings">\n{joined(rows)}\n</dl>')

@@ -1,24 +1,24 @@
-"""Adam over long vectors, in torch's one fused kernel."""
+"""Adam over all parameters of a network as one vector, in torch's fused kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.adam import adam
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015, algorithm 1), as ``torch.optim.Adam(fused=True)`` moves weights.
+    """Adam (Kingma and Ba 2015, algorithm 1), with the results of ``torch.optim.Adam(fused=True)``.
 
-    torch's class calls the same function, but making one imports torch's compiler, which takes as
-    long as torch itself (torch 2.14).
+    torch's class calls the same function, but creating one imports torch's compiler, which takes
+    as long as importing torch (torch 2.14).
 
     Args:
         vectors: the weights, whose ``grad`` is read at every step.
         lr: the step size.
-        betas: the decays of the gradient's mean and of its square.
+        betas: the decays of the mean gradient and of its square.
 
     Attributes:
         moments: of each vector, what torch names ``exp_avg``, ``exp_avg_sq`` and ``step``.
@@ -38,7 +38,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Move the weights against their gradients."""
+        """Update the weights from their gradients."""
         adam(
             self._vectors,
             [vector.grad for vector in self._vectors if vector.grad is not None],
@@ -55,3 +55,26 @@ class Adam:
             eps=1e-8,
             maximize=False,
         )
+
+
+def flatten(network: nn.Module) -> nn.Parameter:
+    """Lay all parameters of ``network`` end to end and return the vector, with its gradient.
+
+    Every parameter becomes a view of the vector, and its ``grad``, zero at first, a view of the
+    vector's. The optimiser, the average and the exchange between processes then pass over one long
+    tensor instead of many short ones.
+    """
+    parameters = list(network.parameters())
+    vector = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in parameters]))
+    vector.grad = torch.zeros_like(vector)
+    values, grads = unflatten(network, vector.detach()), unflatten(network, vector.grad)
+    for parameter, value, grad in zip(parameters, values, grads, strict=True):
+        parameter.data, parameter.grad = value, grad
+    return vector
+
+
+def unflatten(network: nn.Module, vector: Tensor) -> list[Tensor]:
+    """Return views of ``vector``, one per parameter of ``network``, in their shapes."""
+    parameters = list(network.parameters())
+    pieces = torch.split(vector, [parameter.numel() for parameter in parameters])
+    return [piece.view_as(like) for piece, like in zip(pieces, parameters, strict=True)]

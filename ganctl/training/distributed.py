@@ -1,9 +1,9 @@
-"""One run over several processes, started by torchrun, on torch's own process groups.
+"""One run on several processes, started by torchrun, on torch's own process groups.
 
-Every process holds both networks and all images. The batches and latents are those of a single
-process; each takes its slice of them, and the gradients are averaged before anyone moves, which is
-what DistributedDataParallel does with a network of one bucket. So the weights are equal everywhere,
-and a checkpoint of one number of processes serves any other.
+Every process holds both networks and all images. Batches and latents are those of a single process;
+each process takes its slice of them, and gradients are averaged before the update, as
+DistributedDataParallel does with one bucket. So all weights are equal, and a checkpoint serves any
+number of processes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from ganctl.errors import BadInput, OutOfResources
 
-TIMEOUT = timedelta(minutes=10)
-"""How long a process waits for another that lives but does not answer."""
+TIMEOUT = timedelta(minutes=10)  # for a process that is alive but does not answer
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,15 @@ class World:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
-        """Tell whether this is the process that shows, writes and saves."""
+    def is_main(self) -> bool:
+        """Tell whether this process shows, writes and saves."""
         return self.rank == 0
 
     def check(self, batch_size: int) -> None:
-        """Refuse a batch, of all processes together, that they cannot share.
+        """Refuse a total batch size that the processes cannot share.
 
         Raises:
-            BadInput: it is no multiple of their number, or too small for BatchNorm.
+            BadInput: it is not a multiple of their number, or too small for BatchNorm.
         """
         if self.size > 1 and (batch_size % self.size or batch_size < 2 * self.size):
             raise BadInput(
@@ -51,9 +50,9 @@ class World:
             )
 
     def share(self, batch: Tensor) -> Tensor:
-        """Return this process's rows of a batch (B, …): equal slices, B mod size rows unused.
+        """Return this process's rows of a batch (B, …): equal slices; B mod size rows are unused.
 
-        A batch too small for BatchNorm to see two rows in every slice is everyone's whole batch.
+        If a slice would have fewer than the two rows that BatchNorm needs, all take all rows.
         """
         rows = len(batch) // self.size
         return batch if rows < 2 else batch[self.rank * rows : (self.rank + 1) * rows]
@@ -70,28 +69,28 @@ class World:
                     dist.all_reduce(tensor)
                     tensor.div_(self.size)
 
-    def take_from_leader(self, tensors: Iterable[Tensor]) -> None:
-        """Replace each tensor by that of the leading process; errors as of `average`."""
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
+        """Replace each tensor by that of the main process; errors as of `average`."""
         if self.size > 1:
             with _lost_connections():
                 for tensor in tensors:
                     dist.broadcast(tensor, src=0)
 
-    def bytes_from_leader(self, data: bytes) -> bytes:
-        """Return the leading process's ``data``; errors as of `average`."""
+    def broadcast_bytes(self, data: bytes) -> bytes:
+        """Return the main process's ``data``; errors as of `average`."""
         if self.size == 1:
             return data
         count = torch.tensor(len(data))
-        self.take_from_leader([count])
+        self.broadcast([count])
         shared = torch.empty(int(count), dtype=torch.uint8)
-        if self.leads:
+        if self.is_main:
             shared = torch.tensor(bytearray(data), dtype=torch.uint8)
         if len(shared):
-            self.take_from_leader([shared])
+            self.broadcast([shared])
         return shared.numpy().tobytes()
 
     def any(self, here: bool, device: torch.device) -> bool:
-        """Tell whether any process says so, the same answer to all; errors as of `average`."""
+        """Return whether ``here`` is true in any process; errors as of `average`."""
         if self.size == 1:
             return here
         votes = torch.tensor(float(here), device=device)
@@ -99,13 +98,13 @@ class World:
         return bool(votes > 0)
 
     @contextmanager
-    def leader_first(self) -> Iterator[None]:
-        """Let the leading process through the block before the others; errors as of `average`."""
+    def main_first(self) -> Iterator[None]:
+        """Let the main process run the block before the others; errors as of `average`."""
         nothing = [torch.zeros(1)]
-        if not self.leads:
+        if not self.is_main:
             self.average(nothing)  # which waits for the others
         yield
-        if self.leads:
+        if self.is_main:
             self.average(nothing)
 
 
@@ -113,7 +112,7 @@ ALONE = World()
 
 
 def is_restart() -> bool:
-    """Tell whether torchrun has started this run again after a failure."""
+    """Tell whether torchrun has restarted this run after a failure."""
     return _restarts() > 0
 
 
@@ -122,17 +121,17 @@ def _restarts() -> int:
 
 
 def job() -> str:
-    """Return what tells this torchrun from any other, and is the same over its restarts."""
+    """Return an identifier of this torchrun, the same over its restarts."""
     return f"{os.environ.get('TORCHELASTIC_RUN_ID', '')} {platform.node()} {os.getppid()}"
 
 
 def may_restart() -> bool:
-    """Tell whether torchrun would start this run again after a failure."""
+    """Tell whether torchrun would restart this run after a failure."""
     return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
 
 
 def local_rank() -> int:
-    """Return this process's number among those of the run on this machine."""
+    """Return the rank of this process on this machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
@@ -143,7 +142,7 @@ def local_size() -> int:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[World]:
-    """Meet the other processes that torchrun started, if it did; part from them at the end.
+    """Join the other processes, if torchrun started several, for the block.
 
     Args:
         device: where the networks train: nccl connects CUDA devices, gloo everything else.
@@ -167,8 +166,8 @@ def joined(device: torch.device) -> Iterator[World]:
                 f"WORLD_SIZE is {size}, but {error}", "start it with torchrun, or unset WORLD_SIZE"
             ) from error
         if local_size() == size:
-            # torchrun keeps one store over all restarts, where the addresses of the dead still lie
-            # (torch 2.14). Machines count their restarts apart, so on several only
+            # torchrun keeps one store over all restarts, with the addresses of dead processes
+            # (torch 2.14). Machines count restarts separately, so on several machines only
             # TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 helps.
             store = dist.PrefixStore(  # type: ignore[attr-defined]
                 f"attempt {_restarts()}", store
@@ -186,6 +185,6 @@ def _lost_connections() -> Iterator[None]:
         yield
     except RuntimeError as error:  # gloo and nccl have no class of their own for it
         raise OutOfResources(
-            "another process of this run is gone, or cannot be reached",
-            "look for its own error (--debug shows this one's), then go on with --resume",
+            "another process of this run has ended or cannot be reached",
+            "look for its own error (--debug shows this one's), then continue with --resume",
         ) from error

@@ -1,196 +1,172 @@
-"""The training loop: epochs of steps, figures, samples and checkpoints; it knows no terminal."""
+"""The training loop: epochs of steps. All other work is done by callbacks."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from contextlib import nullcontext
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ganctl.checkpoint_file import read_checkpoint
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
-from ganctl.errors import BadInput, CheckFailed
+from ganctl.drawing import draw
+from ganctl.errors import CheckFailed
 from ganctl.images import Pixels
-from ganctl.locks import Claim
-from ganctl.notify import Notify, ignore
-from ganctl.runs.run_dir import FileId, RunDir
+from ganctl.inputs import Inputs, seeded
+from ganctl.latents import Stream, random_generator
+from ganctl.models.networks import Generator
+from ganctl.runs.run_dir import RunDir
 from ganctl.text import counted
-from ganctl.training.batches import epoch_batches, epoch_steps, place, scale
-from ganctl.training.checkpoint import Checkpoint, decode
+from ganctl.training.checkpoint import as_function, decode
+from ganctl.training.device import DTYPES
 from ganctl.training.distributed import ALONE, World
 from ganctl.training.losses import OBJECTIVES
-from ganctl.training.observer import Measure, Observer, Stopped
-from ganctl.training.precision import DTYPES, LowPrecision
-from ganctl.training.progress import Clock, Progress
-from ganctl.training.record import Record
-from ganctl.training.state import (
-    TrainState,
-    average_weights,
-    drawing_tensors,
-    new_state,
-    restore_state,
-    state_tensors,
-)
-from ganctl.training.step import (
-    add_gradient_penalty,
-    add_lipschitz_penalty,
-    adversarial_step,
-)
+from ganctl.training.progress import Progress
+from ganctl.training.state import TrainState, new_state
+from ganctl.training.step import add_lipschitz_penalty, add_r1_penalty, adversarial_step
 
-LIPSCHITZ_WEIGHT = 10.0
-"""Of the Wasserstein objective's penalty, which takes R1's place (Gulrajani et al. 2017)."""
+log = logging.getLogger("ganctl")
 
-LIPSCHITZ_EVERY = 4
-"""Steps between its penalties, each weighted so many times as much."""
+LIPSCHITZ_WEIGHT = 10.0  # of the Wasserstein objective's penalty (Gulrajani et al. 2017)
+LIPSCHITZ_EVERY = 4  # steps between its penalties, each weighted as many times
+STOP_EVERY = 10  # steps between agreements on stopping, if there are several processes
+REPORT_SECONDS = 0.5  # between two reports of the progress
+DRAW_BATCH = 64
 
-STOP_EVERY = 10
-"""Steps between the questions whether to stop, where several processes must agree on it."""
+
+class Stopped(Exception):
+    """Raised by `Callback.on_evaluate` if training is to stop before the evaluation has ended."""
+
+
+class Diverged(CheckFailed):
+    """A loss, a gradient or a weight is NaN or infinite."""
 
 
 @dataclass
-class Training:
-    """One run: its state, and all that it needs to move on.
+class Epoch:
+    """A finished epoch. `Callback.on_evaluate` fills ``quality``."""
 
-    Attributes:
+    progress: Progress
+    seconds: float
+    is_last: bool
+    quality: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def is_due(self, every: int) -> bool:
+        """Tell whether work is due that is done every so many epochs and at the end; 0: never."""
+        return every > 0 and (self.is_last or self.progress.epoch % every == 0)
+
+
+class Callback:
+    """Work around the training step. Only the main process has callbacks.
+
+    They are called in the order in which they were passed. Each method may be left out.
+    """
+
+    def on_start(self, training: Training) -> None:
+        """Training begins; the run is locked."""
+
+    def on_progress(self, training: Training, progress: Progress) -> None:
+        """Several steps have been taken: called a few times a second."""
+
+    def on_evaluate(self, training: Training, epoch: Epoch) -> None:
+        """Measure the generator, if due. May raise `Stopped`: then the epoch is not finished."""
+
+    def on_epoch_end(self, training: Training, epoch: Epoch) -> None:
+        """The epoch is finished and evaluated."""
+
+    def on_samples(self, training: Training, images: Pixels, epoch: int | None) -> None:
+        """Images (N, C, H, W) were drawn: the sample grid after ``epoch``; None for a preview."""
+
+    def on_diverged(self, training: Training) -> None:
+        """A value is NaN or infinite, and training will go back or end."""
+
+    def on_rollback(self, training: Training) -> None:
+        """Training has gone back to an earlier step."""
+
+    def on_stop(self, training: Training) -> None:
+        """Training was stopped before the last epoch's end."""
+
+    def on_end(self, training: Training) -> None:
+        """Training has ended, finished or stopped."""
+
+
+class Training:
+    """One run: its state and everything it needs to continue.
+
+    Args:
         state: new, or restored from a checkpoint; it is changed.
         data: the training images.
         config: of the run.
-        run: its folder, which exists.
-        world: the processes that the run is spread over; the leading one alone writes.
-        found: which newest checkpoint the run had when its state was read: it must still be there
-            when training begins; None where that is of no matter.
-        is_new: whether the run has no checkpoint yet: nor must it when training begins.
-        measure: says how good the images are, every ``config.eval_every`` epochs.
-        notify: told, in a line each, what the user should know on the way.
-        quality: what was measured of the generator as it stands.
-        on_samples: shown the sample grid's images (N, C, H, W) with each grid and, as a preview,
-            between them; None: nobody looks, and none is drawn for it.
+        run: its folder.
+        callbacks: of the main process.
+        should_stop: asked before each step; with several processes, every `STOP_EVERY` steps.
+        world: the processes of the run.
+        quality: what was measured of the generator in ``state``.
     """
 
-    state: TrainState
-    data: ImageData
-    config: TrainConfig
-    run: RunDir
-    world: World = ALONE
-    found: FileId = None
-    is_new: bool = False
-    measure: Measure | None = None
-    notify: Notify = ignore
-    quality: dict[str, float] = dataclasses.field(default_factory=dict)
-    on_samples: Callable[[Pixels], None] | None = None
-
-    def __post_init__(self) -> None:
-        state, dtype = self.state, DTYPES[self.config.precision]
-        self._gradients = (
-            partial(adversarial_step, state.generator, state.discriminator)
-            if dtype == torch.float32
-            else LowPrecision(state.generator, state.discriminator, dtype).adversarial_step
+    def __init__(
+        self,
+        state: TrainState,
+        data: ImageData,
+        config: TrainConfig,
+        run: RunDir,
+        callbacks: Sequence[Callback] = (),
+        should_stop: Callable[[], bool] = lambda: False,
+        world: World = ALONE,
+        quality: dict[str, float] | None = None,
+    ) -> None:
+        self.state, self.data, self.config, self.run = state, data, config, run
+        self.should_stop, self.world, self.quality = should_stop, world, quality or {}
+        self._callbacks = list(callbacks) if world.is_main else []
+        self._inputs: Inputs = seeded(
+            config.seed, config.latent_dim, data.class_shares if config.classes else ()
         )
         players = (state.vectors["generator"], state.vectors["discriminator"])
-        self._vector_gradients = [vector.grad for vector in players if vector.grad is not None]
+        self._grads = [vector.grad for vector in players if vector.grad is not None]
         self._distance: float | None = None
-        self._record = Record(self.run, self.data, self.config, self.notify)
 
-    def train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
-        """Train to the configured number of epochs, saving on the way and at the end.
-
-        Args:
-            report: told several times a second, and at each epoch's end (``step == steps``).
-            should_stop: asked before each step, where several processes must agree to stop before
-                every `STOP_EVERY`-th, and between the images that are measured.
+    def run_epochs(self) -> bool:
+        """Train to the configured number of epochs.
 
         Returns:
-            True when all epochs are finished; False when the run was stopped, and saved, before.
+            True if all epochs are finished; False if the run was stopped, and saved, before.
 
         Raises:
-            CheckFailed: a loss, a gradient or a weight is no finite number, more often than
-                ``config.max_rollbacks`` allows; the last good checkpoint stays.
-            BadInput: another process trains this run, or has gone on with it, or the last
-                checkpoint cannot be written.
-            OutOfResources: there is no room for the last checkpoint.
+            CheckFailed: a loss, a gradient or a weight is NaN or infinite, more often than
+                ``config.max_rollbacks`` allows.
         """
-        self._observer = Observer(
-            *(self.state, self.data, self.config, self._record), self.on_samples, self.notify
-        )
-        with self.run.locked() if self.world.leads else nullcontext() as claim:
-            self._check_found()
-            if claim is not None:
-                self._begin_record(claim)
-            while True:
-                try:
-                    finished = self._train(report, should_stop)
-                    break
-                except Diverged as error:
-                    if self.state.rollbacks >= self.config.max_rollbacks:
-                        raise
-                    self._roll_back(error)
-            if claim is not None:
-                self._record.finish()
-            return finished
+        self.emit("on_start")
+        while True:
+            try:
+                finished = self._train()
+                break
+            except Diverged as error:
+                self.emit("on_diverged")
+                if self.state.rollbacks >= self.config.max_rollbacks:
+                    raise self._with_way_out(error) from None
+                self._roll_back(error)
+        self.emit("on_end")
+        return finished
 
-    def _begin_record(self, claim: Claim) -> None:
-        """Let the newest checkpoint be where the run stands, before it moves.
+    def emit(self, event: str, *arguments: object) -> None:
+        """Call a method of all callbacks."""
+        for callback in self._callbacks:
+            getattr(callback, event)(self, *arguments)
 
-        So a run can go on wherever it is killed: a new one, and one that has gone back or further.
-        """
-        newest = self._record.begin(claim)
-        goes_back = newest is not None and newest.step > self.state.step
-        if self.is_finished and goes_back:  # an older copy, from which nothing goes on
-            return
-        self._record.write_config()
-        if newest is None or (newest.step, newest.config) != (self.state.step, self.config):
-            self._save()
-            if goes_back:
-                self._record.finish()  # or its figures went, and it stayed
-        else:
-            self._record.keep_copy(self.state.step)
-        self._record.rewind(self._recorded, self._recorded // self.steps)
-        if self.config.sample_every and not self.state.step:
-            self._observer.draw_samples(0)  # the film begins with it
+    def draw(self, start: int, count: int, generator: Generator | None = None) -> Iterator[Pixels]:
+        """Draw images as ``ganctl sample`` would with the run's seed, in batches of 64."""
+        function = as_function(generator or self.state.drawing_generator())
+        return draw(function, self._inputs, start=start, count=count, batch_size=DRAW_BATCH)
 
-    def _check_found(self) -> None:
-        """Refuse a run that another process has gone on with before it was claimed."""
-        stamp = self.run.checkpoint_id
-        gone_on = self.found not in (None, stamp) or (self.is_new and stamp is not None)
-        self.found, self.is_new = None, False  # from now on it is this one that saves
-        if self.world.any(gone_on, self.state.device):
-            raise BadInput(
-                f"another process has gone on with {self.run.name} meanwhile",
-                f"go on from where it is now: {self.run.resume_command}",
-            )
-
-    def _train(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> bool:
-        device = self.state.device
-        images = place(torch.from_numpy(self.data.images).flatten(1), device)
-        labels = self._labels(device)
-        count, batch_size = len(images), self.config.batch_size
-        while not self.is_finished:
-            epoch, done = self._position
-            batches = epoch_batches(
-                self.config.seed, epoch, count, batch_size, self.state.rollbacks
-            )
-            clock = Clock()
-            for indices in batches[done:]:
-                if self._agree(should_stop):
-                    return self._stop()
-                if clock.images and clock.is_due():
-                    self._observer.preview()
-                    report(self._progress(epoch, clock))
-                mine = self.world.share(indices).to(images.device)
-                real = scale(images.index_select(0, mine).to(device))
-                chosen = None if labels is None else labels.index_select(0, mine).to(device)
-                self._step(real, self._latents(len(indices)), chosen)
-                clock.images += len(indices)
-            progress = self._progress(epoch, clock)
-            if not self._finish_epoch(progress, clock.seconds(), should_stop):
-                return self._stop()
-            report(dataclasses.replace(progress, frechet_distance=self._distance))
-        return True
+    def labels(self, start: int, count: int) -> np.ndarray | None:
+        """Return the classes of the images that `draw` returns; None if unconditional."""
+        return self._inputs(start, count)[1]
 
     @property
     def steps(self) -> int:
@@ -199,66 +175,69 @@ class Training:
 
     @property
     def is_finished(self) -> bool:
-        """Tell whether there is nothing left to do: all epochs are trained and recorded."""
+        """Tell whether all epochs are trained and recorded."""
         return self._position[0] >= self.config.epochs
+
+    @property
+    def recorded_step(self) -> int:
+        """Return the last step that metrics and samples may belong to."""
+        return self.state.step - (self._position[1] == self.steps)
 
     @property
     def _position(self) -> tuple[int, int]:
         """Return the current epoch, from 0, and the steps finished in it.
 
-        An epoch whose sums are still there is not over, though all its steps are: its figures are
-        not recorded.
+        After an epoch's last step its totals stay until it is evaluated and recorded.
         """
         epoch, done = divmod(self.state.step, self.steps)
         if not done and bool(self.state.epoch_totals.any()):
             return epoch - 1, self.steps
         return epoch, done
 
-    @property
-    def _recorded(self) -> int:
-        """Return the step up to which the record stands, where the state does."""
-        return self.state.step - (self._position[1] == self.steps)
-
-    @property
-    def _rate(self) -> float:
-        """Return the share of the learning rate that the next step is taken at."""
-        step, after = self.state.step, self.config.decay_after
-        if not after or step <= after:
-            return 1.0
-        total = self.steps * self.config.epochs
-        return max(self.config.decay_floor, (total - step) / (total - after))
-
-    def _agree(self, should_stop: Callable[[], bool]) -> bool:
-        if self.world.size > 1 and self.state.step % STOP_EVERY:
-            return False
-        return self.world.any(should_stop(), self.state.device)
-
-    def _latents(self, count: int) -> Tensor:
-        """Return this process's share of the latents of the next ``count`` images."""
-        shape, state = (count, self.config.model.latent_dim), self.state
-        return self.world.share(torch.randn(shape, generator=state.latent_rng, device=state.device))
-
-    def _labels(self, device: torch.device) -> Tensor | None:
-        """Return the labels of a conditional run's images."""
-        if not self.config.model.classes or self.data.labels is None:
-            return None
-        return place(torch.from_numpy(self.data.labels), device)
+    def _train(self) -> bool:
+        state, config, device = self.state, self.config, self.state.device
+        images = _place(torch.from_numpy(self.data.images), device)  # (N, C, H, W) uint8
+        labels = None
+        if config.classes and self.data.labels is not None:
+            labels = _place(torch.from_numpy(self.data.labels), device)  # (N,)
+        while not self.is_finished:
+            epoch, done = self._position
+            batches = epoch_batches(
+                config.seed, epoch, len(images), config.batch_size, state.rollbacks
+            )
+            began, reported, seen = time.perf_counter(), time.perf_counter(), 0
+            for indices in batches[done:]:
+                if self._stop_is_agreed():
+                    return self._stop()
+                if seen and time.perf_counter() - reported >= REPORT_SECONDS:
+                    reported = time.perf_counter()
+                    self.emit("on_progress", self._progress(epoch, seen, reported - began))
+                mine = self.world.share(indices).to(images.device)
+                real = scale(images.index_select(0, mine).to(device))  # (B, C, H, W)
+                chosen = None if labels is None else labels.index_select(0, mine).to(device)
+                self._step(real, self._latents(len(indices)), chosen)
+                seen += len(indices)
+            seconds = time.perf_counter() - began
+            if not self._finish_epoch(self._progress(epoch, seen, seconds), seconds):
+                return self._stop()
+        return True
 
     def _step(self, real: Tensor, z: Tensor, labels: Tensor | None) -> None:
-        state = self.state
-        figures = self._gradients(real, z, labels, OBJECTIVES[self.config.objective])
-        self._penalise(real, z, labels)
-        self.world.average([*self._vector_gradients, figures])
-        self._check_gradients(figures)
-        state.adam.lr = self.config.lr * self._rate
+        state, config = self.state, self.config
+        networks = state.generator, state.discriminator
+        objective, dtype = OBJECTIVES[config.objective], DTYPES[config.precision]
+        metrics = adversarial_step(*networks, real, z, labels, objective, dtype)
+        self._add_penalty(real, z, labels)
+        self.world.average([*self._grads, metrics])
+        self._check_grads(metrics)
+        state.adam.lr = config.lr * self._lr_share()
         state.adam.step()
-        average_weights(state, self.config)
-        state.epoch_totals += figures
+        state.update_average(config)
+        state.epoch_totals += metrics
         state.step += 1
         self.quality = {}
 
-    def _penalise(self, real: Tensor, z: Tensor, labels: Tensor | None) -> None:
-        """Add the gradient of the objective's penalty to the discriminator's, where one is due."""
+    def _add_penalty(self, real: Tensor, z: Tensor, labels: Tensor | None) -> None:
         state, config = self.state, self.config
         if config.objective == "wasserstein":
             if state.step % LIPSCHITZ_EVERY == 0:
@@ -271,136 +250,154 @@ class Training:
                 add_lipschitz_penalty(state.discriminator, real, fake, mine, weight, labels)
         elif config.r1_weight and state.step % config.r1_every == 0:
             weight = config.r1_weight * config.r1_every
-            add_gradient_penalty(state.discriminator, real, weight, labels)
+            add_r1_penalty(state.discriminator, real, weight, labels)
 
-    def _progress(self, epoch: int, clock: Clock) -> Progress:
+    def _lr_share(self) -> float:
+        """Return the share of the learning rate for the next step."""
+        step, after = self.state.step, self.config.decay_after
+        if not after or step <= after:
+            return 1.0
+        total = self.steps * self.config.epochs
+        return max(self.config.decay_floor, (total - step) / (total - after))
+
+    def _latents(self, count: int) -> Tensor:
+        """Return this process's share of the latents of the next ``count`` images."""
+        shape, state = (count, self.config.latent_dim), self.state
+        return self.world.share(torch.randn(shape, generator=state.latent_rng, device=state.device))
+
+    def _progress(self, epoch: int, seen: int, seconds: float) -> Progress:
         step = self.state.step - epoch * self.steps
-        means = (self.state.epoch_totals / step).tolist()
+        g_loss, d_loss, d_real, d_fake = (self.state.epoch_totals / step).tolist()
         return Progress(
             epoch=epoch + 1,
             epochs=self.config.epochs,
             step=step,
             steps=self.steps,
-            **dict(zip(("g_loss", "d_loss", "d_real", "d_fake"), means, strict=True)),
-            images_per_second=clock.images / clock.seconds(),
+            g_loss=g_loss,
+            d_loss=d_loss,
+            d_real=d_real,
+            d_fake=d_fake,
+            images_per_second=seen / seconds,
             frechet_distance=self._distance,
         )
 
+    def _finish_epoch(self, progress: Progress, seconds: float) -> bool:
+        """Evaluate and record the epoch; return False if a stop interrupts the evaluation.
+
+        Then nothing is recorded and the epoch's totals stay, so that a resumed run evaluates it.
+        """
+        self._check_weights()
+        epoch, stopped = Epoch(progress, seconds, progress.epoch == self.config.epochs), False
+        try:
+            self.emit("on_evaluate", epoch)
+        except Stopped:
+            stopped = True
+        if self.world.any(stopped, self.state.device):
+            return False
+        self.quality = epoch.quality
+        self._distance = epoch.quality.get("frechet_distance", self._distance)
+        epoch.progress = dataclasses.replace(progress, frechet_distance=self._distance)
+        self.state.epoch_totals.zero_()
+        self.emit("on_epoch_end", epoch)
+        return True
+
     def _stop(self) -> bool:
         self._check_weights()
-        self._save()
+        self.emit("on_stop")
         self.world.any(False, self.state.device)  # torchrun ends all when the first one ends
         return False
 
-    def _finish_epoch(
-        self, progress: Progress, seconds: float, should_stop: Callable[[], bool]
-    ) -> bool:
-        """Measure, record, draw and save what is due; return False where a stop cuts it short.
-
-        Then nothing is recorded, the epoch's sums stay, and who goes on takes its figures anew.
-        """
-        self._check_weights()
-        epoch, config = progress.epoch, self.config
-        last = epoch == config.epochs
-        due = self.world.leads and (last or _is_due(epoch, config.eval_every))
-        if self.world.any(due and not self._measure(should_stop), self.state.device):
+    def _stop_is_agreed(self) -> bool:
+        if self.world.size > 1 and self.state.step % STOP_EVERY:
             return False
-        self.state.epoch_totals.zero_()
-        if not self.world.leads:
-            return True
-        self._record.add_figures(progress.line(self.state.step, seconds) | self.quality)
-        if config.objective != "wasserstein":  # whose D(x) are no probabilities
-            self._observer.watch_outputs(progress.d_real, progress.d_fake)
-        if config.sample_every and (last or _is_due(epoch, config.sample_every)):
-            self._observer.draw_samples(epoch)
-        else:
-            self._observer.preview()
-        if last or _is_due(epoch, config.checkpoint_every):
-            self._save()
-        return True
+        return self.world.any(self.should_stop(), self.state.device)
 
-    def _measure(self, should_stop: Callable[[], bool]) -> bool:
-        """Measure the generator as it stands, and keep it if it is the best so far.
-
-        With no `measure`, or none wanted, there are no figures. Return False where a stop cuts it
-        short.
-        """
-        if self.measure is None or not self.config.eval_every:
-            return True
-        try:
-            self.quality = self._observer.measured(self.measure, should_stop)
-        except Stopped:
-            return False
-        state, self._distance = self.state, self.quality["frechet_distance"]
-        if self._distance < self._record.best_distance(state.best_distance):
-            self._record.save_best(self._checkpoint(drawing_tensors(state), self.quality))
-        state.best_distance = min(state.best_distance, self._distance)
-        return True
-
-    def _check_gradients(self, figures: Tensor) -> None:
-        """Stop before the weights move, if they would to where there are no numbers."""
-        squares = [gradient.dot(gradient) for gradient in self._vector_gradients]
-        if bool(torch.isfinite(torch.stack([*squares, figures[:2].sum()])).all()):
-            return
-        raise self._diverged("a gradient" if bool(torch.isfinite(figures).all()) else "a loss")
+    def _check_grads(self, metrics: Tensor) -> None:
+        """Stop before NaN or infinite gradients reach the weights: one transfer per step."""
+        squares = [grad.dot(grad) for grad in self._grads]
+        if not bool(torch.isfinite(torch.stack([*squares, metrics[:2].sum()])).all()):
+            finite = bool(torch.isfinite(metrics).all())
+            raise self._diverged("a gradient" if finite else "a loss")
 
     def _check_weights(self) -> None:
-        """Keep a weight that is not finite out of samples and checkpoints, in whichever process."""
-        tensors = state_tensors(self.state).values()
+        """Keep NaN or infinite weights of any process out of samples and checkpoints."""
+        tensors = self.state.tensors().values()
         here = not all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
         if self.world.any(here, self.state.device):
             raise self._diverged("a weight")
 
-    def _save(self) -> None:
-        if self.world.leads:
-            self.state.drawing_generator()  # saved with BatchNorm statistics of its own
-            self._record.save(self._checkpoint(state_tensors(self.state), self.quality))
-
-    def _checkpoint(self, tensors: dict[str, Tensor], quality: dict[str, float]) -> Checkpoint:
-        return self._record.checkpoint(self.state, tensors, self.state.step // self.steps, quality)
-
     def _diverged(self, what: str) -> Diverged:
-        step = self.state.step
-        way_out = "try a lower --lr, or --max-rollbacks 3"
-        if self.world.leads:
-            if self._record.dump(self._checkpoint(state_tensors(self.state), {})):
-                way_out += f"; its state is in {self.run.diverged}"
-            if self.run.checkpoint.exists():
-                way_out += f"; the last good checkpoint is {self.run.checkpoint}"
+        steps = counted(self.state.step, "step")
         return Diverged(
-            f"training diverged: {what} is not finite after {counted(step, 'step')}", way_out
+            f"training diverged: {what} is NaN or infinite after {steps}",
+            "try a lower --lr, or --max-rollbacks 3",
         )
+
+    def _with_way_out(self, error: Diverged) -> Diverged:
+        if self.world.is_main:
+            for path, what in (
+                (self.run.diverged, "its state is in"),
+                (self.run.checkpoint, "the last good checkpoint is"),
+            ):
+                if path.exists():
+                    error.advise(f"{error.hint}; {what} {path}")
+        return error
 
     def _roll_back(self, error: Diverged) -> None:
         """Go back to the newest checkpoint, or to the beginning, with another order of the data.
 
-        The leading process reads it for all, so that they go back to the same.
+        The main process reads it for all, so that all go back to the same state.
         """
         state, again, path = self.state, self.state.rollbacks + 1, self.run.checkpoint
-        there = self.world.leads and path.exists()  # unless it could never be written
-        data = self.world.bytes_from_leader(read_checkpoint(path) if there else b"")
+        exists = self.world.is_main and path.exists()  # unless it could never be written
+        data = self.world.broadcast_bytes(read_checkpoint(path) if exists else b"")
         if data:
             saved = decode(data, str(path))
-            if saved.step > state.step:  # one that could not be replaced by the run's own
+            if saved.step > state.step:  # of an older run that could not be overwritten
                 raise error
             tensors, step, self.quality = saved.tensors, saved.step, saved.card.quality
         else:
-            tensors, step, self.quality = state_tensors(new_state(self.config, state.device)), 0, {}
-        restore_state(state, tensors, step)
+            tensors, step, self.quality = new_state(self.config, state.device).tensors(), 0, {}
+        state.restore(tensors, step)
         state.rollbacks = again
         state.latent_rng.manual_seed(self.config.seed + 2**32 * again + step)
-        if self.world.leads:
-            self._record.rewind(self._recorded, self._recorded // self.steps)
-        self.notify(
-            f"{error.message}; going back to step {step:,} and on in another order "
-            f"({again} of {self.config.max_rollbacks})"
-        )
+        self.emit("on_rollback")
+        if self.world.is_main:
+            log.warning(
+                f"{error.message}; going back to step {step:,} and on in another order "
+                f"({again} of {self.config.max_rollbacks})"
+            )
 
 
-class Diverged(CheckFailed):
-    """A loss, a gradient or a weight is no finite number."""
+def epoch_steps(count: int, batch_size: int) -> int:
+    """Return the steps in an epoch of ``count`` images.
+
+    The last, partial batch is kept unless it is a single image: batch statistics need two.
+    """
+    return count // batch_size + (count % batch_size > 1)
 
 
-def _is_due(epoch: int, every: int) -> bool:
-    """Tell whether something is due that happens every so many epochs; 0 for never."""
-    return every > 0 and epoch % every == 0
+def epoch_batches(
+    seed: int, epoch: int, count: int, batch_size: int, rollbacks: int = 0
+) -> tuple[Tensor, ...]:
+    """Return each step's image indices: a new order every epoch.
+
+    It is a pure function of the arguments.
+    """
+    order = random_generator(seed, Stream.ORDER, epoch + 2**32 * rollbacks).permutation(count)
+    return torch.split(torch.from_numpy(order), batch_size)[: epoch_steps(count, batch_size)]
+
+
+def scale(images: Tensor) -> Tensor:
+    """Return grey levels 0 to 255 as float32 in [-1, 1], with the bits of torchvision's transforms.
+
+    ToTensor divides by 255; Normalize subtracts 0.5 and divides by 0.5.
+    """
+    return images.float().div_(255).sub_(0.5).div_(0.5)
+
+
+def _place(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return ``tensor`` on ``device``, unless it would fill half of its memory."""
+    if device.type == "cuda" and tensor.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return tensor
+    return tensor.to(device)

@@ -1,6 +1,6 @@
-"""The adversarial objectives: pure functions of logits. Truths: valid = 1, fake = 0.
+"""The adversarial objectives: pure functions of logits. Targets: valid = 1, fake = 0.
 
-Each player's loss is a mean over the batch. With D = sigmoid(logit), -log D = softplus(-logit) and
+Each loss is a mean over the batch. With D = sigmoid(logit), -log D = softplus(-logit) and
 -log(1 - D) = softplus(logit).
 """
 
@@ -15,12 +15,10 @@ from torch.nn.functional import relu, softplus
 
 @dataclass(frozen=True)
 class Objective:
-    """What the two players minimise."""
+    """The losses of both networks."""
 
-    generator: Callable[[Tensor], Tensor]
-    """Fake logits (F, 1) → scalar."""
-    discriminator: Callable[[Tensor, Tensor], Tensor]
-    """Real logits (R, 1), fake logits (F, 1) → scalar."""
+    generator: Callable[[Tensor], Tensor]  # fake logits (F, 1) -> scalar
+    discriminator: Callable[[Tensor, Tensor], Tensor]  # real (R, 1), fake (F, 1) -> scalar
 
 
 def non_saturating_generator(fake: Tensor) -> Tensor:

@@ -15,13 +15,12 @@ import torch
 
 import ganctl
 from ganctl.cli.train import train as command
-from ganctl.config import flat, to_dict
+from ganctl.config import RunOptions, TrainConfig, to_dict
 from ganctl.config_file import to_toml
 from ganctl.data.digits import load_digits
 from ganctl.errors import BadInput
 from ganctl.images import encode_png
-from ganctl.options import Options
-from ganctl.training import start
+from ganctl.training import session
 from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.progress import Progress
 
@@ -36,6 +35,7 @@ def quick(data: Path, epochs: int, **more: Any) -> ganctl.TrainedRun:
         "batch_size": 50,
         "sample_every": 0,
         "eval_every": 0,
+        "precision": "fp32",
     }
     return train(data=data, epochs=epochs, **(settings | more))
 
@@ -52,61 +52,59 @@ def test_a_data_sets_name_is_no_configuration() -> None:
     assert raised.value.hint.endswith("data is a keyword: data='digits'")
 
 
-class Begun(Exception):
-    """Training would begin."""
+class Opened(Exception):
+    """A session would be opened."""
 
 
-def begun(monkeypatch: pytest.MonkeyPatch, *given: Any, **options: Any) -> dict[str, Any]:
-    """Return what a call of `train` would begin with, flat: configuration and place."""
+def opened(monkeypatch: pytest.MonkeyPatch, *given: Any, **keywords: Any) -> dict[str, Any]:
+    """Return the configuration that a call of `train` would open a session with."""
     found: dict[str, Any] = {}
 
-    def take(
-        config: ganctl.TrainConfig, name: str | None, device: Any, fallback: bool, _: Any
-    ) -> Any:
-        found.update(flat(config), name=name, device=str(device), fallback=fallback)
-        raise Begun
+    def take(values: Any, run: RunOptions, resume: Any, kind: type[TrainConfig]) -> Any:
+        found.update(to_dict(kind(**values)), name=run.name, device=run.device)
+        found["fallback"] = run.fallback
+        raise Opened
 
-    monkeypatch.setattr(start, "start_run", take)
-    with pytest.raises(Begun):
-        train(*given, **options)
+    monkeypatch.setattr(session, "open_session", take)
+    with pytest.raises(Opened):
+        train(*given, **keywords)
     return found
 
 
-def test_a_configuration_says_what_no_keyword_says(
+def test_a_configuration_is_a_file_a_mapping_or_an_object(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: dict[str, Any] = {
+    values: dict[str, Any] = {
         "data": "digits",
         "arch": "conv",
         "epochs": 3,
         "r1_weight": 0.1,
         "device": "cpu",
     }
-    Path("run.toml").write_text(to_toml({**said, "name": "first", "fallback": False}))
+    Path("run.toml").write_text(to_toml({**values, "name": "first", "fallback": False}))
     place = {"name": "first", "device": "cpu", "fallback": False}
-    expected = {**flat(ganctl.train_config(data="digits", arch="conv", epochs=3)), **place}
-    assert begun(monkeypatch, "run.toml") == begun(monkeypatch, tmp_path / "run.toml") == expected
-    found = begun(monkeypatch, "run.toml", epochs=5, name="second", fallback=True)
+    expected = {**to_dict(TrainConfig(data="digits", arch="conv", epochs=3)), **place}
+    assert opened(monkeypatch, "run.toml") == opened(monkeypatch, tmp_path / "run.toml") == expected
+    found = opened(monkeypatch, "run.toml", epochs=5, name="second", fallback=True)
     assert found == expected | {"epochs": 5, "name": "second", "fallback": True}
-    given = {**said, "epochs": np.int64(3), "data": Path("digits"), "lr": np.float32(0.5)}
-    found = begun(monkeypatch, given, recipe="classic", device="cpu")
-    classic = ganctl.train_config(
+    given = {**values, "epochs": np.int64(3), "data": Path("digits"), "lr": np.float32(0.5)}
+    found = opened(monkeypatch, given, recipe="classic", device="cpu")
+    classic = TrainConfig(
         recipe="classic", data="digits", arch="conv", epochs=3, r1_weight=0.1, lr=0.5
     )
-    assert found == {**flat(classic), "name": None, "device": "cpu", "fallback": True}
-    assert [type(found[name]) for name in ("epochs", "data", "lr")] == [int, str, float]
+    assert found == {**to_dict(classic), "name": "", "device": "cpu", "fallback": True}
 
 
-def test_a_settled_configuration_goes_again_or_with_another_recipe(
+def test_a_complete_configuration_can_be_repeated_or_take_another_recipe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settled = ganctl.train_config(recipe="classic", data="digits", ema_decay=0.5)
-    Path("config.json").write_text(json.dumps(to_dict(settled)))
-    other = ganctl.train_config(data="digits", arch="conv", ema_decay=0.5)
-    for config in (settled, flat(settled), to_dict(settled), "config.json"):
-        assert flat(settled).items() <= begun(monkeypatch, config).items()
-        found = begun(monkeypatch, config, recipe="default", arch="conv")
-        assert flat(other).items() <= found.items()
+    complete = TrainConfig(recipe="classic", data="digits", ema_decay=0.5)
+    Path("config.json").write_text(json.dumps(to_dict(complete)))
+    other = TrainConfig(data="digits", arch="conv", ema_decay=0.5)
+    for config in (complete, to_dict(complete), "config.json"):
+        assert to_dict(complete).items() <= opened(monkeypatch, config).items()
+        found = opened(monkeypatch, config, recipe="default", arch="conv")
+        assert to_dict(other).items() <= found.items()
 
 
 def test_a_file_says_which_run_goes_on(small_data: Path) -> None:
@@ -125,18 +123,15 @@ def test_tensorboards_files_are_written_too(small_data: Path) -> None:
 
 
 def test_it_takes_the_options_of_the_command() -> None:
-    ours = {*Options.__annotations__, *inspect.signature(train).parameters}
+    ours = {*inspect.signature(train).parameters}
     theirs = {*inspect.signature(command).parameters}
-    hidden = {"decay_after", "decay_floor", "ema_decay", "ema_every", "r1_weight", "r1_every"}
-    hidden |= {"bn_eps", "bn_momentum"}
-    assert ours - theirs == {"config", "on_progress", "options"} | hidden
-    shown = {"plain", "quiet", "dry_run"}
-    assert theirs - ours == {"ctx", "source", "config_file"} | shown  # what goes on: resume
-    assert train.__doc__ and all(f" {name}: " in train.__doc__ for name in Options.__annotations__)
+    assert ours - theirs == {"on_progress"}
+    assert theirs - ours == {"source", "plain", "quiet", "dry_run"}
 
 
 def test_it_trains_what_the_command_trains(small_data: Path, ganctl: Ganctl) -> None:
     arguments = "--epochs 1 --name command --arch conv --batch-size 50 --sample-every 0 --seed 3"
+    arguments += " --precision fp32"
     assert ganctl("train", "--data", small_data, *arguments.split(), "--eval-every", 1).code == 0
     run = quick(small_data, 1, seed=np.int64(3), eval_every=1, name="ours", device="cpu")
     ours, theirs = (
@@ -161,7 +156,7 @@ def test_it_tells_its_progress_and_leaves_the_process_as_it_was(
 
     told: list[Progress] = []
     before = state()
-    config = ganctl.train_config(data=str(small_data), epochs=2, sample_every=0, eval_every=0)
+    config = TrainConfig(data=str(small_data), epochs=2, sample_every=0, eval_every=0)
     run = train(config, on_progress=told.append)
     assert state() == before
     assert capfd.readouterr() == ("", "")
@@ -183,7 +178,7 @@ def test_an_interrupt_saves_and_the_run_goes_on(small_data: Path) -> None:
     run = quick(small_data, 3, name="run", on_progress=interrupt)
     assert not run.finished and signal.getsignal(signal.SIGINT) is before
     assert repr(run).startswith("<TrainedRun run: epoch 1/3, step 4/4: G ")
-    assert repr(run).endswith("; stopped: ganctl.train(resume='run') goes on>")
+    assert repr(run).endswith("; stopped: ganctl.train(resume='run') continues>")
     shown = run._repr_html_()
     assert "<p>TrainedRun run: epoch 1/3" in shown and "&#x27;run&#x27;" in shown
     assert shown.count('alt="curves" src="data:image/png;base64,') == shown.count("<img") == 1

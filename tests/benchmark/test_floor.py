@@ -6,13 +6,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganctl.benchmark.floor import Floor, generator_products, layer_products
-from ganctl.config import ModelConfig
+from ganctl.config import TrainConfig
 from ganctl.models.networks import seeded_networks
 from ganctl.training.losses import non_saturating_discriminator, non_saturating_generator
 
 
 def test_its_products_are_those_of_a_step_of_the_real_networks() -> None:
-    generator, discriminator = seeded_networks(ModelConfig(), seed=0)
+    generator, discriminator = seeded_networks(TrainConfig(seed=0))
     z, real = torch.randn(64, 100), torch.randn(64, 1, 28, 28)
     with FlopCounterMode(display=False) as counter:
         fake = generator(z)
@@ -23,7 +23,7 @@ def test_its_products_are_those_of_a_step_of_the_real_networks() -> None:
     with FlopCounterMode(display=False) as backward:
         torch.autograd.grad(non_saturating_generator(judged), list(generator.parameters()))
     expected = counter.get_total_flops() + backward.get_total_flops()
-    assert Floor(ModelConfig(), 64, torch.float32).flops == expected
+    assert Floor(TrainConfig(), 64, torch.float32).flops == expected
 
 
 def test_the_products_of_a_layer_are_its_own_and_its_gradients() -> None:
@@ -48,7 +48,7 @@ def test_nobody_asks_for_the_latents_gradient() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_run_stands_for_whole_batches(dtype: torch.dtype) -> None:
-    floor = Floor(ModelConfig(img_size=4), 8, dtype)
+    floor = Floor(TrainConfig(img_size=4), 8, dtype)
     (weights,) = floor.adam.param_groups[0]["params"]
     before = weights.clone()
     assert floor.run(3) == 24

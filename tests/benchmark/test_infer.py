@@ -13,7 +13,7 @@ from ganctl.benchmark.timing import Spread
 from ganctl.errors import BadInput
 from ganctl.inference.generator import load_onnx
 from ganctl.latents import latents
-from ganctl.training.generate import as_function
+from ganctl.training.checkpoint import as_function
 
 
 def test_a_fresh_model_is_the_network_that_torch_rebuilds(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torchvision.datasets import MNIST
 
 from ganctl.benchmark.note_loop import NoteLoop, write_mnist
-from ganctl.config import train_config
+from ganctl.config import TrainConfig
 from ganctl.data import ImageData, load_data
 from ganctl.training.state import new_state
 
@@ -50,7 +50,7 @@ def test_run_counts_the_images(loop: NoteLoop, capfd: pytest.CaptureFixture[str]
 
 def test_it_is_the_notes_loop(loop: NoteLoop) -> None:
     """The same weights and losses as those of the loop in the tests, written independently."""
-    state = new_state(train_config(recipe="classic"), torch.device("cpu"))
+    state = new_state(TrainConfig(recipe="classic"), torch.device("cpu"))
     reference.copy_weights(state.generator, loop.generator)
     reference.copy_weights(state.discriminator, loop.discriminator)
     torch.manual_seed(1)

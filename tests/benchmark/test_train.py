@@ -9,7 +9,7 @@ import pytest
 from ganctl.benchmark import train
 from ganctl.benchmark.timing import Spread
 from ganctl.benchmark.train import CONTENDERS, bench_train, contender_config, make_floors
-from ganctl.config import train_config
+from ganctl.config import TrainConfig
 from ganctl.data import load_data
 from ganctl.errors import BadInput
 
@@ -17,7 +17,7 @@ from ganctl.errors import BadInput
 def test_contenders_are_recipes_with_changes() -> None:
     for name in CONTENDERS:
         assert contender_config(name, 32).precision in ("fp32", "bf16")
-    assert contender_config("classic", 32) == train_config(
+    assert contender_config("classic", 32) == TrainConfig(
         recipe="classic", batch_size=32, precision="fp32"
     )
     assert contender_config("batch256", 32).batch_size == 256

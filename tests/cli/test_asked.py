@@ -17,7 +17,7 @@ from ganctl.cli.asked import MAX_CLASS, listed, written
 from ganctl.images import encode_gif, grid
 from ganctl.inputs import in_turn, seeded, since, truncated, walk
 from ganctl.latents import class_labels
-from ganctl.training.generate import as_function, load_generator
+from ganctl.training.checkpoint import as_function, load_generator
 
 from ..conftest import Ganctl
 

@@ -26,7 +26,7 @@ def test_a_file_says_what_is_not_typed(ganctl: Ganctl) -> None:
     assert ganctl("train", "--config", "run.toml", "--b1", 0.4, "--no-conditional").code == 0
     config = load_checkpoint(CHECKPOINTS / "run/last.safetensors").config
     assert (config.batch_size, config.ema_decay, config.epochs) == (50, 0.9, 1)
-    assert (config.b1, config.conditional, config.model.classes) == (0.4, False, 0)
+    assert (config.b1, config.conditional, config.classes) == (0.4, False, 0)
 
 
 def test_a_saved_configuration_makes_the_same_run_or_another(ganctl: Ganctl) -> None:
@@ -37,7 +37,7 @@ def test_a_saved_configuration_makes_the_same_run_or_another(ganctl: Ganctl) -> 
     assert (CHECKPOINTS / "same/config.json").read_bytes() == saved.read_bytes()
     assert ganctl(*again, "--name", "other", "--recipe", "classic").code == 0
     other = json.loads((CHECKPOINTS / "other/config.json").read_text())
-    assert (other["lr"], other["model"]["bn_eps"]) == (2e-4, 0.8)  # classic's
+    assert (other["lr"], other["bn_eps"]) == (2e-4, 0.8)  # classic's
     assert (other["ema_decay"], other["batch_size"]) == (0.9, 50)  # the file's
 
 
@@ -79,7 +79,7 @@ def test_a_run_goes_on_by_its_file_or_not_at_all(ganctl: Ganctl) -> None:
     assert "--r1-every 5 contradicts the run, which has 16" in refused.err
     refused = ganctl("train", "--resume", "run", "--no-conditional", "--epochs", 3)
     assert refused.code == 3
-    assert "--no-conditional contradicts the run, which was begun with it" in refused.err
+    assert "--no-conditional contradicts the run, which was started with it" in refused.err
 
 
 def test_a_wrong_key_is_one_line(ganctl: Ganctl, tmp_path: Path) -> None:

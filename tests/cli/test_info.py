@@ -84,7 +84,7 @@ def test_a_checkpoint_says_what_is_in_it(workplace: Path, ganctl: Ganctl) -> Non
 
 
 def test_the_parameters_are_torchs(workplace: Path, ganctl: Ganctl) -> None:
-    from ganctl.training.generate import load_generator
+    from ganctl.training.checkpoint import load_generator
 
     generator, _ = load_generator(LAST)
     assert told(ganctl, LAST)["parameters"] == sum(p.numel() for p in generator.parameters())

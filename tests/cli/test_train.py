@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.training import start
+from ganctl.training import session
 from ganctl.training.checkpoint import load_checkpoint
 
 from ..conftest import Ganctl
@@ -50,9 +50,9 @@ def test_every_size_is_an_option(ganctl: Ganctl, small_data: Path) -> None:
     arguments = ["--data", small_data, "--epochs", 1, "--name", "run", *options.split()]
     assert ganctl("train", *arguments).code == 0
     config = load_checkpoint(LAST).config
-    assert (config.model.latent_dim, config.model.image_shape) == (7, (3, 16, 16))
+    assert (config.latent_dim, config.image_shape) == (7, (3, 16, 16))
     assert (config.lr, config.b1, config.b2, config.seed) == (0.001, 0.4, 0.9, 3)
-    assert (config.recipe, config.ema_decay, config.model.bn_eps) == ("classic", 0, 0.8)
+    assert (config.recipe, config.ema_decay, config.bn_eps) == ("classic", 0, 0.8)
 
 
 def test_what_was_measured_is_kept_with_the_best_generator(
@@ -75,7 +75,7 @@ def test_conv_networks_and_every_objective_train(ganctl: Ganctl, small_data: Pat
         arguments = ["--data", small_data, "--epochs", 1, "--name", name, "--objective", name]
         assert ganctl("train", *arguments, "--arch", "conv").code == 0
         config = load_checkpoint(Path("checkpoints") / name / "last.safetensors").config
-        assert (config.objective, config.model.arch, config.lr) == (name, "conv", 5e-4)
+        assert (config.objective, config.arch, config.lr) == (name, "conv", 5e-4)
 
 
 @pytest.mark.parametrize("arch", ["mlp", "conv"])
@@ -85,7 +85,7 @@ def test_a_conditional_run_learns_the_classes_of_its_data(
     arguments = ["train", "--data", small_data, "--arch", arch, "--name", "run", "--conditional"]
     assert ganctl(*arguments, "--epochs", 1).code == 0
     saved = load_checkpoint(LAST)
-    assert (saved.config.conditional, saved.config.model.classes) == (True, 10)
+    assert (saved.config.conditional, saved.config.classes) == (True, 10)
     (line,) = LAST.with_name("metrics.jsonl").read_text().splitlines()
     assert 0 <= json.loads(line)["drawn_as_asked"] <= 1
     for number, options in enumerate(([], ["--conditional"]), 2):
@@ -98,7 +98,7 @@ def test_classes_are_not_learnt_half_way(ganctl: Ganctl, small_data: Path) -> No
     outcome = ganctl("train", "--resume", "--conditional", "--epochs", 2)
     assert (
         outcome.code == 3
-        and "--conditional contradicts the run, which was begun without" in outcome.err
+        and "--conditional contradicts the run, which was started without" in outcome.err
     )
 
 
@@ -139,7 +139,7 @@ def test_a_name_says_what_is_unusual_and_is_nobody_elses(
         def now() -> datetime:
             return datetime(2026, 11, 26, 9, 30)
 
-    monkeypatch.setattr(start, "datetime", OneMoment)
+    monkeypatch.setattr(session, "datetime", OneMoment)
     kind = ["--arch", "conv", "--conditional", "--objective", "hinge"]
     for _ in range(3):
         assert (

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch_fidelity import GenerativeModelONNX
 
-from ganctl.config import ModelConfig
+from ganctl.config import TrainConfig
 from ganctl.errors import CheckFailed
 from ganctl.export.onnx import (
     Exported,
@@ -28,7 +28,7 @@ from ganctl.images import to_uint8
 from ganctl.latents import latents
 from ganctl.model_card import CARD_KEY, Card, card_from_json
 from ganctl.models.networks import Generator, seeded_networks
-from ganctl.training.generate import as_function, load_generator
+from ganctl.training.checkpoint import as_function, load_generator
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_it_draws_what_torch_draws(
 def test_a_conv_generator_passes_the_same_check(
     size: int, generator_and_card: tuple[Generator, Card]
 ) -> None:
-    generator, _ = seeded_networks(ModelConfig(arch="conv", img_size=size, channels=3), seed=1)
+    generator, _ = seeded_networks(TrainConfig(arch="conv", img_size=size, channels=3, seed=1))
     generator.train()(torch.randn(64, 100))  # gives BatchNorm statistics that do something
     exported = export_onnx(generator.eval(), of(generator, generator_and_card[1]))
     assert exported.parity.max_difference <= 1e-5
@@ -108,9 +108,9 @@ def test_a_conv_generator_passes_the_same_check(
 @pytest.mark.parametrize("opset", [18, 20, 23])
 @pytest.mark.parametrize("arch", ["mlp", "conv"])
 def test_a_conditional_generator_passes_with_every_class(
-    arch: str, opset: int, generator_and_card: tuple[Generator, Card]
+    arch: Any, opset: int, generator_and_card: tuple[Generator, Card]
 ) -> None:
-    generator, _ = seeded_networks(ModelConfig(arch=arch, classes=10), seed=1)
+    generator, _ = seeded_networks(TrainConfig(arch=arch, classes=10, seed=1))
     generator.train()(torch.randn(64, 100), torch.arange(64) % 10)
     card = dataclasses.replace(generator_and_card[1], class_shares=(0.1,) * 10)
     exported = export_onnx(generator.eval(), card, opset)
@@ -131,7 +131,7 @@ def test_classes_beyond_the_largest_batch_are_compared_too(
     generator_and_card: tuple[Generator, Card],
 ) -> None:
     count = 400
-    generator, _ = seeded_networks(ModelConfig(classes=count, img_size=4, latent_dim=3), seed=1)
+    generator, _ = seeded_networks(TrainConfig(classes=count, img_size=4, latent_dim=3, seed=1))
     names, shares = tuple(map(str, range(count))), (1 / count,) * count
     card = of(generator, generator_and_card[1], class_names=names, class_shares=shares)
     exported = export_onnx(generator.eval(), card)
@@ -151,7 +151,7 @@ def test_a_card_of_another_shape_is_refused(generator_and_card: tuple[Generator,
 
 
 def test_a_card_of_other_classes_is_refused(generator_and_card: tuple[Generator, Card]) -> None:
-    generator, _ = seeded_networks(ModelConfig(classes=3), seed=1)
+    generator, _ = seeded_networks(TrainConfig(classes=3, seed=1))
     with pytest.raises(CheckFailed, match="the card has 0 classes, the generator 3"):
         export_onnx(generator.eval(), generator_and_card[1])
 
@@ -165,7 +165,7 @@ def test_other_opsets_pass_the_same_check(
 
 
 def test_colour_images_pass_too() -> None:
-    generator = Generator(ModelConfig(latent_dim=7, img_size=16, channels=3)).eval()
+    generator = Generator(TrainConfig(latent_dim=7, img_size=16, channels=3)).eval()
     card = Card(
         name="colour",
         architecture="mlp",

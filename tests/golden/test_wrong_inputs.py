@@ -16,17 +16,17 @@ TABLE = """
 2 | --verison                                               | No such option: --verison
 2 | train --epoch 5                                         | No such option: --epoch
 2 | train --epochs                                          | --epochs needs a value
-2 | train --epochs 0                                        | Invalid value for '--epochs'
+2 | train --epochs 0                                        | --epochs 0 cannot be used
 2 | train --epochs many                                     | Invalid value for '--epochs'
-2 | train --batch-size 1                                    | Invalid value for '--batch-size'
+2 | train --batch-size 1                                    | --batch-size 1 cannot be used
 2 | train --lr nan                                          | --lr nan cannot be used
 2 | train --b1 1                                            | --b1 1.0 cannot be used
 2 | train --recipe old                                      | Invalid value for '--recipe'
 2 | train --arch cnn                                        | Invalid value for '--arch'
 2 | train --objective gan                                   | Invalid value for '--objective'
 2 | train --channels 2                                      | --channels 2 cannot be used
-2 | train --device gpu                                      | there is no device 'gpu'
-2 | train --name a/b                                        | --name a/b is not
+2 | train --device gpu                                      | --device gpu cannot be used
+2 | train --name a/b                                        | --name a/b cannot be used
 2 | train --plain --quiet                                   | Invalid value for --quiet
 2 | train plain                                             | 'plain'
 2 | train --resume plain --dry-run                          | Invalid value for --dry-run

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ganctl.checkpoint_file import metadata, seal
-from ganctl.config import TrainConfig, to_dict, train_config
+from ganctl.config import TrainConfig, to_dict
 from ganctl.images import encode_png, grid
 from ganctl.runs.history import Metrics
 from ganctl.runs.run_dir import RunDir
@@ -23,9 +23,9 @@ HOSTILE = "</style><script>alert('1')</script>\"&'$x$ 日本"  # must do nothing
 
 
 def config(
-    epochs: int = 4, recipe: str = "default", arch: str = "mlp", **fields: Any
+    epochs: int = 4, recipe: Any = "default", arch: Any = "mlp", **fields: Any
 ) -> TrainConfig:
-    return train_config(recipe=recipe, arch=arch, **{"data": "digits", "epochs": epochs, **fields})
+    return TrainConfig(recipe=recipe, arch=arch, **{"data": "digits", "epochs": epochs, **fields})
 
 
 def metrics(epochs: int, measured_every: int = 2) -> list[Metrics]:
@@ -65,7 +65,7 @@ def make_run(
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     epochs = len(lines) if saved is None else saved
     (folder / "last.safetensors").write_bytes(checkpoint(settings, epochs, STEPS * epochs))
-    size, channels = settings.model.img_size, settings.model.channels
+    size, channels = settings.img_size, settings.channels
     for number in range(1, grids + 1):
         images = np.random.default_rng(number).integers(
             0, 256, (64, channels, size, size), np.uint8

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganctl.training.adam import Adam
+from ganctl.training.adam import Adam, flatten, unflatten
 
 
 def vectors(dtype: torch.dtype = torch.float32) -> list[nn.Parameter]:
@@ -15,18 +16,18 @@ def vectors(dtype: torch.dtype = torch.float32) -> list[nn.Parameter]:
     return [nn.Parameter(torch.randn(size, dtype=dtype)) for size in (1000, 37)]
 
 
-def gradient(vector: Tensor, step: int) -> Tensor:
+def grad(vector: Tensor, step: int) -> Tensor:
     return torch.sin(vector.detach() * (step + 1)) * 10.0**-step
 
 
 @pytest.mark.parametrize("betas", [(0.5, 0.999), (0.0, 0.9)])
-def test_it_moves_the_weights_as_torchs_own(betas: tuple[float, float]) -> None:
+def test_it_updates_the_weights_as_torchs_own_does(betas: tuple[float, float]) -> None:
     ours, theirs = vectors(), vectors()
     adam = Adam(ours, 2e-3, betas)
     expected = torch.optim.Adam(theirs, lr=2e-3, betas=betas, fused=True)
     for step in range(5):
         for vector in (*ours, *theirs):
-            vector.grad = gradient(vector, step)
+            vector.grad = grad(vector, step)
         adam.step()
         expected.step()
     for vector, other, moments in zip(ours, theirs, adam.moments, strict=True):
@@ -41,10 +42,10 @@ def test_it_is_the_papers_algorithm() -> None:
     adam = Adam([vector], lr, (b1, b2))
     theta, m, v = vector.detach().clone(), torch.zeros(1000), torch.zeros(1000)
     for t in range(1, 6):
-        g = gradient(theta, t)
+        g = grad(theta, t)
         m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
         theta = theta - lr * (m / (1 - b1**t)) / ((v / (1 - b2**t)).sqrt() + 1e-8)
-        vector.grad = gradient(vector, t)
+        vector.grad = grad(vector, t)
         adam.step()
     torch.testing.assert_close(vector.detach(), theta)
 
@@ -52,12 +53,69 @@ def test_it_is_the_papers_algorithm() -> None:
 def test_training_does_not_import_torchs_compiler() -> None:
     """It would take as long as torch itself."""
     program = (
-        "import sys, torch, ganctl.training.loop\n"
-        "from ganctl.config import train_config\n"
+        "import sys, torch, ganctl.training.session\n"
+        "from ganctl.config import TrainConfig\n"
         "from ganctl.training.state import new_state\n"
-        "state = new_state(train_config(), torch.device('cpu'))\n"
+        "from ganctl.training.step import adversarial_step\n"
+        "state = new_state(TrainConfig(), torch.device('cpu'))\n"
+        "real, z = torch.zeros(2, 1, 28, 28), torch.zeros(2, 100)\n"
+        "for dtype in (torch.float32, torch.bfloat16):\n"
+        "    adversarial_step(state.generator, state.discriminator, real, z, dtype=dtype)\n"
         "state.adam.step()\n"
         "assert 'torch._dynamo' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+
+
+def test_flattened_values_stay_and_the_parameters_are_views() -> None:
+    layers = network()
+    before = [parameter.detach().clone() for parameter in layers.parameters()]
+    vector = flatten(layers)
+    assert vector.shape == (sum(parameter.numel() for parameter in before),)
+    for parameter, value in zip(layers.parameters(), before, strict=True):
+        assert torch.equal(parameter, value)
+    with torch.no_grad():
+        vector.zero_()
+    assert all(not parameter.any() for parameter in layers.parameters())
+
+
+def test_flattened_gradients_are_views_as_well() -> None:
+    layers = network()
+    vector = flatten(layers)
+    for number, parameter in enumerate(layers.parameters()):
+        assert parameter.grad is not None and not parameter.grad.any()
+        parameter.grad.fill_(number)
+    assert vector.grad is not None
+    for number, piece in enumerate(unflatten(layers, vector.grad)):
+        assert torch.equal(piece, torch.full_like(piece, number))
+
+
+def test_an_optimiser_of_the_vector_updates_as_one_of_the_parameters() -> None:
+    plain, flat = network(), network()
+    vector = flatten(flat)
+    optimisers = torch.optim.Adam(plain.parameters()), torch.optim.Adam([vector])
+    for _ in range(3):
+        for parameter in plain.parameters():
+            parameter.grad = torch.cos(parameter.detach())
+        for parameter in flat.parameters():
+            assert parameter.grad is not None
+            parameter.grad.copy_(torch.cos(parameter.detach()))
+        for optimiser in optimisers:
+            optimiser.step()
+    for ours, theirs in zip(flat.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_copy_of_a_flat_network_is_independent() -> None:
+    layers = network()
+    flatten(layers)
+    other = copy.deepcopy(layers)
+    with torch.no_grad():
+        next(other.parameters()).fill_(9)
+    assert not (next(layers.parameters()) == 9).any()

@@ -4,28 +4,28 @@ import pytest
 import torch
 from torch import nn
 
-from ganctl import config
+from ganctl.config import TrainConfig, fields
 from ganctl.models.networks import ARCHITECTURES
 from ganctl.training.losses import OBJECTIVES
 
 
-def test_they_are_the_notes_bceloss_on_a_sigmoid() -> None:
+def test_non_saturating_is_the_notes_bceloss_on_a_sigmoid() -> None:
     torch.manual_seed(0)
     real, fake = torch.randn(64, 1) * 3, torch.randn(64, 1) * 3
-    valid_truth, fake_truth = torch.ones(64, 1), torch.zeros(64, 1)
+    valid_target, fake_target = torch.ones(64, 1), torch.zeros(64, 1)
     bce = nn.BCELoss()
-    note_g = bce(fake.sigmoid(), valid_truth)
-    note_d = (bce(real.sigmoid(), valid_truth) + bce(fake.sigmoid(), fake_truth)) / 2
+    note_g = bce(fake.sigmoid(), valid_target)
+    note_d = (bce(real.sigmoid(), valid_target) + bce(fake.sigmoid(), fake_target)) / 2
     torch.testing.assert_close(OBJECTIVES["non-saturating"].generator(fake), note_g)
     torch.testing.assert_close(OBJECTIVES["non-saturating"].discriminator(real, fake), note_d)
 
 
-def test_a_sure_discriminator_gives_a_finite_loss_and_a_gradient() -> None:
+def test_a_certain_discriminator_gives_a_finite_loss_and_gradient() -> None:
     """A sigmoid in float32 is exactly 0 or 1 here, and the logarithm of 0 has no gradient."""
     logits = torch.tensor([[-200.0]], requires_grad=True)
     loss = OBJECTIVES["non-saturating"].generator(logits)
-    (slope,) = torch.autograd.grad(loss, logits)
-    assert (loss.item(), slope.item()) == (200, -1)
+    (grad,) = torch.autograd.grad(loss, logits)
+    assert (loss.item(), grad.item()) == (200, -1)
 
 
 REAL, FAKE = torch.tensor([[2.0], [0.5]]), torch.tensor([[-3.0], [0.0]])
@@ -45,6 +45,6 @@ def test_the_others_by_hand(name: str, generator: float, discriminator: float) -
     assert objective.discriminator(REAL, FAKE).item() == pytest.approx(discriminator)
 
 
-def test_the_configuration_names_them_all() -> None:
-    assert tuple(OBJECTIVES) == config.OBJECTIVES
-    assert tuple(ARCHITECTURES) == config.ARCHITECTURES
+def test_the_configuration_offers_all_of_them() -> None:
+    assert tuple(OBJECTIVES) == fields(TrainConfig)["objective"].choices
+    assert tuple(ARCHITECTURES) == fields(TrainConfig)["arch"].choices
