@@ -22,7 +22,7 @@ from torch.nn import functional
 from ganctl.data.idx import read_pair
 from ganctl.data.image_data import DIGIT_NAMES, GreyImages
 from ganctl.errors import GanctlError
-from ganctl.export.to_onnx import to_onnx
+from ganctl.export.onnx import to_onnx
 from ganctl.files import write_atomic
 
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")

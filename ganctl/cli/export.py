@@ -1,45 +1,25 @@
-"""``ganctl export``: the generator as one ONNX file, or as a checkpoint of its own."""
+"""``ganctl export``: write the generator as one ONNX file, or as a checkpoint of its own."""
 
 from __future__ import annotations
 
 import shlex
-from enum import Enum
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ganctl.cli import complete, screen
 from ganctl.cli.options import Checkpoint, nothing_written, refuse_same
-from ganctl.errors import BadInput
+from ganctl.errors import BadInput, CheckFailed
 from ganctl.text import counted
 
 if TYPE_CHECKING:
     from ganctl.export.onnx import Exported
-    from ganctl.export.parity import Parity
-    from ganctl.model_card import Card
 
-JUDGED = 5_000
-"""Images of each file whose Fréchet distance says what rounding costs: a few seconds' worth."""
-
-OPSET = 20
-
-BATCH_SIZE = 250
-"""Images drawn at once for it."""
-
-
-class Precision(str, Enum):
-    """`ganctl.export.quantize.PRECISIONS`."""
-
-    FP32 = "fp32"
-    FP16 = "fp16"
-    INT8 = "int8"
-
-
-class Reader(str, Enum):
-    """Who can read the file, where that is not whoever takes floats."""
-
-    TORCH_FIDELITY = "torch-fidelity"
+EVALUATED = 5_000  # images of each file for the Fréchet distance: a few seconds
+BATCH_SIZE = 250  # images drawn at once for it
 
 
 def export(
@@ -49,19 +29,19 @@ def export(
             metavar="OUT",
             readable=False,
             autocompletion=complete.files(".onnx", ".safetensors"),
-            help="The ONNX file to write; or .safetensors, which sample and export read.",
+            help="The ONNX file to write; or a .safetensors file, for sample and export.",
         ),
     ] = Path("generator.onnx"),
     checkpoint: Checkpoint = None,
     precision: Annotated[
-        Precision,
+        Literal["fp32", "fp16", "int8"],
         typer.Option(
-            help="What the weights are stored in; float32 is computed in. fp16 halves the file, "
-            "int8 quarters it."
+            help="Precision of the stored weights; computation is in float32. fp16 halves the "
+            "file, int8 quarters it."
         ),
-    ] = Precision.FP32,
+    ] = "fp32",
     reader: Annotated[
-        Reader | None,
+        Literal["torch-fidelity"] | None,
         typer.Option("--for", help="Draw uint8 (N, 3, H, W), which torch-fidelity reads."),
     ] = None,
     opset: Annotated[
@@ -71,92 +51,88 @@ def export(
 ) -> None:
     """Write the generator as one ONNX file that runs anywhere without torch.
 
-    The file is written only after onnxruntime has drawn the same images from it as torch.
+    The file is written only if onnxruntime draws the same images from it as torch.
 
     Example: [bold]ganctl export gen.onnx[/], then [bold]ganctl infer gen.onnx[/]
     """
     from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.files import check_writable
     from ganctl.pretrained import introduce
-    from ganctl.runs.run_dir import find_checkpoint
+    from ganctl.runs.find import find_checkpoint
 
     if out.is_dir():
         raise BadInput(f"cannot write {out}: it is a folder", f"name a file: {out / 'gen.onnx'}")
-    if out.suffix.lower() not in (".onnx", ".safetensors"):
+    suffix = out.suffix.lower()
+    if suffix not in (".onnx", ".safetensors"):
         raise BadInput(
-            f"cannot write {out}: '{out.suffix}' is no kind of generator",
-            "end it in .onnx, or in .safetensors for a checkpoint of the generator alone",
+            f"cannot write {out}: '{out.suffix}' is not a format of a generator",
+            "use .onnx, or .safetensors for a checkpoint of the generator alone",
         )
-    to_onnx = out.suffix.lower() == ".onnx"
-    if not to_onnx and (reader or opset or precision is not Precision.FP32):
+    if suffix == ".safetensors" and (reader or opset or precision != "fp32"):
         raise typer.BadParameter(
-            "a .safetensors file keeps the generator as it is: --precision, --for and --opset are "
-            "for .onnx",
-            param_hint="OUT",
+            "--precision, --for and --opset apply to .onnx files only", param_hint="OUT"
         )
     check_writable(out)
     path = find_checkpoint(checkpoint)
-    refuse_same(out, path, "the new file would take the checkpoint's place")
-    read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
+    refuse_same(out, path, "the new file would overwrite the checkpoint")
+    read_header(read_checkpoint(path), str(path))  # fails before torch is loaded, which is slow
     if checkpoint is None:
         screen.note(f"exporting {introduce(path)}")
-    with nothing_written():
-        if to_onnx:
-            lines = _write_onnx(out, path, opset or OPSET, precision, reader)
+    with nothing_written(), _failed_check_writes_nothing():
+        if suffix == ".onnx":
+            lines = _write_onnx(out, path, opset, precision, uint8=reader is not None)
         else:
             lines = _write_checkpoint(out, path)
     screen.result(*lines)
 
 
+@contextmanager
+def _failed_check_writes_nothing() -> Iterator[None]:
+    try:
+        yield
+    except CheckFailed as error:
+        raise CheckFailed(f"{error.message}; nothing was written", error.hint) from error
+
+
 def _write_onnx(
-    out: Path, path: Path, opset: int, precision: Precision, reader: Reader | None
+    out: Path, path: Path, opset: int | None, precision: str, *, uint8: bool
 ) -> list[str]:
-    """Write the file, and return what is to be said of it."""
-    from ganctl.export.onnx import export_onnx, export_rounded, export_stored
+    """Write the file and return the lines of the result."""
+    from ganctl.data.image_data import DIGIT_NAMES
+    from ganctl.export.onnx import OPSET, convert, export_onnx
     from ganctl.files import write_atomic
     from ganctl.training.checkpoint import load_generator
 
     generator, card = load_generator(path)
-    full = exported = stored = export_onnx(generator, card, opset)
-    typed = f"./{out}" if str(out).startswith("-") else str(out)
-    following = f"ganctl infer {shlex.quote(typed)}"
-    if precision is not Precision.FP32:
-        exported = stored = export_stored(full, generator, precision.value)
-    if reader:
-        exported = export_rounded(stored, generator)
-        sizes = f"{generator.latent_dim}, 'normal', {generator.classes}"
-        following = f"torch_fidelity.GenerativeModelONNX({str(out)!r}, {sizes})"
-    judged = []
-    if stored is not full and _shows_digits(card):
-        distance, before = _distances(stored, full)
-        judged = [f"Fréchet distance {distance:.2f}, {before:.2f} in fp32 ({JUDGED:,} images each)"]
-    write_atomic(out, exported.data)  # last: whatever fails before leaves no file
+    full = export_onnx(generator, card, opset or OPSET)
+    exported = convert(full, generator, precision, uint8)
+    lines = []
+    if precision != "fp32" and set(card.class_names) == set(DIGIT_NAMES):
+        distance, before = _frechet_distances(exported, full)
+        lines = [
+            f"Fréchet distance {distance:.2f}, {before:.2f} in fp32 ({EVALUATED:,} images each)"
+        ]
+    write_atomic(out, exported.data)
+    if uint8:
+        arguments = f"{str(out)!r}, {generator.latent_dim}, 'normal', {generator.classes}"
+        command = f"torch_fidelity.GenerativeModelONNX({arguments})"
+    else:
+        name = f"./{out}" if str(out).startswith("-") else str(out)
+        command = f"ganctl infer {shlex.quote(name)}"
+    parity = exported.parity
     return [
         f"wrote {out}: {len(exported.data) / 1e6:.2f} MB, opset {exported.opset}",
-        _agreement(exported.parity),
-        *judged,
-        f"next: {following}",
-    ]
-
-
-def _agreement(parity: Parity) -> str:
-    return (
         f"against torch: at most {parity.max_difference:.2g} apart; "
         f"{parity.pixels_off:,} of {counted(parity.pixels, 'pixel')} off, "
         f"by {counted(parity.max_levels, 'grey level')} at most, "
-        f"{parity.mean_levels:.2g} on average"
-    )
+        f"{parity.mean_levels:.2g} on average",
+        *lines,
+        f"next: {command}",
+    ]
 
 
-def _shows_digits(card: Card) -> bool:
-    """Tell whether the images are digits, the only ones that the classifier knows."""
-    from ganctl.data.image_data import DIGIT_NAMES
-
-    return set(card.class_names) == set(DIGIT_NAMES)
-
-
-def _distances(*files: Exported) -> list[float]:
-    """Return the Fréchet distance of each file's images from MNIST's, all of the same latents."""
+def _frechet_distances(*files: Exported) -> list[float]:
+    """Return the Fréchet distance from MNIST of each file's images of the same latents."""
     import numpy as np
 
     from ganctl.drawing import draw
@@ -168,19 +144,16 @@ def _distances(*files: Exported) -> list[float]:
 
     classifier, mnist = Classifier(), mnist_statistics()
     distances: list[float] = []
-    with screen.DrawingScreen(len(files) * JUDGED) as progress:
+    with screen.DrawingScreen(len(files) * EVALUATED) as progress:
         for file in files:
             generator = parse_onnx(file.data, "the new file")
             inputs = seeded(0, generator.latent_dim, file.card.class_shares)
             features = []
-            done = len(distances) * JUDGED
-            batches = draw(generator, inputs, start=0, count=JUDGED, batch_size=BATCH_SIZE)
-            for images in batches:
+            for images in draw(generator, inputs, start=0, count=EVALUATED, batch_size=BATCH_SIZE):
                 features.append(classifier(images).features)
-                done += len(images)
-                progress.drawn(done)
-            drawn = moments(np.concatenate(features))
-            distances.append(frechet_distance(*drawn, mnist.mean, mnist.covariance))
+                progress.drawn(len(distances) * EVALUATED + len(features) * BATCH_SIZE)
+            statistics = moments(np.concatenate(features))
+            distances.append(frechet_distance(*statistics, mnist.mean, mnist.covariance))
     return distances
 
 

@@ -1,1 +1,1 @@
-"""From a trained generator to one proven ONNX file."""
+"""Export a trained generator to one checked ONNX file."""

@@ -1,12 +1,13 @@
-"""How an ONNX file stores its weights: in 16 or 8 bits, from which float32 is made to compute with.
+"""Make an ONNX file smaller (fp16 or int8 weights), or let it draw uint8 images.
 
-What makes it is made of constants alone, so onnxruntime does it once, when it loads the file: it
-draws as fast as from float32 weights, and an image is the same to the bit in every batch.
-DequantizeLinear, the usual operator for 8 bits, it computes anew for each batch, in half the speed
-at a batch of one, whose images then differ in their last bits from those of larger batches.
+Only storage changes: onnxruntime expands the weights to float32 once, when it loads the file,
+because the nodes that do it have constant inputs. So drawing is as fast as with float32 weights,
+and an image is bit-identical in batches of any size.
 
-Dynamic int8, whose products are of 8 bits too, is not offered: it takes the scale of a layer's
-input from the whole batch, so that an image would depend on its neighbours.
+- DequantizeLinear, the usual operator for int8, is evaluated anew for each batch. A batch of one
+  takes twice as long, and its images differ in their last bits from those of larger batches.
+- Dynamic int8 quantization takes the scale of a layer's input from the whole batch, so an image
+  would depend on the others in its batch.
 """
 
 from __future__ import annotations
@@ -20,103 +21,119 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ganctl.errors import CheckFailed
 
-PRECISIONS = ("fp32", "fp16", "int8")
-"""What weights may be stored in; arithmetic, inputs and outputs are float32 in all of them."""
+PRECISIONS = ("fp32", "fp16", "int8")  # of the stored weights; computation is always in float32
 
-SMALL = 1024
-"""Elements up to which a weight stays in float32, as all vectors do: there is little to gain."""
+SMALL = 1024  # weights with at most this many elements, and all vectors, stay in float32
 
-Parts = tuple[dict[str, NDArray[Any]], list[onnx.NodeProto]]
-"""The constants, by their names, that a weight is made of, and the nodes that make it."""
+Stored = tuple[dict[str, NDArray[Any]], list[onnx.NodeProto]]  # constants by name; nodes
 
 
-def store_weights(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
-    """Return a copy of ``model`` with its matrices and kernels stored in ``precision``.
+def store_weights(model: onnx.ModelProto, precision: str) -> None:
+    """Store the matrices and kernels of a model in fp16 or int8.
 
-    fp16 halves the file; each weight is rounded to the nearest. int8 quarters it; see `_in_int8`.
-    Equal models give equal copies.
+    fp16 rounds each weight to the nearest float16 and halves the file; int8 quarters it, see
+    `_to_int8`.
 
     Args:
-        model: with float32 weights.
-        precision: one of `PRECISIONS`; fp32 changes nothing.
+        model: with float32 weights; changed in place.
+        precision: fp16 or int8.
 
     Raises:
         CheckFailed: a weight is too large for float16.
     """
-    stored = onnx.ModelProto()
-    stored.CopyFrom(model)
-    if precision == "fp32":
-        return stored
-    graph = stored.graph
+    store = {"fp16": _to_fp16, "int8": _to_int8}[precision]
     constants: list[onnx.TensorProto] = []
-    makers: list[onnx.NodeProto] = []
-    for tensor in graph.initializer:
+    nodes: list[onnx.NodeProto] = []
+    for tensor in model.graph.initializer:
         weight = numpy_helper.to_array(tensor)
         if weight.dtype != np.float32 or weight.ndim < 2 or weight.size <= SMALL:
             constants.append(tensor)
             continue
-        parts, nodes = (_in_fp16 if precision == "fp16" else _in_int8)(tensor.name, weight)
+        parts, expanding = store(tensor.name, weight)
         constants += [numpy_helper.from_array(part, name) for name, part in parts.items()]
-        makers += nodes
-    nodes = [*makers, *graph.node]
-    graph.ClearField("initializer")
-    graph.ClearField("node")
-    graph.initializer.extend(constants)
-    graph.node.extend(nodes)
-    return stored
+        nodes += expanding
+    nodes += model.graph.node
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(constants)
+    model.graph.node.extend(nodes)
 
 
-def _in_fp16(name: str, weight: NDArray[np.float32]) -> Parts:
-    """Return ``weight`` in float16, and a Cast.
-
-    Raises:
-        CheckFailed: an element is beyond float16's largest.
-    """
-    with np.errstate(over="ignore"):  # that is what is asked next
+def _to_fp16(name: str, weight: NDArray[np.float32]) -> Stored:
+    with np.errstate(over="ignore"):  # checked in the next line
         half = weight.astype(np.float16)
     if not np.isfinite(half).all():
         raise CheckFailed(
-            f"the weight {name} does not fit into float16: it has {np.abs(weight).max():.3g}, and "
-            f"the largest is {np.finfo(np.float16).max:,.0f}; nothing was written",
+            f"the weight {name} does not fit into float16: it contains "
+            f"{np.abs(weight).max():.3g}, the limit is {np.finfo(np.float16).max:,.0f}",
             "use --precision int8 or fp32",
         )
     stored = f"{name}.fp16"
     return {stored: half}, [helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT)]
 
 
-def _in_int8(name: str, weight: NDArray[np.float32]) -> Parts:
-    """Return ``weight`` (R, C, …) as w_rc = scale_r · scale_c · q_rc with q in -127 … 127.
+def _to_int8(name: str, weight: NDArray[np.float32]) -> Stored:
+    """Return weight (R, C, ...) as row_scale * column_scale * q with q in -127 to 127.
 
-    One scale for each index of the first dimension and one for each of the second, which are the
-    outputs and the inputs of a Gemm, the inputs and the outputs of a transposed convolution. With
-    the outputs' alone the weights of the classes, several times as large as those of z, would take
-    most of the 8 bits: the images are three times as far off.
+    The first dimension has the outputs of a Gemm and the inputs of a transposed convolution, the
+    second the other. One scale per output is not enough: the weights of the classes are several
+    times as large as those of z and would take most of the 8 bits, which makes the images three
+    times less accurate.
     """
-    columns = _scale(_largest(weight, axis=1))
-    rows = _scale(_largest(weight / columns, axis=0) / 127)
+    columns = _scales(weight, axis=1)
+    rows = _scales(weight / columns, axis=0, levels=127)
+    stored, by_row, by_column = f"{name}.int8", f"{name}.rows", f"{name}.columns"
     parts: dict[str, NDArray[Any]] = {
-        f"{name}.int8": np.rint(weight / columns / rows).astype(np.int8),
-        f"{name}.rows": rows.astype(np.float32),
-        f"{name}.columns": columns.astype(np.float32),
+        stored: np.rint(weight / columns / rows).astype(np.int8),
+        by_row: rows.astype(np.float32),
+        by_column: columns.astype(np.float32),
     }
-    stored, by_row, by_column = parts
-    whole, half_scaled = f"{name}.whole", f"{name}.by_row"
+    whole, scaled = f"{name}.whole", f"{name}.by_row"
     return parts, [
         helper.make_node("Cast", [stored], [whole], to=TensorProto.FLOAT),
-        helper.make_node("Mul", [whole, by_row], [half_scaled]),
-        helper.make_node("Mul", [half_scaled, by_column], [name]),
+        helper.make_node("Mul", [whole, by_row], [scaled]),
+        helper.make_node("Mul", [scaled, by_column], [name]),
     ]
 
 
-def _largest(weight: NDArray[Any], axis: int) -> NDArray[np.float64]:
-    """Return the largest magnitude at each index of ``axis``, the other dimensions being 1."""
+def _scales(weight: NDArray[Any], axis: int, levels: int = 1) -> NDArray[np.float64]:
+    """Return the largest magnitude along ``axis`` divided by ``levels``; other dimensions are 1."""
     others = tuple(dimension for dimension in range(weight.ndim) if dimension != axis)
-    largest: NDArray[np.float64] = np.abs(weight).max(axis=others, keepdims=True).astype(np.float64)
-    return largest
+    largest = np.abs(weight).max(axis=others, keepdims=True).astype(np.float64) / levels
+    scales: NDArray[np.float64] = largest.astype(np.float32).astype(np.float64)
+    scales[scales < np.finfo(np.float32).tiny] = 1  # zero or subnormal
+    return scales
 
 
-def _scale(largest: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ``largest`` as float32 holds it, and 1 where that is as good as nothing."""
-    scale = largest.astype(np.float32)
-    scale[scale < np.finfo(np.float32).tiny] = 1
-    return scale.astype(np.float64)
+def draw_uint8(model: onnx.ModelProto) -> None:
+    """Let a model draw uint8 images, rounded as by `ganctl.images.to_uint8`.
+
+    ``GenerativeModelONNX(path, z_size, "normal", num_classes)`` of torch-fidelity returns a file's
+    images unchanged, and its networks expect uint8 (batch, 3, H, W).
+
+    Args:
+        model: its only output is float32 (batch, 1 or 3, H, W) in [-1, 1]; changed in place. Grey
+            is repeated in all channels.
+    """
+    graph = model.graph
+    (output,) = graph.output
+    name, value = output.name, f"{output.name}.values"
+    for node in graph.node:
+        node.output[:] = [value if each == name else each for each in node.output]
+    for part, number in (("one", 1), ("half", 127.5), ("black", 0), ("white", 255)):
+        constant = numpy_helper.from_array(np.array(number, np.float32), f"{name}.{part}")
+        graph.initializer.append(constant)
+    for operator, constants, result, options in (
+        ("Add", ["one"], "from_zero", {}),
+        ("Mul", ["half"], "scaled", {}),
+        ("Round", [], "rounded", {}),
+        ("Clip", ["black", "white"], "clipped", {}),
+        ("Cast", [], "levels", {"to": TensorProto.UINT8}),
+    ):
+        inputs = [value, *(f"{name}.{constant}" for constant in constants)]
+        value = f"{name}.{result}"
+        graph.node.append(helper.make_node(operator, inputs, [value], **options))
+    channels = output.type.tensor_type.shape.dim[1]
+    repeated = [value] * (3 // channels.dim_value)
+    graph.node.append(helper.make_node("Concat", repeated, [name], axis=1))
+    output.type.tensor_type.elem_type = TensorProto.UINT8
+    channels.dim_value = 3

@@ -14,7 +14,7 @@ from PIL import Image
 from ganctl.data import download
 from ganctl.data.known import KNOWN
 from ganctl.data.make_shapes import make_shapes
-from ganctl.export import onnx as export
+from ganctl.export import parity
 from ganctl.training import ema
 
 from ..conftest import Ganctl
@@ -204,7 +204,7 @@ def test_pictures_of_your_own_from_end_to_end(
 ) -> None:
     """Colour at 64×64, drawn by torch and by the ONNX file; what repeats itself is cut short."""
     monkeypatch.setattr(ema, "STATISTICS_BATCHES", 1)
-    monkeypatch.setattr(export, "PARITY_BATCHES", (1, 2))
+    monkeypatch.setattr(parity, "batch_sizes", lambda classes: (1, 2, classes))
     make_shapes(Path("shapes"), 12, 64)
     shape = ["--img-size", 64, "--channels", 3, "--arch", "conv", "--conditional"]
     shape += ["--epochs", 2, "--batch-size", 30]

@@ -35,7 +35,7 @@ def test_nothing_is_guessed_of_a_file_with_a_card(
 def test_every_kind_of_export_is_drawn_from_and_verified(
     options: list[str], workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganctl.cli.export.JUDGED", 500)
+    monkeypatch.setattr("ganctl.cli.export.EVALUATED", 500)
     assert ganctl("export", "it.onnx", *options).code == 0
     assert "identical" in ganctl("infer", "it.onnx", "--verify").out
     for name in ("small", "it"):
