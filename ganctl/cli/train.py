@@ -61,13 +61,13 @@ def train(
     quiet = options.quiet or not is_main
     if quiet:
         hide_notes()
-    if dry_run:
-        from ganctl.cli.dry_run import show_estimate
-
-        show_estimate(training, options, run)
-        return
     with ExitStack() as opened:
         with last_words(lambda: None if quiet else _say_not_started()):
+            if dry_run:
+                from ganctl.cli.dry_run import show_estimate
+
+                show_estimate(training, options, run)
+                return
             from ganctl.training.session import open_session
 
             which = (source or True) if resume else False

@@ -76,7 +76,7 @@ def test_a_measurement_is_cut_short_by_sigterm(tmp_path: Path) -> None:
     print(f"ended {time.monotonic() - began:.2f} s after SIGTERM, {work:.2f} s of work")
     assert work < SECONDS
     assert process.returncode == 143
-    assert "to go on: ganctl train --resume run" in err
+    assert "to continue: ganctl train --resume run" in err
     saved = load_checkpoint(LAST)
     assert saved.step == 5 and bool(saved.tensors["epoch_totals"].any())
     assert not (RUN / "metrics.jsonl").exists()
@@ -92,7 +92,7 @@ def test_a_second_ctrl_c_ends_at_once_and_leaves_the_checkpoint(small_data: Path
     last = err.splitlines()[-2:]
     if last[0].startswith("error: "):
         assert last[0] == f"error: not saved; the last checkpoint is {LAST} (step {step:,})"
-        assert last[1] == "hint: to go on from there: ganctl train --resume run"
+        assert last[1] == "hint: to continue from there: ganctl train --resume run"
     else:  # the second one came after the file had taken its place
         assert last[1] == f"note: stopped after step {step:,}; saved {LAST}"
     assert not list(RUN.glob(".*"))
@@ -105,8 +105,8 @@ def test_ctrl_c_before_training_began_says_that_nothing_was_written(
     def interrupt(*_: object, **__: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    place = "ganctl.cli.train.show_estimate" if "--dry-run" in options else None
-    monkeypatch.setattr(place or "ganctl.training.start.load", interrupt)
+    place = "ganctl.cli.dry_run.show_estimate" if "--dry-run" in options else None
+    monkeypatch.setattr(place or "ganctl.training.session.load", interrupt)
     outcome = ganctl("train", "--data", small_data, "--name", "run", *options)
     assert outcome == (130, "", "" if "--quiet" in options else NOT_BEGUN)
     assert not Path("checkpoints/run").exists()
@@ -140,8 +140,8 @@ def test_a_signal_saves_and_says_how_to_go_on(
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert f"note: stopped after step {load_checkpoint(LAST).step:,}; saved {LAST}\n" in err
-    assert ("note: saving; Ctrl-C again leaves without\n" in err) == (number == signal.SIGINT)
-    assert "to go on: ganctl train --resume run" in err
+    assert ("note: saving; Ctrl-C again stops without saving\n" in err) == (number == signal.SIGINT)
+    assert "to continue: ganctl train --resume run" in err
     checkpoint = load_checkpoint(LAST)
     assert checkpoint.step > 0
     epochs = checkpoint.step // 4 + 2

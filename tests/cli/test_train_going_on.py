@@ -24,7 +24,7 @@ def test_a_run_goes_on_where_it_ended(ganctl: Ganctl, small_data: Path) -> None:
     again = ganctl("train", "--resume")  # as after a kill between the last save and the end
     assert (again.code, again.err) == (0, "")
     assert again.out.splitlines() == [
-        "run has finished its 1 epoch already",
+        "run has already finished its 1 epoch",
         "for more: ganctl train --resume run --epochs 2",
     ]
     assert {path: path.read_bytes() for path in LAST.parent.rglob("*.*")} == before
@@ -46,7 +46,7 @@ def test_a_run_that_is_only_looked_at_again_does_not_become_the_newest(
         assert ganctl(*arguments, name).code == 0
         for path in Path("checkpoints", name).rglob("*"):
             os.utime(path, (1e9 + number, 1e9 + number))
-    assert "has finished its 1 epoch already" in ganctl("train", "--resume", "old").out
+    assert "has already finished its 1 epoch" in ganctl("train", "--resume", "old").out
     assert "drawing from checkpoints/new/" in ganctl("sample", "-n", 1, "out.png").err
 
 
@@ -63,7 +63,7 @@ def test_what_a_kill_after_the_last_save_left_undone_is_made_good(
     litter = folder / ".report.html.0123456789abcdef.tmp"
     litter.touch()
     again = ganctl("train", "--resume")
-    assert again.code == 0 and "has finished its 2 epochs already" in again.out
+    assert again.code == 0 and "has already finished its 2 epochs" in again.out
     assert copy.read_bytes() == before
     assert (folder / "report.html").exists() and not litter.exists()
 
@@ -88,7 +88,7 @@ def test_other_data_is_not_taken_for_the_runs(
     images = data / "train-images-idx3-ubyte"
     images.write_bytes(images.read_bytes()[:-1] + b"\x7f")
     outcome = ganctl("train", "--resume", "--epochs", 2)
-    assert outcome.code == 3 and "the data is not what run began with" in outcome.err
+    assert outcome.code == 3 and "the data is not what run was started with" in outcome.err
 
 
 def test_a_run_that_torchrun_may_restart_needs_a_name(
@@ -98,7 +98,7 @@ def test_a_run_that_torchrun_may_restart_needs_a_name(
     monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "1")
     outcome = ganctl("train", "--data", "digits", "--epochs", 1)
     assert outcome.code == 3
-    assert "torchrun may start this run again" in outcome.err
+    assert "torchrun may restart this run" in outcome.err
     assert "--name NAME" in outcome.err
     assert not (tmp_path / "checkpoints").exists()
 

@@ -129,7 +129,7 @@ def diverging_run(data: str) -> dict[str, Any]:
                 state.generator.layers[3].running_mean.fill_(torch.nan)  # type: ignore[operator]
             return found
 
-        loop.adversarial_step = poisoned  # type: ignore[attr-defined]
+        loop.adversarial_step = poisoned  # type: ignore[assignment,attr-defined]
         finished = session.train([] if world.is_main else [Refusing()])
         return {
             "ends": [finished, state.step, state.rollbacks],

@@ -73,49 +73,20 @@ def network() -> nn.Module:
     return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
 
 
-def test_flattened_values_stay_and_the_parameters_are_views() -> None:
+def test_parameters_and_gradients_become_views_of_one_vector() -> None:
     layers = network()
     before = [parameter.detach().clone() for parameter in layers.parameters()]
     vector = flatten(layers)
-    assert vector.shape == (sum(parameter.numel() for parameter in before),)
+    assert vector.shape == (sum(value.numel() for value in before),)
+    assert vector.grad is not None and not vector.grad.any()
     for parameter, value in zip(layers.parameters(), before, strict=True):
         assert torch.equal(parameter, value)
+        assert parameter.grad is not None
+        parameter.grad.copy_(value)
+    for piece, value in zip(unflatten(layers, vector.grad), before, strict=True):
+        assert torch.equal(piece, value)
+    other = copy.deepcopy(layers)
     with torch.no_grad():
         vector.zero_()
     assert all(not parameter.any() for parameter in layers.parameters())
-
-
-def test_flattened_gradients_are_views_as_well() -> None:
-    layers = network()
-    vector = flatten(layers)
-    for number, parameter in enumerate(layers.parameters()):
-        assert parameter.grad is not None and not parameter.grad.any()
-        parameter.grad.fill_(number)
-    assert vector.grad is not None
-    for number, piece in enumerate(unflatten(layers, vector.grad)):
-        assert torch.equal(piece, torch.full_like(piece, number))
-
-
-def test_an_optimiser_of_the_vector_updates_as_one_of_the_parameters() -> None:
-    plain, flat = network(), network()
-    vector = flatten(flat)
-    optimisers = torch.optim.Adam(plain.parameters()), torch.optim.Adam([vector])
-    for _ in range(3):
-        for parameter in plain.parameters():
-            parameter.grad = torch.cos(parameter.detach())
-        for parameter in flat.parameters():
-            assert parameter.grad is not None
-            parameter.grad.copy_(torch.cos(parameter.detach()))
-        for optimiser in optimisers:
-            optimiser.step()
-    for ours, theirs in zip(flat.parameters(), plain.parameters(), strict=True):
-        assert torch.equal(ours, theirs)
-
-
-def test_a_copy_of_a_flat_network_is_independent() -> None:
-    layers = network()
-    flatten(layers)
-    other = copy.deepcopy(layers)
-    with torch.no_grad():
-        next(other.parameters()).fill_(9)
-    assert not (next(layers.parameters()) == 9).any()
+    assert next(other.parameters()).any()  # a copy is independent

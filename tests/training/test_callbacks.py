@@ -127,7 +127,7 @@ def test_a_sample_grid_shows_what_the_checkpoint_draws(conditional: bool, small_
 def test_previews_change_nothing(
     recipe: str, small_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = {"recipe": recipe, "sample_every": 2}
+    given: dict[str, Any] = {"recipe": recipe, "sample_every": 2}
     without = trained(small_data, "without", **given)
     monkeypatch.setattr(loop, "REPORT_SECONDS", 0)
     monkeypatch.setattr(callbacks, "PREVIEW_SHARE", 1e9)  # at every report
@@ -169,7 +169,8 @@ def test_few_different_images_are_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(health, "WARM_UP", 5)  # the second of three epochs
-    session = new_session(small_data, **{where: 1})
+    every: dict[str, Any] = {where: 1}
+    session = new_session(small_data, **every)
 
     def draw_few(_: Training, start: int, count: int) -> Iterator[Pixels]:
         yield np.resize(session.data.images[:kinds], (count, 1, 28, 28))

@@ -26,8 +26,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "wasserstein": {"objective": "wasserstein", "eval_every": 2},
     "conv conditional": {"arch": "conv", "conditional": True, "objective": "hinge"},
 }
-EVERY_EPOCH = {"sample_every": 1, "eval_every": 1, "checkpoint_every": 1}
-SCHEDULE = {"decay_after": 4, "decay_floor": 0.1}
+EVERY_EPOCH: dict[str, Any] = {"sample_every": 1, "eval_every": 1, "checkpoint_every": 1}
+SCHEDULE: dict[str, Any] = {"decay_after": 4, "decay_floor": 0.1}
 
 
 @pytest.fixture(autouse=True)
@@ -61,10 +61,15 @@ def killed_at(session: Session, step: int) -> Callable[[], bool]:
     return kill
 
 
-def stopped_at(session: Session, step: int, evaluated: bool) -> Callable[[], bool]:
-    """Return a ``should_stop`` for ``step``; after an epoch's last one: before it is evaluated?"""
-    state = session.state
-    return lambda: state.step == step and not (evaluated and bool(state.epoch_totals.any()))
+def stopped_at(session: Session, step: int, evaluated: bool = True) -> Callable[[], bool]:
+    """Return a ``should_stop`` for ``step``; at an epoch's end: after or in its evaluation."""
+    state, ends = session.state, step % session.steps == 0
+
+    def should_stop() -> bool:
+        in_evaluation = ends and bool(state.epoch_totals.any())
+        return state.step == step and not (in_evaluation and evaluated)
+
+    return should_stop
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -113,7 +118,9 @@ def test_a_run_that_went_back_ends_as_the_one_that_was_not_stopped(
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         diverging = Diverging({6}, monkeypatch)
-        given = EVERY_EPOCH | SCHEDULE | {"max_rollbacks": 1, "eval_every": 0, "keep": 2}
+        given: dict[str, Any] = (
+            EVERY_EPOCH | SCHEDULE | {"max_rollbacks": 1, "eval_every": 0, "keep": 2}
+        )
         session = new_session(small_data, **given)
         if name == "stopped":
             state, rollbacks = session.state, int(stop > 6)
@@ -166,11 +173,11 @@ class OwnNetworks:
 def test_networks_of_other_layers_train_and_resume_too(
     small_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(networks.ARCHITECTURES, "conv", OwnNetworks)  # type: ignore[arg-type]
+    monkeypatch.setitem(networks.ARCHITECTURES, "conv", OwnNetworks)
     given = EVERY_EPOCH | {"arch": "conv", "epochs": 2}
     whole = trained(small_data, "whole", **given)
     session = new_session(small_data, **given)
-    assert not session.train(should_stop=stopped_at(session, 5, True))
+    assert not session.train(should_stop=stopped_at(session, 5))
     again = resumed(session.run.folder)
     assert again.train()
     assert_equal(checkpoint(again.run).tensors, checkpoint(whole).tensors)

@@ -166,8 +166,8 @@ def test_no_process_ends_before_the_main_one_has_saved(
 def test_the_learning_rate_falls_linearly_to_its_floor(
     decay_after: int, floor: float, rates: list[float], small_data: Path
 ) -> None:
-    schedule = {"decay_after": decay_after, "decay_floor": floor, "lr": 0.01}
-    session, seen = new_session(small_data, epochs=2, **schedule), list[float]()
+    session = new_session(small_data, epochs=2, lr=0.01, decay_after=decay_after, decay_floor=floor)
+    seen: list[float] = []
 
     def look() -> bool:
         seen.append(session.state.adam.lr)
@@ -195,8 +195,8 @@ def test_the_recipe_decides_on_the_r1_penalty(
     recipe: str, penalised: bool, small_data: Path
 ) -> None:
     weights = []
-    for name, changes in (("own", {}), ("none", {"r1_weight": 0.0})):
-        session = new_session(small_data, name, recipe=recipe, **changes)
+    for name, weight in (("own", None), ("none", 0.0)):
+        session = new_session(small_data, name, recipe=recipe, r1_weight=weight)
         assert not session.train(should_stop=at(session, 1))
         weights.append(session.state.vectors["discriminator"])
     assert torch.equal(*weights) is not penalised
@@ -207,10 +207,10 @@ def test_the_penalties_are_applied_every_few_steps(
 ) -> None:
     """The Wasserstein objective has its own penalty in place of R1."""
     calls: list[tuple[str, int]] = []
+    session = new_session(small_data, "one", objective="wasserstein", epochs=2)
     for name in ("add_r1_penalty", "add_lipschitz_penalty"):
         penalise = lambda *_, name=name: calls.append((name, session.state.step))  # noqa: E731
         monkeypatch.setattr(loop, name, penalise)
-    session = new_session(small_data, "one", objective="wasserstein", epochs=2)
     assert session.train()
     assert calls == [("add_lipschitz_penalty", 0), ("add_lipschitz_penalty", 4)]
     calls.clear()
@@ -308,7 +308,7 @@ def test_colour_images_of_64_pixels_train(tmp_path: Path) -> None:
     for index in range(8):
         pixels = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "images" / f"{index}.png")
-    shape = {"img_size": 64, "channels": 3, "batch_size": 4}
+    shape: dict[str, Any] = {"img_size": 64, "channels": 3, "batch_size": 4}
     run = trained(tmp_path / "images", epochs=1, sample_every=1, **shape)
     with Image.open(run.sample(1)) as picture:
         assert picture.size == (8 * 66 + 2, 8 * 66 + 2)
