@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,30 +76,20 @@ class History:
 
 def read_history(run: RunDir) -> History:
     """Return a run's metrics without torn and invalid lines."""
-    return History(list(_parse(_read_lines(run.metrics))))
-
-
-def last_metrics(run: RunDir) -> Metrics:
-    """Return the last valid line of a run's metrics; {} without one."""
-    return next(_parse(reversed(_read_lines(run.metrics))), {})
-
-
-def _read_lines(path: Path) -> list[bytes]:
-    if not os.path.isfile(path):  # a FIFO would block
-        return []
+    if not os.path.isfile(run.metrics):  # a FIFO would block
+        return History([])
     try:
-        with open(path, "rb") as file:
-            return file.read(MAX_METRICS_BYTES).splitlines()
+        with open(run.metrics, "rb") as file:
+            data = file.read(MAX_METRICS_BYTES)
     except OSError:
-        return []
-
-
-def _parse(lines: Iterable[bytes]) -> Iterator[Metrics]:
-    for line in lines:
+        return History([])
+    lines = []
+    for line in data.splitlines():
         with suppress(ValueError, RecursionError):  # torn
             metrics = json.loads(line)
             if metrics and isinstance(metrics, dict) and is_kept(metrics):
-                yield metrics
+                lines.append(metrics)
+    return History(lines)
 
 
 @dataclass(frozen=True)
