@@ -58,7 +58,7 @@ def export(
     from ganctl.checkpoint_file import read_checkpoint, read_header
     from ganctl.files import check_writable
     from ganctl.pretrained import introduce
-    from ganctl.runs.find import find_checkpoint
+    from ganctl.runs.run_dir import find_checkpoint
 
     if out.is_dir():
         raise BadInput(f"cannot write {out}: it is a folder", f"name a file: {out / 'gen.onnx'}")
