@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
 from ganctl.evaluation.monitor import Monitor
 from ganctl.evaluation.reference import FINGERPRINTS
-from ganctl.export.parity import LIMITS, Limits
+from ganctl.export.parity import LIMITS
 from ganctl.export.quantize import PRECISIONS
 from ganctl.inference.generator import load_onnx
 from ganctl.inputs import seeded
@@ -43,33 +44,38 @@ def test_it_says_what_it_wrote_and_how_well_it_agrees(workplace: Path, ganctl: G
 
 
 def test_the_command_offers_every_precision() -> None:
-    assert tuple(each.value for each in export.Precision) == PRECISIONS
+    offered = get_type_hints(export.export, include_extras=False)["precision"]
+    assert get_args(offered) == PRECISIONS
 
 
+@pytest.mark.parametrize("options", [(), ("--precision", "int8"), ("--for", "torch-fidelity")])
 def test_a_failed_check_writes_nothing(
-    workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
+    options: tuple[str, ...], workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(LIMITS, "fp32", Limits(0.0, 0, 0.0))
+    """The float32 network is checked whatever is made of it."""
+    monkeypatch.setitem(LIMITS, "fp32", (0.0, 0, 0.0))
     Path("old.onnx").write_bytes(b"old")
     for out in ("new.onnx", "old.onnx"):
-        outcome = ganctl("export", out)
+        outcome = ganctl("export", *options, out)
         assert outcome.code == CheckFailed.exit_code == 5
         assert "nothing was written" in outcome.err
     assert not Path("new.onnx").exists()
     assert Path("old.onnx").read_bytes() == b"old"
 
 
-def test_rounded_weights_are_judged_beside_those_that_are_not(
+def test_frechet_distance_shows_the_cost_of_smaller_weights(
     workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "JUDGED", 500)
+    monkeypatch.setattr(export, "EVALUATED", 500)
     outcome = ganctl("export", "--precision", "int8", "tiny.onnx")
     assert outcome.code == 0
-    wrote, parity, judged, following = outcome.out.splitlines()
+    wrote, parity, distances, following = outcome.out.splitlines()
     assert re.fullmatch(r"wrote tiny\.onnx: 1\.\d\d MB, opset 20", wrote)
     assert re.search(r"by \d+ grey levels? at most, 0\.\d+ on average$", parity)
     assert following == "next: ganctl infer tiny.onnx"
-    match = re.fullmatch(r"Fréchet distance ([\d.]+), ([\d.]+) in fp32 \(500 images each\)", judged)
+    match = re.fullmatch(
+        r"Fréchet distance ([\d.]+), ([\d.]+) in fp32 \(500 images each\)", distances
+    )
     assert match
     digits = ImageData("mnist", np.zeros((2, 1, 28, 28), np.uint8), None, (), FINGERPRINTS["mnist"])
     measure = Monitor(digits, 500, threads=1)
@@ -79,7 +85,7 @@ def test_rounded_weights_are_judged_beside_those_that_are_not(
         assert float(printed) == pytest.approx(distance, abs=0.006)
 
 
-def test_other_pictures_than_digits_are_not_judged(
+def test_images_that_are_not_digits_have_no_frechet_distance(
     workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = generate.load_generator
@@ -116,7 +122,7 @@ def test_a_checkpoint_is_not_rounded(
     options: tuple[str, str], workplace: Path, ganctl: Ganctl
 ) -> None:
     outcome = ganctl("export", *options, "alone.safetensors")
-    assert outcome.code == 2 and "are for .onnx" in outcome.err
+    assert outcome.code == 2 and "apply to .onnx files only" in outcome.err
     assert not Path("alone.safetensors").exists()
 
 
@@ -127,7 +133,7 @@ def test_a_folder_that_does_not_exist_is_named(workplace: Path, ganctl: Ganctl) 
 
 def test_a_kind_of_file_that_is_not_known_is_refused(workplace: Path, ganctl: Ganctl) -> None:
     outcome = ganctl("export", "gen.png")
-    assert outcome.code == 3 and "'.png' is no kind of generator" in outcome.err
+    assert outcome.code == 3 and "'.png' is not a format of a generator" in outcome.err
     assert not Path("gen.png").exists()
 
 

@@ -95,11 +95,11 @@ def lose_its_name(graph: onnx.GraphProto) -> None:
     ("edit", "reason"),
     [
         (lean_to_the_neighbours, DIFFERS),
-        (lose_a_weight, "values that are not finite"),
+        (lose_a_weight, "NaN or infinite values"),
         (change_one_slope, DIFFERS),
         (declare_a_batch_of_one, "its batch is 1"),
         (shape_a_batch_of_one, "its graph is made for one image"),
-        (lose_its_name, "onnx refuses the new file"),
+        (lose_its_name, "onnx rejects the new file"),
     ],
 )
 def test_a_broken_graph_is_refused(
@@ -152,7 +152,7 @@ def test_a_network_that_draws_nan_is_refused(refused: Callable[[str, str], None]
     data[place] = b"0" * 64
     data[place] = hashlib.sha256(data).hexdigest().encode()
     path.write_bytes(data)
-    refused("export", "values that are not finite")
+    refused("export", "NaN or infinite values")
 
 
 def test_a_card_that_does_not_read_back_is_refused(
@@ -165,4 +165,4 @@ def test_a_card_that_does_not_read_back_is_refused(
         set_model_props(model, forged)
 
     monkeypatch.setattr(helper, "set_model_props", forge)
-    refused("export", "model card does not read back")
+    refused("export", "not the one written")
