@@ -170,9 +170,9 @@ def _fuse(layer: nn.Module, norm: nn.Module) -> nn.Module | None:
         return None  # such as a spectral norm, which computes the weight from other parameters
     if isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d):
         return fuse_linear_bn_eval(layer, norm)
-    is_convolution = isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) and layer.groups == 1
-    if is_convolution and isinstance(norm, nn.BatchNorm2d):
-        return fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, nn.ConvTranspose2d))
+    if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) and isinstance(norm, nn.BatchNorm2d):
+        if layer.groups == 1:
+            return fuse_conv_bn_eval(layer, norm, isinstance(layer, nn.ConvTranspose2d))
     return None
 
 

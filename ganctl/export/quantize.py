@@ -122,15 +122,16 @@ def draw_uint8(model: onnx.ModelProto) -> None:
     for part, number in (("one", 1), ("half", 127.5), ("black", 0), ("white", 255)):
         constant = numpy_helper.from_array(np.array(number, np.float32), f"{name}.{part}")
         graph.initializer.append(constant)
-    for operator, constants, result, options in (
-        ("Add", ["one"], "from_zero", {}),
-        ("Mul", ["half"], "scaled", {}),
-        ("Round", [], "rounded", {}),
-        ("Clip", ["black", "white"], "clipped", {}),
-        ("Cast", [], "levels", {"to": TensorProto.UINT8}),
+    for operator, constants, result in (
+        ("Add", ["one"], "from_zero"),
+        ("Mul", ["half"], "scaled"),
+        ("Round", [], "rounded"),
+        ("Clip", ["black", "white"], "clipped"),
+        ("Cast", [], "levels"),
     ):
         inputs = [value, *(f"{name}.{constant}" for constant in constants)]
         value = f"{name}.{result}"
+        options: dict[str, Any] = {"to": TensorProto.UINT8} if operator == "Cast" else {}
         graph.node.append(helper.make_node(operator, inputs, [value], **options))
     channels = output.type.tensor_type.shape.dim[1]
     repeated = [value] * (3 // channels.dim_value)
