@@ -23,7 +23,7 @@ from ganctl.inputs import seeded
 from ganctl.latents import latents
 from ganctl.model_card import Card
 from ganctl.models.networks import Generator
-from ganctl.training import generate
+from ganctl.training import checkpoint
 
 from ..conftest import Ganctl
 
@@ -88,13 +88,13 @@ def test_frechet_distance_shows_the_cost_of_smaller_weights(
 def test_images_that_are_not_digits_have_no_frechet_distance(
     workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = generate.load_generator
+    load = checkpoint.load_generator
 
     def garments(path: Path, weights: str = "ema") -> tuple[Generator, Card]:
         generator, card = load(path, weights)
         return generator, dataclasses.replace(card, class_names=tuple("abcdefghij"))
 
-    monkeypatch.setattr(generate, "load_generator", garments)
+    monkeypatch.setattr(checkpoint, "load_generator", garments)
     outcome = ganctl("export", "--precision", "fp16", "half.onnx")
     assert outcome.code == 0 and "Fréchet" not in outcome.out
     card = load_onnx(Path("half.onnx")).card
@@ -152,4 +152,4 @@ def test_the_generator_alone_draws_and_exports_as_its_run_does(
     assert np.array_equal(drawn[0](z), drawn[1](z))
     assert str(small_data.parent).encode() not in Path("alone.safetensors").read_bytes()
     outcome = ganctl("sample", "--checkpoint", "alone.safetensors", "--weights", "live", "x.png")
-    assert outcome.code == 3 and "holds the average of the weights alone" in outcome.err
+    assert outcome.code == 3 and "holds only the average of the weights" in outcome.err
