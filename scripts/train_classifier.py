@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from ganctl.training.batches import scale
+from ganctl.training.loop import scale
 from torch import Tensor, nn
 from torch.nn import functional
 

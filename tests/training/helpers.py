@@ -32,10 +32,10 @@ SHORT: dict[str, Any] = {
 
 
 def new_session(
-    data: Path | str, name: str = "run", tensorboard: bool = False, **given: Any
+    data: Path | str, name: str | None = "run", tensorboard: bool = False, **given: Any
 ) -> Session:
     """Open a new short run; the session may be used on, since one process needs no closing."""
-    options = RunOptions(name=name, device="cpu", tensorboard=tensorboard)
+    options = RunOptions(name=name, device="cpu", tensorboard=tensorboard)  # type: ignore[arg-type]
     with open_session(SHORT | {"data": str(data)} | given, options) as session:
         return session
 

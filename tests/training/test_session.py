@@ -76,7 +76,7 @@ def test_without_a_name_the_run_is_named_after_its_data_its_kind_and_the_time(
     write_idx_pair(data, load_digits().images[:20], load_digits().labels[:20].astype(np.uint8))
     monkeypatch.setattr(session_module, "datetime", OneMoment)
     given: dict[str, Any] = {"arch": "conv", "conditional": True, "objective": "hinge"}
-    names = [new_session(data, name="", **given).run.name for _ in range(3)]
+    names = [new_session(data, name=None, **given).run.name for _ in range(3)]
     name = f"my-data-{'x' * 42}-default-conv-conditional-hinge-20261126-093000"
     assert names == [name, f"{name}-2", f"{name}-3"]
 
@@ -286,7 +286,7 @@ def test_a_run_that_torchrun_may_restart_needs_a_name(
 ) -> None:
     torchrun(monkeypatch, 0)
     with pytest.raises(BadInput, match="torchrun may restart this run") as caught:
-        new_session(small_data, name="")
+        new_session(small_data, name=None)
     assert "--name NAME" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
