@@ -39,9 +39,9 @@ docs-check: $(DEV)
 	$(BIN)/python -m tests.docs_check
 
 bench: $(READY)
-	$(BIN)/ganctl bench train --data $(DATA)
-	$(BIN)/ganctl bench infer
-	$(BIN)/ganctl bench start --data $(DATA)
+	$(BIN)/python -m benchmarks.train --data $(DATA)
+	$(BIN)/python -m benchmarks.infer
+	$(BIN)/python -m benchmarks.start --data $(DATA)
 
 format: $(DEV)
 	$(BIN)/ruff format .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,3 +63,19 @@ def neutral() -> Mapping[str, str]:
     """Return the environment of a process that takes all from its options, but for the data."""
     mine = (RUNS_VARIABLE, DEVICE_VARIABLE, THREADS_VARIABLE)
     return {name: value for name, value in os.environ.items() if name not in mine}
+
+
+def peak_memory(status: Path = Path("/proc/self/status")) -> int:
+    """Return the peak resident memory of this process in bytes.
+
+    Linux counts it from the program's start (VmHWM). The portable ``ru_maxrss`` would include what
+    the parent process held when it started this one.
+    """
+    if status.exists():
+        lines = status.read_text(encoding="utf-8").splitlines()
+        (kibibytes,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+        return int(kibibytes) * 1024
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -34,7 +34,7 @@ SHORTER = [
     (r"(--resume .*--epochs) \d+", r"\1 2"),
     (r"( -n| --count) \d{4,}", r"\1 500"),
     (r"^(ganctl evaluate(?!.* -n ).*)", r"\1 -n 500"),
-    (r"^(ganctl bench train.*)", r"\1 --rounds 1 --steps 10"),
+    (r"^(python -m benchmarks.train.*)", r"\1 --rounds 1 --steps 10"),
     (r"^python scripts/study_runs.py", "python scripts/study_runs.py --epochs 1"),
     (r"\| display$", "> displayed.png"),
 ]
@@ -65,7 +65,7 @@ def prepare(folder: Path) -> None:
     (folder / "docs" / "img").mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
-    for name in ("ganctl", "scripts"):
+    for name in ("ganctl", "benchmarks", "scripts"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pyc"))
     noise = np.random.default_rng(0)
     with zipfile.ZipFile(folder / "pictures.zip", "w") as archive:

@@ -5,10 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ganctl import environment
-from ganctl.environment import VARIABLES, check_environment, is_device, neutral
+from ganctl.environment import VARIABLES, check_environment, is_device, neutral, peak_memory
 from ganctl.errors import BadInput
 
 from .conftest import Ganctl
@@ -50,7 +51,7 @@ def test_threads_that_are_no_number_are_named(
     ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GANCTL_THREADS", "many")
-    for command in (["train"], ["infer", "x.onnx"], ["sample"], ["evaluate"], ["bench", "train"]):
+    for command in (["train"], ["infer", "x.onnx"], ["sample"], ["evaluate"], ["doctor"]):
         outcome = ganctl(*command)
         assert outcome.code == 2 and outcome.out == ""
         assert "GANCTL_THREADS'): 'many' is not a whole number\n" in outcome.err
@@ -74,3 +75,17 @@ def test_a_measured_process_takes_nothing_from_the_variables(
     assert {name for name in VARIABLES if name in neutral()} == {"GANCTL_DATA"}
     with pytest.raises(BadInput, match="GANCTL_DEVICE is x"):
         environment.check_environment()
+
+
+def test_the_peak_memory_is_read_in_bytes(tmp_path: Path) -> None:
+    (tmp_path / "status").write_text("Name:\tpython\nVmPeak:\t9999 kB\nVmHWM:\t1234 kB\n")
+    assert peak_memory(tmp_path / "status") == 1234 * 1024
+    assert peak_memory(tmp_path / "none") > 10e6  # by getrusage
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux charges a child for its parent")
+def test_the_peak_memory_of_a_child_does_not_include_its_parent() -> None:
+    ballast = np.ones(300_000_000, np.uint8)
+    program = "from ganctl.environment import peak_memory; print(peak_memory())"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert int(printed.stdout) < 200e6 < ballast.nbytes

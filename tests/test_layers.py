@@ -26,8 +26,7 @@ ARROWS = {
     "training": {"", "data", "evaluation", "models", "runs", "training"},
     "export": {"", "data", "inference", "models", "export"},
 }
-EVERY = {*ARROWS, "benchmark"}
-ARROWS["benchmark"] = EVERY
+EVERY = set(ARROWS)
 ARROWS["api"] = EVERY | {"api"}
 ARROWS["cli"] = EVERY | {"api", "cli"}
 ALLOWED_BESIDE = {
@@ -40,10 +39,10 @@ ALLOWED_BESIDE = {
 OWNERS = {
     "typer": {"cli"},
     "rich": {"cli"},
-    "torch": {"models", "training", "export", "benchmark", "api", "cli"},
+    "torch": {"models", "training", "export", "api", "cli"},
     "safetensors": {"training"},
     "onnx": {"export"},
-    "torchvision": {"data", "benchmark"},
+    "torchvision": {"data"},
     "matplotlib": {"runs"},
     "onnxruntime": {"inference", "evaluation"},
     "google": {"inference"},  # google.protobuf

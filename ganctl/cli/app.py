@@ -49,7 +49,6 @@ GROUPS = {
     },
     "This machine": {
         "doctor": "Say what is installed and found here, how fast it is, and what to change.",
-        "bench": "Measure ganctl against what one would type without it.",
     },
 }
 COMMANDS = {name: told for group in GROUPS.values() for name, told in group.items()}

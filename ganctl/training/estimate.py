@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import torch
 
 from ganctl.config import RunOptions, TrainConfig
 from ganctl.data import ImageData
-from ganctl.environment import RUNS
+from ganctl.environment import RUNS, peak_memory
 from ganctl.runs.run_dir import RunDir, new_run
 from ganctl.training.device import resolve_device, use_threads
 from ganctl.training.distributed import ALONE
@@ -98,19 +97,3 @@ def estimate(
         memory=peak_memory(),
         gpu_memory=torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
     )
-
-
-def peak_memory(status: Path = Path("/proc/self/status")) -> int:
-    """Return the peak resident memory of this process in bytes.
-
-    Linux counts it from the program's start (VmHWM). The portable ``ru_maxrss`` would begin with
-    what the parent held when it started this process.
-    """
-    if status.exists():
-        lines = status.read_text(encoding="utf-8").splitlines()
-        (kibibytes,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
-        return int(kibibytes) * 1024
-    import resource  # not on Windows
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -58,7 +58,7 @@ def test_a_command_may_be_a_group(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatc
     assert outcome.code == 2 and "hint: ganctl infer --help" in outcome.err
 
 
-@pytest.mark.parametrize("command", ["", "sample", "data", "data list", "bench train"])
+@pytest.mark.parametrize("command", ["", "sample", "data", "data list"])
 def test_h_is_short_for_help(command: str, ganctl: Ganctl) -> None:
     outcome = ganctl(*command.split(), "-h")
     assert outcome.code == 0 and outcome == ganctl(*command.split(), "--help")

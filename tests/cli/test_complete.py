@@ -45,7 +45,6 @@ def completions(line: str, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     [
         ("ganctl ", " | ".join(COMMANDS)),
         ("ganctl tr", "train"),
-        ("ganctl bench s", "start | soak"),
         ("ganctl train --arch ", "mlp | conv"),
         ("ganctl train --objective h", "hinge"),
         ("ganctl train --data f", "fashion-mnist"),

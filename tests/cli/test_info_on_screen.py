@@ -54,7 +54,7 @@ def test_a_path_in_an_error_is_inert(ganctl: Ganctl, tmp_path: Path) -> None:
     assert len(outcome.err.splitlines()) == 2
 
 
-@pytest.mark.parametrize("command", ["info small.onnx", "bench --help"])
+@pytest.mark.parametrize("command", ["info small.onnx", "data --help"])
 def test_a_terminal_gets_style_and_no_escapes_in_words(command: str, workplace: Path) -> None:
     main, side = pty.openpty()
     arguments = [sys.executable, "-m", "ganctl", *command.split()]

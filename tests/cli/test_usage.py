@@ -16,7 +16,7 @@ from ..conftest import Ganctl
         ("data", "Missing command: one of list, fetch, show"),
         ("version", "No such command 'version': did you mean 'ganctl --version'?"),
         ("runs json", "No such command 'json': did you mean 'ganctl runs --json'?"),
-        ("bench trian", "No such command 'trian': did you mean 'train'?"),
+        ("data lsit", "No such command 'lsit': did you mean 'list'?"),
         ("train --epoch 5", "No such option: --epoch: did you mean '--epochs'?"),
         ("train --batch_size=5", "No such option: --batch_size: did you mean '--batch-size'?"),
         ("train --xyz", "No such option: --xyz"),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.training.estimate import peak_memory
+from ganctl.environment import peak_memory
 
 from ..conftest import Ganctl
 from ..data.files import write_idx_pair

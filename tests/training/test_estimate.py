@@ -9,7 +9,7 @@ import pytest
 from ganctl.config import RunOptions
 from ganctl.errors import BadInput
 from ganctl.training import estimate as estimate_module
-from ganctl.training.estimate import WARM_UP, estimate, peak_memory
+from ganctl.training.estimate import WARM_UP, estimate
 
 from .helpers import trained
 
@@ -40,10 +40,3 @@ def test_what_a_run_would_refuse_is_refused(small_data: Path) -> None:
         estimate({"data": str(small_data)}, RunOptions(name="run", device="cpu"))
     with pytest.raises(BadInput, match="none"):
         estimate({"data": "none"}, RunOptions(device="cpu"))
-
-
-def test_the_peak_memory_is_linuxs_or_the_portable_one(tmp_path: Path) -> None:
-    status = tmp_path / "status"
-    status.write_text("Name:\tpython\nVmHWM:\t  1234 kB\nVmRSS:\t 99 kB\n")
-    assert peak_memory(status) == 1234 * 1024
-    assert peak_memory(tmp_path / "none") > 50_000_000

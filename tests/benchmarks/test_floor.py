@@ -5,14 +5,14 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganctl.benchmark.floor import Floor, generator_products, layer_products
+from benchmarks.floor import Floor, generator_products, layer_products
 from ganctl.config import TrainConfig
 from ganctl.models.networks import seeded_networks
 from ganctl.training.losses import non_saturating_discriminator, non_saturating_generator
 
 
 def test_its_products_are_those_of_a_step_of_the_real_networks() -> None:
-    generator, discriminator = seeded_networks(TrainConfig(seed=0))
+    generator, discriminator = seeded_networks(TrainConfig(), seed=0)
     z, real = torch.randn(64, 100), torch.randn(64, 1, 28, 28)
     with FlopCounterMode(display=False) as counter:
         fake = generator(z)

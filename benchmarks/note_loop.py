@@ -1,15 +1,18 @@
-"""The baseline: the study note's training loop as one would type it, kept slow on purpose.
+"""The baseline: the study note's training loop as one would type it.
 
-It follows the single-file scripts that everyone copies (eriklindernoren/PyTorch-GAN, ``gan.py``):
-torchvision's MNIST through a DataLoader with PIL transforms, ``BatchNorm1d(n, 0.8)``, a sigmoid and
-BCELoss, two default Adams, three passes through the discriminator, ``.item()`` and a print a step.
-Nothing here may be made faster, nor slower: every other figure is measured against it.
+It follows a widely copied script (eriklindernoren/PyTorch-GAN, ``gan.py``): torchvision's MNIST
+through a DataLoader with PIL transforms, ``BatchNorm1d(n, 0.8)``, a sigmoid and BCELoss, two
+default Adams, three discriminator passes, and ``.item()`` and a print in each step. Do not make it
+faster or slower: all other figures are relative to it.
+
+    python -m benchmarks.note_loop ROOT BATCH_SIZE STEPS THREADS   # prints the peak memory in bytes
 """
 
 from __future__ import annotations
 
 import os
 import struct
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -24,13 +27,14 @@ from torchvision import transforms
 from torchvision.datasets import MNIST
 
 from ganctl.data import ImageData
+from ganctl.environment import peak_memory
 
 IMG_SIZE = 28
 LATENT_DIM = 100
 
 
 class NoteLoop:
-    """The note's loop over the images that `write_mnist` has put into ``root``."""
+    """The note's loop over the images that `write_mnist` wrote into ``root``."""
 
     def __init__(self, root: Path, batch_size: int) -> None:
         self.generator = note_generator()
@@ -52,7 +56,7 @@ class NoteLoop:
         self.steps = 0
 
     def run(self, steps: int) -> int:
-        """Train on the next ``steps`` batches and return how many images they held."""
+        """Train on the next ``steps`` batches and return how many images they have."""
         images = 0
         with open(os.devnull, "w", encoding="utf-8") as terminal:
             for imgs in islice(self.batches, steps):
@@ -123,23 +127,25 @@ def note_discriminator() -> nn.Sequential:
 
 
 def write_mnist(root: Path, data: ImageData) -> None:
-    """Write ``data`` into ``root`` as torchvision's MNIST wants to find it.
-
-    Args:
-        root: an existing folder; the files go to MNIST/raw/ below it.
-        data: images of 1×28×28; labels become 0 where there are none.
-    """
+    """Write 1×28×28 images to ``root``/MNIST/raw, where torchvision's MNIST looks for them."""
     folder = root / "MNIST" / "raw"
     folder.mkdir(parents=True)
     images = data.images[:, 0]  # (N, 28, 28)
     known = data.labels if data.labels is not None else np.zeros(len(images), np.int64)
     labels = (known % 256).astype(np.uint8)
-    for split, count in (("train", len(images)), ("t10k", 1)):  # the second must only be there
+    for split, count in (("train", len(images)), ("t10k", 1)):  # the second one only has to exist
         (folder / f"{split}-images-idx3-ubyte").write_bytes(idx_bytes(images[:count]))
         (folder / f"{split}-labels-idx1-ubyte").write_bytes(idx_bytes(labels[:count]))
 
 
 def idx_bytes(array: NDArray[Any]) -> bytes:
-    """Return the idx file that holds ``array``, of uint8."""
+    """Return the idx file with a uint8 array."""
     header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
     return header + array.tobytes()
+
+
+if __name__ == "__main__":
+    batch_size, steps, threads = map(int, sys.argv[2:])
+    torch.set_num_threads(threads)
+    NoteLoop(Path(sys.argv[1]), batch_size).run(steps)
+    print(peak_memory())

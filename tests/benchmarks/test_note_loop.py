@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision.datasets import MNIST
 
-from ganctl.benchmark.note_loop import NoteLoop, write_mnist
+from benchmarks.note_loop import NoteLoop, write_mnist
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData, load_data
 from ganctl.training.state import new_state

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.benchmark.processes import COMMAND, process_seconds
-from ganctl.benchmark.start import BARE_DRAW, ONE_STEP, check_same_picture
-from ganctl.errors import CheckFailed
+from benchmarks import start
+from benchmarks.common import COMMAND, process_seconds
+from benchmarks.start import BARE_DRAW, ONE_STEP, check_same_picture
+from ganctl.errors import BadInput, CheckFailed
 
 
 def test_the_bare_script_draws_ganctls_picture(workplace: Path) -> None:
@@ -36,7 +38,7 @@ def test_other_pictures_are_noticed(tmp_path: Path) -> None:
 
 
 def test_training_leaves_after_its_first_step(small_data: Path, tmp_path: Path) -> None:
-    """It leaves at the second question, within the first epoch, so it saves no more."""
+    """It leaves within the first epoch, so it saves no more."""
     arguments = ["train", "--data", str(small_data), "--epochs", "1", "--name", "run"]
     done = subprocess.run(
         [sys.executable, "-c", ONE_STEP, *arguments], cwd=tmp_path, capture_output=True, text=True
@@ -62,3 +64,30 @@ def test_training_that_ends_before_is_no_measurement(small_data: Path, tmp_path:
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "the training ended before its second step"
+
+
+def test_it_prints_json_or_a_table(
+    small_data: Path,
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(start, "process_seconds", lambda *_: 0.25)
+    monkeypatch.setattr(start, "check_same_picture", lambda *_: None)
+    options = ["small.onnx", "--data", str(small_data), "--rounds", "2"]
+    start.main([*options, "--json"])
+    result = json.loads(capsys.readouterr().out)
+    assert [(pair["target"], pair["met"]) for pair in result["pairs"]] == [
+        (2.0, True),
+        (1.35, True),
+        (1.3, True),
+    ]
+    start.main(options)
+    assert capsys.readouterr().out.count(" met") == 3
+
+
+def test_a_missing_model_or_data_set_is_refused() -> None:
+    with pytest.raises(BadInput, match="cannot read model nowhere.onnx"):
+        start.main(["nowhere.onnx", "--data", "digits"])
+    with pytest.raises(BadInput, match="no data set or path named 'nothing'"):
+        start.main(["--data", "nothing"])

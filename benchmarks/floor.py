@@ -1,7 +1,7 @@
-"""The floor: what a step cannot do without, its matrix products and one pass of Adam.
+"""The floor: the matrix products and the Adam pass of a training step, and nothing else.
 
-Nothing else of a step is here: no activation, BatchNorm, loss, data or Python. Products are made at
-the step's real shapes and memory layouts, into memory that is there already.
+Activations, BatchNorm, losses, data and Python are left out. The products have the shapes and the
+memory layouts of the real step, and write to memory that is allocated before.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from ganctl.config import TrainConfig
 from ganctl.models.networks import seeded_networks
 
-Product = tuple[Tensor, Tensor, Tensor]
-"""(a, b, out): ``out`` takes a · b."""
+Product = tuple[Tensor, Tensor, Tensor]  # (a, b, out): out = a · b
 
 
 class Floor:
-    """One step's products and its Adam pass, for a batch of ``batch_size``."""
+    """The products and the Adam pass of a step with a batch of ``batch_size`` images."""
 
     def __init__(self, config: TrainConfig, batch_size: int, dtype: torch.dtype) -> None:
         generator, discriminator = seeded_networks(config)
@@ -35,11 +34,11 @@ class Floor:
 
     @property
     def flops(self) -> int:
-        """Return the floating-point operations of a step's products, two a multiply-add."""
+        """Return the floating-point operations of all products; a multiply-add counts as two."""
         return sum(2 * a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in self.products)
 
     def run(self, steps: int) -> int:
-        """Do the work of ``steps`` steps and return the images that they stand for."""
+        """Do the work of ``steps`` steps and return how many images they would have trained on."""
         with torch.no_grad():
             for _ in range(steps):
                 for a, b, out in self.products:
@@ -49,12 +48,12 @@ class Floor:
 
 
 def linear_layers(network: nn.Module) -> list[nn.Linear]:
-    """Return the layers of ``network`` that are products, in order."""
+    """Return the linear layers of ``network`` in order."""
     return [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
 
 
 def generator_products(layers: Iterable[nn.Linear], rows: int, dtype: torch.dtype) -> list[Product]:
-    """Return forward and both gradients of every layer; nobody asks for the latents' gradient."""
+    """Return the forward pass and both gradients of each layer; the latents need no gradient."""
     made: list[Product] = []
     for number, layer in enumerate(layers):
         forward, weight, inputs = layer_products(layer, rows, dtype)
@@ -65,10 +64,10 @@ def generator_products(layers: Iterable[nn.Linear], rows: int, dtype: torch.dtyp
 def discriminator_products(
     layers: Iterable[nn.Linear], rows: int, dtype: torch.dtype
 ) -> list[Product]:
-    """Return the products for fakes and real images, ``rows`` each, in one batch of twice as many.
+    """Return the products of one batch with ``rows`` fake and ``rows`` real images.
 
-    They go forward once. D's own gradient comes back through all layers but the first; the
-    generator's comes back through all of them, for the fakes alone.
+    There is one forward pass. The gradient of D goes back through all layers but the first, that of
+    G through all of them, for the fakes only.
     """
     made: list[Product] = []
     for number, layer in enumerate(layers):
@@ -81,7 +80,7 @@ def discriminator_products(
 def layer_products(
     layer: nn.Linear, rows: int, dtype: torch.dtype
 ) -> tuple[Product, Product, Product]:
-    """Return the products of ``rows`` rows: y = x · Wᵀ, dW = dyᵀ · x and dx = dy · W."""
+    """Return y = x · Wᵀ, dW = dyᵀ · x and dx = dy · W for ``rows`` rows."""
     weight = layer.weight.detach().to(dtype)  # (O, I)
     outputs, inputs = weight.shape
     x = torch.randn(rows, inputs).to(dtype)

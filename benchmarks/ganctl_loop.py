@@ -1,28 +1,34 @@
-"""ganctl's own training loop under a stopwatch: `Session.train` as ``ganctl train`` calls it."""
+"""Measure ganctl's training loop: `Session.train`, as ``ganctl train`` calls it.
+
+    python -m benchmarks.ganctl_loop DATA CONFIG STEPS THREADS   # prints the peak memory in bytes
+
+CONFIG is a `TrainConfig` in JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import statistics
+import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from ganctl.benchmark.timing import Clock
-from ganctl.config import TrainConfig
-from ganctl.data import ImageData
+from benchmarks.common import Clock
+from ganctl.config import TrainConfig, from_dict
+from ganctl.data import ImageData, load_data
+from ganctl.environment import peak_memory
 from ganctl.runs.run_dir import RunDir
 from ganctl.training.distributed import ALONE
 from ganctl.training.session import Session
 from ganctl.training.state import new_state
 
-ENDLESS = 10**9
-"""Epochs: no measurement reaches the last one."""
 
-
-class OurLoop:
-    """One run, on the CPU and in a folder of its own, that goes on whenever it is measured."""
+class GanctlLoop:
+    """A run on the CPU, in its own folder, which each measurement continues."""
 
     def __init__(
         self, config: TrainConfig, data: ImageData, folder: Path, clock: Clock = time.perf_counter
@@ -30,15 +36,15 @@ class OurLoop:
         folder.mkdir()
         (folder / "samples").mkdir()
         self.clock = clock
-        config = replace(config, epochs=ENDLESS, eval_every=0)
+        config = replace(config, epochs=10**9, eval_every=0)
         state = new_state(config, torch.device("cpu"))
         self.session = Session(state, data, config, RunDir(folder), ALONE)
 
     def run(self, warm_up: int, steps: int) -> float:
-        """Train ``warm_up`` steps, then ``steps`` more; return the latter's images a second.
+        """Train ``warm_up`` steps, then ``steps`` more; return the images per second of the latter.
 
-        The clock runs between two of the loop's own questions whether to stop, which it asks
-        before each step; what it saves when it stops is outside. An epoch's end in between counts.
+        The clock is read in ``should_stop``, which is called before each step. So the end of an
+        epoch counts, and the checkpoint that is saved after the last step does not.
         """
         begin = self.session.state.step + warm_up
         marks: list[tuple[float, int]] = []  # (time, images seen)
@@ -54,10 +60,10 @@ class OurLoop:
         return (after - before) / (ended - began)
 
     def around(self, repeats: int) -> float:
-        """Return the seconds that an epoch spends outside its steps, with the default settings.
+        """Return the mean seconds that an epoch spends outside its steps.
 
-        That is: the figures, the check of all weights and the next epoch's order at every end, and
-        at each ``sample_every``-th and ``checkpoint_every``-th one samples and a checkpoint too.
+        Each epoch writes metrics, checks the weights and shuffles the images. Samples and
+        checkpoints are added every ``sample_every`` and ``checkpoint_every`` epochs.
         """
         config = self.session.config
         ends = {
@@ -74,9 +80,9 @@ class OurLoop:
         return plain + sum(seconds / every for every, seconds in extra.items())
 
     def _epoch_end(self, epoch: int) -> float:
-        """Return what the end of ``epoch`` (from 1) takes: the gap between two steps, less a step.
+        """Return how long the end of ``epoch`` takes: the gap between two steps less a step.
 
-        The run is told that it stands a few steps before that end, as a resumed one would be.
+        The state is set to a few steps before that end, as if the run had been resumed there.
         """
         state, steps = self.session.state, self.session.steps
         state.step = epoch * steps - min(steps, 4)
@@ -97,3 +103,15 @@ class OurLoop:
         epoch, done = divmod(self.session.state.step, self.session.steps)
         batch_size, count = self.session.config.batch_size, len(self.session.data.images)
         return epoch * min(count, self.session.steps * batch_size) + done * batch_size
+
+
+if __name__ == "__main__":
+    data, config, *numbers = sys.argv[1:]
+    steps, threads = map(int, numbers)
+    torch.set_num_threads(threads)
+    with tempfile.TemporaryDirectory(prefix="ganctl-bench-") as folder:
+        loop = GanctlLoop(
+            from_dict(TrainConfig, json.loads(config)), load_data(data), Path(folder, "run")
+        )
+        loop.run(0, steps)
+    print(peak_memory())

@@ -1,0 +1,1 @@
+"""Measurements of ganctl: `make bench`, or `python -m benchmarks.train --help` and so on."""
