@@ -43,7 +43,7 @@ GROUPS = {
         "infer": "Draw images from an ONNX generator: onnxruntime and NumPy, no torch.",
     },
     "Look at what there is": {
-        "runs": "List the runs, lay them side by side, draw their reports.",
+        "runs": "List runs, compare them, draw their reports.",
         "info": "Say what a generator is, where it came from and what is in its file.",
         "evaluate": "Measure the images of a generator, and real digits the same way to compare.",
     },
