@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -138,8 +137,9 @@ def bench_train(
 
 def contender_config(name: str, batch_size: int) -> TrainConfig:
     """Return the configuration of a contender; ``batch_size`` applies if it does not set one."""
-    config = TrainConfig(**{"batch_size": batch_size, **CONTENDERS[name]})
-    return replace(config, precision=resolve_precision(config.precision, torch.device("cpu")))
+    given = {"batch_size": batch_size, **CONTENDERS[name]}
+    precision = resolve_precision(TrainConfig(**given).precision, torch.device("cpu"))
+    return TrainConfig(**{**given, "precision": precision})
 
 
 def make_floors(batch_sizes: Sequence[int]) -> dict[FloorKey, Floor]:

@@ -56,7 +56,7 @@ def test_it_is_the_notes_loop(loop: NoteLoop) -> None:
     torch.manual_seed(1)
     batches = torch.rand(5, 64, 1, 28, 28) * 2 - 1
     latents = torch.randn(5, 64, 100)
-    expected_losses, expected_weights = reference.note_loop(state, batches, latents)
+    expected_losses, expected_weights = reference.note_loop(state, list(batches), list(latents))
     drawn = iter(latents)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "randn", lambda *_: next(drawn))
