@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from ganctl.training.loop import scale
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,6 +23,7 @@ from ganctl.data.image_data import DIGIT_NAMES, GreyImages
 from ganctl.errors import GanctlError
 from ganctl.export.onnx import to_onnx
 from ganctl.files import write_atomic
+from ganctl.training.loop import scale
 
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
