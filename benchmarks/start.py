@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     common.add_rounds(parser, 11)
     options = parser.parse_args(arguments)
     data = options.data
-    if load_data(data, data_dir=options.data_dir, notify=note).note:
+    if load_data(data, data_dir=options.data_dir).note:
         data = "digits"  # which replaced it, and needs no network
     result = bench_start(options.model, data, options.data_dir, options.rounds)
     common.print_json(result) if options.json else show(result)

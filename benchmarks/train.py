@@ -231,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     common.use_threads(options.threads)
     result = bench_train(
-        load_data(options.data, data_dir=options.data_dir, notify=note),
+        load_data(options.data, data_dir=options.data_dir),
         list(dict.fromkeys(options.contender or CONTENDERS)),
         batch_size=options.batch_size,
         rounds=options.rounds,

@@ -42,7 +42,6 @@ OWNERS = {
     "torch": {"models", "training", "export", "api", "cli"},
     "safetensors": {"training"},
     "onnx": {"export"},
-    "torchvision": {"data"},
     "matplotlib": {"runs"},
     "onnxruntime": {"inference", "evaluation"},
     "google": {"inference"},  # google.protobuf

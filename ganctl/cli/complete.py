@@ -12,7 +12,7 @@ from ganctl.runs.run_dir import checkpoint_names
 
 FETCHABLE = ("mnist", "fashion-mnist", "kmnist", "emnist-digits", "usps")
 DATA_NAMES = (*FETCHABLE, "digits")
-"""`ganctl.data.load.NAMES`, whose import would take longer than all else."""
+"""`ganctl.data.registry.NAMES`, whose import would take longer than all else."""
 
 MOST = 1000
 """Names that are looked at in a folder."""

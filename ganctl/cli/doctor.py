@@ -113,9 +113,7 @@ def check_up(threads: int, say: Callable[[str], None]) -> Checkup:
         threads: CPU threads to measure with; 0 for all cores.
         say: called with what is being done.
     """
-    from ganctl.data.catalog import is_there
-    from ganctl.data.known import KNOWN
-    from ganctl.data.load import default_data_dir
+    from ganctl.data.registry import DOWNLOADABLE, default_data_dir, is_downloaded
 
     machine = describe_machine([*BASE_PACKAGES, *TRAIN_PACKAGES, "tensorboard"])
     missing = [name for name in (*BASE_PACKAGES, *TRAIN_PACKAGES) if name not in machine.versions]
@@ -151,7 +149,7 @@ def check_up(threads: int, say: Callable[[str], None]) -> Checkup:
         cpu_flags=cpu_flags(),
         variables={name: os.environ[name] for name in VARIABLES if os.environ.get(name)},
         data_dir=str(data_dir),
-        data={name: is_there(known, data_dir) for name, known in KNOWN.items()},
+        data={name: is_downloaded(name, data_dir) for name in DOWNLOADABLE},
         runs=str(RUNS),
         runs_free=shutil.disk_usage(disk).free,
         train_speed=train_speed,

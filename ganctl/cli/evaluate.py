@@ -178,7 +178,7 @@ def _trained_on(path: Path, card: Card | None, data_path: str | None) -> str:
     Raises:
         BadInput: the name is not that of a known data set, and the path is missing.
     """
-    from ganctl.data.load import NAMES
+    from ganctl.data.registry import NAMES
 
     if card is None:
         screen.note(f"{path} does not name its training data: measuring against {MNIST}")

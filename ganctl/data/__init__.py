@@ -1,6 +1,6 @@
-"""Images in memory: MNIST and its relatives, folders and zips, the embedded digits.
+"""Images in memory: MNIST and similar sets, folders and zips of pictures, the embedded digits.
 
-``load_data`` is the way in; what it returns is one uint8 array with its labels and fingerprint.
+`load_data` is the entry point. It returns one uint8 array with its labels and fingerprint.
 """
 
 from ganctl.data.image_data import ImageData

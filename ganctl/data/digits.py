@@ -1,6 +1,6 @@
-"""The embedded digits: 10,000 of MNIST's training images, so that nothing needs a network.
+"""The embedded digits: 10,000 of MNIST's training images, available without a network.
 
-The file is bzip2 of 10,000 label bytes and then 10,000 × 784 pixel bytes; see DIGITS.md.
+The file is bzip2 of 10,000 label bytes followed by 10,000 × 784 pixel bytes; see DIGITS.md.
 """
 
 from __future__ import annotations
@@ -15,18 +15,16 @@ from ganctl.shipped import read_shipped
 
 FILE = Path(__file__).with_name("digits.bin.bz2")
 SHA256 = "1085da30dad98c203f5732c4faf52f9043948b3ebb270eb8f753a74200180b98"
-
 COUNT = 10_000
-SIDE = 28
+SIDE = 28  # pixels
 
 
 def load_digits() -> GreyImages:
-    """Return the embedded digits: (10000, 28, 28), 1,000 a class, in MNIST's order.
+    """Return the embedded digits: (10000, 28, 28), 1,000 per class, in MNIST's order.
 
     Raises:
-        CheckFailed: the file is missing or is not the one that was shipped.
+        CheckFailed: the file is missing or damaged.
     """
-    packed = read_shipped(FILE, SHA256)
-    content = np.frombuffer(bz2.decompress(packed), np.uint8)
+    content = np.frombuffer(bz2.decompress(read_shipped(FILE, SHA256)), np.uint8)
     labels, pixels = content[:COUNT], content[COUNT:]
     return GreyImages(pixels.reshape(COUNT, SIDE, SIDE), labels.astype(np.int64), DIGIT_NAMES)

@@ -1,19 +1,18 @@
-"""A folder or a zip of PNG and JPEG files; the first folder level names the class."""
+"""Read folders and zips of PNG and JPEG pictures; the first folder level names the class."""
 
 from __future__ import annotations
 
 import io
+import logging
 import os
 import struct
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,270 +22,222 @@ from ganctl.errors import BadInput, explain
 from ganctl.text import counted
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
+MAX_ENTRY = 256 * 2**20  # unpacked bytes of a picture in a zip
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # zipfile limits the output of these only
+MAX_OTHER_FILES = 20_000  # in a folder, beyond one for each picture
+SYSTEM_FOLDERS = ("/dev", "/proc", "/sys")  # endless, and never hold pictures
+NAMED = 3  # unreadable files that a warning names
 
-MAX_ENTRY = 256 * 2**20
-"""Bytes that an image in a zip may have once unpacked."""
-
-METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-"""Those which never unpack more than is asked for; zipfile has no such limit for the others."""
-
-STRAYS = 20_000
-"""Entries of a folder that are no images, beyond one for each image: more are not looked at."""
-
-SYSTEM = ("/dev", "/proc", "/sys")
-"""Folders without files of anybody's, and without an end."""
-
-NAMED = 3
-"""How many unreadable files are named before the rest is only counted."""
+T = TypeVar("T")
+log = logging.getLogger("ganctl")
 
 
-class Pictures(NamedTuple):
-    """A folder's or zip's images at their final size."""
-
-    images: NDArray[np.uint8]
-    """(N, C, S, S), 0 … 255, in the order of their names."""
-    labels: NDArray[np.int64] | None
-    """(N,), an index into ``class_names``; None when unlabelled."""
-    class_names: tuple[str, ...]
-
-
-class Unread(NamedTuple):
-    """A file that is called like a picture and could not be read as one."""
+class Skipped(NamedTuple):
+    """A file that has a picture's suffix and cannot be read."""
 
     name: str
     reason: str
 
 
 @dataclass(frozen=True)
-class Files:
-    """The files of a folder or zip that has been opened."""
+class PictureFiles:
+    """The files of an open folder or zip."""
 
     source: Path
-    pictures: tuple[PurePosixPath, ...]
-    """Those that are called like a PNG or JPEG, in the order of their names."""
-    others: Counter[str]
-    """The endings of all others but hidden ones, and how many there are."""
-    open: Callable[[PurePosixPath], BinaryIO]
-    """Gives a file to read from, or raises `Unreadable`."""
+    pictures: tuple[PurePosixPath, ...]  # names that end like a PNG or JPEG, sorted
+    other_suffixes: dict[str, int]  # of all other visible files → how many, most frequent first
+    open: Callable[[PurePosixPath], BinaryIO]  # raises Unreadable or OSError
+    skipped: list[Skipped] = field(default_factory=list)  # filled by `read`
+
+    def read(
+        self,
+        function: Callable[[BinaryIO], T],
+        names: Sequence[PurePosixPath] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[tuple[PurePosixPath, T]]:
+        """Yield the name and ``function(file)`` of each picture; skip unreadable ones.
+
+        Args:
+            function: reads one open file, or raises Unreadable.
+            names: some of the pictures; None means all.
+            progress: called with the number of files read and the number of all.
+        """
+        names = self.pictures if names is None else names
+        for done, name in enumerate(names, 1):
+            try:
+                with self.open(name) as file:
+                    result = function(file)
+            except (Unreadable, OSError) as error:
+                reason = explain(error) if isinstance(error, OSError) else str(error)
+                self.skipped.append(Skipped(str(name), reason))
+            else:
+                yield name, result
+            if progress:
+                progress(done, len(names))
+
+    def check_enough(self, readable: int) -> None:
+        """Raise BadInput, with the probable reason, unless two pictures are readable."""
+        if readable >= 2:
+            return
+        hint = "give a folder or .zip with more images"
+        if self.skipped:
+            files, (name, reason) = counted(len(self.skipped), "file"), self.skipped[0]
+            hint = f"{files} could not be read, such as {name!r:.200}: {reason}"
+        elif self.other_suffixes and not readable:
+            suffix, count = next(iter(self.other_suffixes.items()))
+            kind = f"{suffix:.20} file" if suffix else "other file"
+            hint = f"found {counted(count, kind)}; only PNG and JPEG files are read"
+        raise BadInput(
+            f"{self.source}: {counted(readable, 'readable PNG or JPEG image')}, "
+            "but training needs at least 2",
+            hint,
+        )
 
 
-def load_pictures(path: Path, size: int, channels: int, notify: Callable[[str], None]) -> Pictures:
-    """Read every PNG and JPEG in a folder or .zip; unreadable ones are skipped and reported.
+def load_pictures(
+    path: Path, size: int, channels: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, tuple[str, ...]]:
+    """Return the images (N, C, S, S), labels and class names of a folder or .zip, as `classes`.
+
+    Unreadable files are skipped with a warning.
 
     Args:
-        path: of the folder or .zip.
-        size: height and width that they get.
+        path: the folder or .zip.
+        size: height and width of the result.
         channels: 1 or 3.
-        notify: called with a line that counts the unreadable ones, where there are any.
 
     Raises:
-        BadInput: it is no zip, fewer than two images can be read, or hardly anything in it is one.
+        BadInput: it is not a zip or a folder of images, or fewer than two pictures are readable.
     """
-    kept: list[PurePosixPath] = []
-    skipped: list[Unread] = []
+    names: list[PurePosixPath] = []
     with open_pictures(path) as files:
         images = np.empty((len(files.pictures), channels, size, size), np.uint8)
-        for name in files.pictures:
-            try:
-                with files.open(name) as file:
-                    images[len(kept)] = decode(file, size, channels)
-                kept.append(name)
-            except Unreadable as error:
-                skipped.append(Unread(str(name), str(error)))
-    if len(kept) < 2:
-        raise too_few(files, len(kept), skipped)
-    if skipped:
-        notify(skip_notice(path, skipped, len(files.pictures)))
-    labels, class_names = classes(kept)
-    return Pictures(images[: len(kept)], labels, class_names)
+        for name, image in files.read(lambda file: decode(file, size, channels)):
+            images[len(names)] = image
+            names.append(name)
+    files.check_enough(len(names))
+    if files.skipped:
+        log.warning("%s", skip_notice(path, files.skipped, len(files.pictures)))
+    return images[: len(names)], *classes(names)
 
 
 @contextmanager
-def open_pictures(path: Path) -> Iterator[Files]:
-    """Open a folder or .zip for as long as its files are read; nothing is unpacked to the disk.
+def open_pictures(path: Path) -> Iterator[PictureFiles]:
+    """Open a folder or .zip of pictures. Nothing is unpacked to the disk.
 
     Raises:
-        BadInput: it is a file and no zip, or cannot be read.
+        BadInput: it cannot be read, is a file but not a zip, or hardly holds pictures.
     """
     if os.path.isdir(path):
-        names = [PurePosixPath(each.relative_to(path).as_posix()) for each in files_under(path)]
-
-        def open_file(name: PurePosixPath) -> BinaryIO:
-            try:
-                return open(path / name, "rb")
-            except OSError as error:
-                raise Unreadable(explain(error)) from error
-
-        yield listed(path, names, open_file)
+        names = [PurePosixPath(file.relative_to(path).as_posix()) for file in _walk(path)]
+        yield PictureFiles(path, *_sort_out(names), lambda name: open(path / name, "rb"))
         return
-    with open_zip(path) as archive:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+        raise BadInput(f"{path} is not a zip file", "give a .zip or a folder of images") from error
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {explain(error)}", "name another file") from error
+    with archive:
         entries = {
             PurePosixPath(entry.filename): entry
             for entry in archive.infolist()
             if not entry.filename.endswith("/")
         }
-        yield listed(path, entries, lambda name: open_entry(archive, entries[name]))
+        yield PictureFiles(
+            path, *_sort_out(entries), lambda name: _open_entry(archive, entries[name])
+        )
 
 
-def files_under(folder: Path) -> Iterator[Path]:
-    """Yield the files under ``folder``, following symlinks.
+def _sort_out(
+    names: Iterable[PurePosixPath],
+) -> tuple[tuple[PurePosixPath, ...], dict[str, int]]:
+    """Return the sorted names of pictures, and the suffixes of all other visible files."""
+    visible = [name for name in names if all(map(is_visible, name.parts))]
+    pictures = [name for name in visible if name.suffix.lower() in SUFFIXES]
+    others = Counter(name.suffix.lower() for name in visible if name.suffix.lower() not in SUFFIXES)
+    pictures.sort(key=lambda name: name.parts)
+    return tuple(pictures), dict(sorted(others.items(), key=lambda item: (-item[1], item[0])))
 
-    Raises:
-        BadInput: more than `STRAYS` of what it holds is no image by its name.
-    """
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield all visible files under ``folder``, following symlinks but not in circles."""
+    system = [os.stat(each) for each in SYSTEM_FOLDERS if os.path.isdir(each)]
+    pending = [(str(folder), tuple(system))]  # folders and those that they must not be
     images = others = 0
-    for entry in _entries(str(folder), ()):
-        if _is_named_image(entry):
-            images += 1
-        elif (others := others + 1) > STRAYS + images:
+    while pending:
+        place, above = pending.pop()
+        try:
+            status = os.stat(place)
+            entries = [entry for entry in os.scandir(place) if is_visible(entry.name)]
+        except OSError:
+            continue
+        if any(os.path.samestat(status, other) for other in above):
+            continue
+        found = sum(os.path.splitext(entry.name)[1].lower() in SUFFIXES for entry in entries)
+        images, others = images + found, others + len(entries) - found
+        if others > MAX_OTHER_FILES + images:
             raise BadInput(
-                f"{folder} is no folder of images: {counted(images, 'PNG or JPEG file')} among the "
-                f"first {images + others:,} entries, and it was looked at no further",
+                f"{folder} is not a folder of images: {counted(images, 'PNG or JPEG file')} among "
+                f"the first {images + others:,} files and folders",
                 "name the folder that holds the images",
             )
-        if os.path.isfile(entry):
-            yield Path(entry)
+        for entry in entries:
+            if os.path.isdir(entry) if entry.is_symlink() else entry.is_dir():
+                pending.append((entry.path, (*above, status)))
+            elif os.path.isfile(entry):
+                yield Path(entry)
 
 
-def _entries(folder: str, above: tuple[os.stat_result, ...]) -> Iterator[os.DirEntry[str]]:
-    """Yield all that lies under ``folder``, unless it is hidden or a folder that is ``above``.
-
-    Of each folder the images come first.
-    """
-    try:
-        status, entries = os.stat(folder), list(os.scandir(folder))
-    except OSError:
-        return
-    if any(os.path.samestat(status, other) for other in (*above, *_system())):
-        return
-    entries.sort(key=_is_named_image, reverse=True)
-    for entry in filter(lambda entry: is_visible(entry.name), entries):
-        yield entry
-        if os.path.isdir(entry) if entry.is_symlink() else entry.is_dir():
-            yield from _entries(entry.path, (*above, status))
-
-
-def _is_named_image(entry: os.DirEntry[str]) -> bool:
-    return os.path.splitext(entry.name)[1].lower() in SUFFIXES
-
-
-@cache
-def _system() -> tuple[os.stat_result, ...]:
-    """Return what tells `SYSTEM` under whatever path."""
-    return tuple(os.stat(folder) for folder in SYSTEM if os.path.isdir(folder))
-
-
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Return the open archive.
-
-    Raises:
-        BadInput: it is not a zip, or cannot be read.
-    """
-    try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-        raise BadInput(f"{path} is not a zip file", "give a .zip or a folder of images") from error
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {explain(error)}", "name another file") from error
-
-
-def open_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
-    """Return one file of a zip, unpacked in memory.
-
-    Raises:
-        Unreadable: it is damaged, encrypted or too large, or uses another method than `METHODS`.
-    """
+def _open_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
+    """Unpack one file of a zip in memory."""
     if entry.file_size > MAX_ENTRY:
         raise Unreadable(f"too large: {entry.file_size:,} bytes")
     if entry.compress_type not in METHODS:
-        raise Unreadable(f"packed by a method that is not read, {entry.compress_type}")
+        raise Unreadable(f"unsupported compression method {entry.compress_type}")
     if entry.flag_bits & 1:
-        raise Unreadable("it has a password")
+        raise Unreadable("it is protected by a password")
     try:
         return io.BytesIO(archive.read(entry))
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        ValueError,
-        struct.error,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except Exception as error:  # zipfile raises many kinds for damaged entries
         raise Unreadable(f"damaged: {error}") from error
 
 
-def listed(
-    source: Path, names: Iterable[PurePosixPath], open_file: Callable[[PurePosixPath], BinaryIO]
-) -> Files:
-    """Sort out which of the names are pictures'."""
-    seen = [name for name in names if not is_hidden(name)]
-    pictures = [name for name in seen if name.suffix.lower() in SUFFIXES]
-    others = Counter(name.suffix.lower() for name in seen if name.suffix.lower() not in SUFFIXES)
-    return Files(source, tuple(sorted(pictures, key=lambda name: name.parts)), others, open_file)
-
-
-def is_hidden(name: PurePosixPath) -> bool:
-    """Tell whether any part of the name is hidden or macOS's own."""
-    return not all(map(is_visible, name.parts))
-
-
 def is_visible(name: str) -> bool:
-    """Tell whether a file or folder of that name may hold images."""
+    """Tell whether a file or folder may hold pictures: it is not hidden, nor metadata of macOS."""
     return not name.startswith(".") and name != "__MACOSX"
 
 
 def classes(
     names: Collection[PurePosixPath],
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    """Return labels (N,) and the sorted class names, or None and () unless all lie in folders.
+    """Return labels (N,) and the sorted class names.
 
-    One folder of pictures is no class beside others: a zip of it is what the folder itself is.
+    None and () unless all pictures lie in at least two class folders.
     """
-    depth = len(around(names).parts)
+    depth = len(common_folder(names).parts)
     parts = [name.parts[depth:] for name in names]
-    if any(len(part) == 1 for part in parts):
-        return None, ()
     class_names = sorted({part[0] for part in parts})
-    if len(class_names) == 1:
+    if len(class_names) < 2 or any(len(part) == 1 for part in parts):
         return None, ()
     index = {name: number for number, name in enumerate(class_names)}
     return np.array([index[part[0]] for part in parts], np.int64), tuple(class_names)
 
 
-def around(names: Collection[PurePosixPath]) -> PurePosixPath:
-    """Return the folder around all the class folders, such as a zip of one folder has."""
+def common_folder(names: Collection[PurePosixPath]) -> PurePosixPath:
+    """Return the folder that holds all class folders; a zip of one folder has one."""
     parts = [name.parts for name in names]
     depth = 0
-    while len({part[depth] for part in parts}) == 1 and all(
-        len(part) > depth + 2 for part in parts
-    ):
+    while len({part[depth] for part in parts}) == 1 and all(len(p) > depth + 2 for p in parts):
         depth += 1
     return PurePosixPath(*parts[0][:depth]) if parts else PurePosixPath()
 
 
-def too_few(files: Files, readable: int, skipped: Sequence[Unread]) -> BadInput:
-    """Return the error for fewer than two images, with what may be the reason."""
-    hint = "give a folder or .zip with more images"
-    if skipped:
-        name, reason = skipped[0]
-        hint = f"{counted(len(skipped), 'file')} could not be read, such as {name!r:.200}: {reason}"
-    elif files.others and not readable:
-        suffix, count = files.others.most_common(1)[0]
-        which = f"{suffix:.20} file" if suffix else "file without an ending"
-        hint = f"{counted(count, which)} there: only PNG and JPEG files are read"
-    return BadInput(
-        f"{files.source}: {counted(readable, 'readable PNG or JPEG image')}, too few to train on: "
-        "at least 2 are needed",
-        hint,
-    )
-
-
-def skip_notice(source: Path, skipped: Sequence[Unread], total: int) -> str:
+def skip_notice(source: Path, skipped: Sequence[Skipped], total: int) -> str:
     """Return one line that counts the unreadable files and names the first few."""
     named = ", ".join(repr(name) for name, _ in skipped[:NAMED])
     more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
     return (
         f"{source}: skipped {len(skipped)} of {total} files as unreadable: {named}{more} "
-        "(ganctl data show says why)"
+        "(ganctl data show gives the reasons)"
     )

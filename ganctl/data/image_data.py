@@ -1,4 +1,4 @@
-"""What a data set is once it is in memory."""
+"""Data sets in memory."""
 
 from __future__ import annotations
 
@@ -9,26 +9,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-DIGIT_NAMES = tuple("0123456789")
-"""Class names of every set of digits."""
+DIGIT_NAMES = tuple("0123456789")  # class names of every data set of digits
 
 
 @dataclass(frozen=True)
 class ImageData:
-    """A whole data set at its final size."""
+    """A data set, scaled to the size that it is used at."""
 
-    name: str
-    """The known name, or the base name of the folder or zip; never a path."""
-    images: NDArray[np.uint8]
-    """(N, C, H, W), 0 … 255."""
-    labels: NDArray[np.int64] | None
-    """(N,), an index into ``class_names``; None when unlabelled."""
-    class_names: tuple[str, ...]
-    """Empty when unlabelled."""
-    fingerprint: str
-    """SHA-256 of shape, pixels and labels, in hex."""
-    note: str = ""
-    """What whoever receives the model must know of its data."""
+    name: str  # of a known data set, or the base name of the folder or zip; never a path
+    images: NDArray[np.uint8]  # (N, C, H, W), 0 to 255
+    labels: NDArray[np.int64] | None  # (N,), indices into class_names; None if unlabelled
+    class_names: tuple[str, ...]  # empty if unlabelled
+    fingerprint: str  # SHA-256 of shape, pixels and labels, in hexadecimal
+    note: str = ""  # what users of a model trained on it should know
 
     @property
     def class_shares(self) -> tuple[float, ...]:
@@ -40,17 +33,15 @@ class ImageData:
 
 
 class GreyImages(NamedTuple):
-    """A labelled grey data set at its own size, as its files hold it."""
+    """A labelled greyscale data set at its original size."""
 
-    images: NDArray[np.uint8]
-    """(N, H, W), 0 … 255."""
-    labels: NDArray[np.int64]
-    """(N,), an index into ``class_names``."""
+    images: NDArray[np.uint8]  # (N, H, W), 0 to 255
+    labels: NDArray[np.int64]  # (N,), indices into class_names
     class_names: tuple[str, ...]
 
 
 def fingerprint(images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> str:
-    """Return the SHA-256, in hex, of the shape, the pixels and, where there are any, the labels.
+    """Return the SHA-256, in hexadecimal, of the shape, the pixels and the labels (if any).
 
     Args:
         images: (N, C, H, W).

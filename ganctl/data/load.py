@@ -1,27 +1,22 @@
-"""A name or a path to a data set in memory, at its final size."""
+"""Load a data set, by name or path, at the size that it is used at."""
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 from pathlib import Path
 
 from ganctl.card_rules import MAX_SIZE, MAX_TEXT, is_text
-from ganctl.data.catalog import load_known
-from ganctl.data.digits import load_digits
-from ganctl.data.download import DownloadError
-from ganctl.data.folder import Pictures, load_pictures
+from ganctl.data.decode import fit_all
+from ganctl.data.folder import load_pictures
 from ganctl.data.idx import IMAGES, find_idx, read_pair
 from ganctl.data.image_data import GreyImages, ImageData, fingerprint
-from ganctl.data.known import KNOWN
-from ganctl.data.transforms import fit_all
-from ganctl.errors import BadInput
-from ganctl.notify import Notify, ignore
-from ganctl.text import nearest, option
+from ganctl.data.registry import DIGITS, NAMES, NotDownloaded, default_data_dir, load_dataset
+from ganctl.errors import BadInput, InvalidOption
+from ganctl.files import near_file
+from ganctl.text import did_you_mean
 
-DIGITS = "digits"
-NAMES = (*KNOWN, DIGITS)
-"""Every data set known by name."""
+log = logging.getLogger("ganctl")
 
 
 def load_data(
@@ -31,133 +26,87 @@ def load_data(
     img_size: int = 28,
     channels: int = 1,
     fallback: bool = True,
-    notify: Notify = ignore,
 ) -> ImageData:
-    """Load a whole data set and scale it, once, to (channels, img_size, img_size).
+    """Load a whole data set and scale it to (channels, img_size, img_size).
 
     Args:
-        source: a name from `NAMES`; or a folder or .zip of PNG and JPEG files; or a folder with
-            the training files of MNIST's format. A name wins over a path of the same spelling.
-        data_dir: where known sets are looked for and downloaded to, laid out as torchvision does;
-            by default what `default_data_dir` returns.
+        source: a name from `ganctl.data.registry.NAMES`, a folder or .zip of PNG and JPEG files,
+            or a folder with MNIST's training files. A name wins over a path of the same spelling.
+        data_dir: where named sets are looked for and downloaded to; laid out as by torchvision.
+            The default is `ganctl.data.registry.default_data_dir`.
         img_size: height and width, 1 or more.
         channels: 1 or 3.
-        fallback: whether the embedded digits stand in for mnist when it cannot be downloaded.
-        notify: called with each line that the user should see.
+        fallback: use the embedded digits, with a warning, if mnist cannot be downloaded.
 
     Raises:
-        BadInput: there is nothing of that name, it cannot be read or downloaded, or the size or
-            the channels are out of range.
-        CheckFailed: the SHA-256 of a known set's file or of the embedded digits is wrong.
+        BadInput: there is no such data set, or it cannot be read or downloaded.
+        InvalidOption: the size or the number of channels is out of range.
+        CheckFailed: a file of a named data set does not have its known SHA-256.
         OutOfResources: the disk is full.
-        ModuleNotFoundError: torchvision is needed and not installed.
     """
-    if img_size < 1 or channels not in (1, 3):
-        raise BadInput(
-            f"cannot make images of {channels} × {img_size} × {img_size}",
-            "use 1 or 3 channels and a size of 1 or more",
-        )
-
-    def scaled(name: str, grey: GreyImages, note: str = "") -> ImageData:
-        images = fit_all(grey.images, img_size, channels)
-        return finish(name, Pictures(images, grey.labels, grey.class_names), note)
-
-    if source in NAMES:
-        return scaled(*load_named(source, data_dir or default_data_dir(), fallback, notify))
-    path = Path(source)
-    if source and os.path.isdir(path):
-        name = path.resolve().name
-        if find_idx(path, IMAGES):
-            return scaled(name, read_idx_folder(path))
-        return finish(name, load_pictures(path, img_size, channels, notify))
-    if os.path.isfile(path):
-        return finish(path.stem, load_pictures(path, img_size, channels, notify))
-    raise unknown(source)
-
-
-def load_named(
-    name: str, data_dir: Path, fallback: bool, notify: Notify
-) -> tuple[str, GreyImages, str]:
-    """Return what was loaded, its images, and a note if that is not what was asked for."""
-    if name == DIGITS:
-        return DIGITS, load_digits(), ""
+    if img_size < 1:
+        raise InvalidOption("img_size", img_size, "1 or more")
+    if channels not in (1, 3):
+        raise InvalidOption("channels", channels, "1 or 3")
+    note = ""
     try:
-        return name, load_known(name, data_dir), ""
-    except DownloadError as error:
-        failure = not_downloaded(name, data_dir, error)
-        if name != "mnist" or not fallback:
-            raise failure from error
-    note = f"{failure.message}: the 10,000 embedded digits instead"
-    notify(note)
-    return DIGITS, load_digits(), note
-
-
-def not_downloaded(name: str, data_dir: Path, error: DownloadError) -> BadInput:
-    """Return the error for a known set that no mirror has given."""
-    folder = KNOWN[name].folder(data_dir)
-    hint = f"use {option('data', DIGITS)}, which needs no network, or put the files in {folder}"
-    return BadInput(f"{name} could not be downloaded ({error})", hint)
-
-
-def default_data_dir() -> Path:
-    """Return $GANCTL_DATA, or else ganctl's folder in the user's cache directory."""
-    if chosen := os.environ.get("GANCTL_DATA"):
-        return Path(chosen)
-    if sys.platform == "darwin":
-        cache = "~/Library/Caches"
-    elif sys.platform == "win32":
-        cache = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+        grey = load_grey(source, data_dir)
+    except NotDownloaded as error:
+        if source != "mnist" or not fallback:
+            raise
+        note = f"{error.message}: using the 10,000 embedded digits instead"
+        log.warning("%s", note)
+        source, grey = DIGITS, load_grey(DIGITS)
+    if grey is None:
+        images, labels, class_names = load_pictures(Path(source), img_size, channels)
     else:
-        cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(cache)) / "ganctl"
+        images = fit_all(grey.images, img_size, channels)
+        labels, class_names = grey.labels, grey.class_names
+    name = data_name(source)
+    _check_names(name, class_names)
+    return ImageData(name, images, labels, class_names, fingerprint(images, labels), note)
 
 
-def read_idx_folder(folder: Path) -> GreyImages:
-    """Return a folder's training images; its classes are called 0, 1, … by their labels."""
-    images, labels = read_pair(folder)
-    return GreyImages(images, labels, tuple(str(label) for label in range(labels.max() + 1)))
+def load_grey(
+    source: str, data_dir: Path | None = None, download: bool = True
+) -> GreyImages | None:
+    """Return a named data set or a folder of idx files; None if it holds pictures.
 
-
-def finish(name: str, pictures: Pictures, note: str = "") -> ImageData:
-    """Add the name, the fingerprint and the note.
-
-    Raises:
-        BadInput: a model card could not hold the names.
+    The classes of idx files are called 0, 1, … by their labels. Arguments and errors are those of
+    `load_data`; ``download=False`` raises BadInput if a named data set is missing.
     """
-    images, labels, class_names = pictures
+    if source in NAMES:
+        return load_dataset(source, data_dir or default_data_dir(), download=download)
+    path = Path(source)
+    if not source or not (os.path.isdir(path) or os.path.isfile(path)):
+        guess = did_you_mean(path.name, NAMES) or near_file(path)
+        hint = f"known: {', '.join(NAMES)}; or give a folder, a .zip or a folder of idx files"
+        raise BadInput(f"no data set or path named {source!r}{guess}", hint)
+    if not find_idx(path, IMAGES):
+        return None
+    images, labels = read_pair(path)
+    return GreyImages(images, labels, tuple(map(str, range(labels.max() + 1))))
+
+
+def data_name(source: str) -> str:
+    """Return what a data set is called: its known name, or the base name of its path."""
+    path = Path(source)
+    if source in NAMES:
+        return source
+    return path.resolve().name if os.path.isdir(path) else path.stem
+
+
+def _check_names(name: str, class_names: tuple[str, ...]) -> None:
+    """Raise BadInput if a model card could not hold the names."""
     if len(class_names) > MAX_SIZE:
         raise BadInput(
-            f"'{name}' has {len(class_names):,} classes, at most {MAX_SIZE:,} can be told apart",
+            f"'{name}' has {len(class_names):,} classes, more than {MAX_SIZE:,}",
             "give fewer folders of images",
         )
     for each in (name, *class_names):
         if not is_text(each):
             raise BadInput(
                 f"'{each:.100}' cannot be the name of data or of a class: it has control "
-                f"characters or more than {MAX_TEXT:,}",
+                f"characters or more than {MAX_TEXT:,} characters",
                 "rename it",
             )
-    return ImageData(name, images, labels, class_names, fingerprint(images, labels), note)
-
-
-def unknown(source: str) -> BadInput:
-    """Return the error for a source that is neither a name nor a path."""
-    path = Path(source)
-    like = {name: name for name in NAMES} | beside(path)
-    near = nearest(path.name, like)
-    guess = f"did you mean {like[near]!r}? " if near else ""
-    return BadInput(
-        f"no data set or path named {source!r}",
-        f"{guess}known: {', '.join(NAMES)}; or give a folder, a .zip or a directory of idx files",
-    )
-
-
-def beside(path: Path) -> dict[str, str]:
-    """Return the folders and .zip files that lie where ``path`` would: lower case → path."""
-    try:
-        with os.scandir(path.parent) as entries:
-            seen = [each for each in entries if not each.name.startswith(".")]
-            names = [each.name for each in seen if each.is_dir() or each.name.endswith(".zip")]
-    except (OSError, ValueError):
-        return {}
-    return {name.lower(): str(path.parent / name) for name in sorted(names)}

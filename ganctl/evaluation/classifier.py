@@ -14,8 +14,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from PIL import Image
 
+from ganctl.data.decode import fit
 from ganctl.data.image_data import DIGIT_NAMES
-from ganctl.data.transforms import fit
 from ganctl.images import Pixels, picture
 from ganctl.latents import Labels
 from ganctl.shipped import read_shipped

@@ -20,10 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganctl.data import ImageData, load_data
-from ganctl.data.catalog import is_there, load_known
 from ganctl.data.digits import load_digits
-from ganctl.data.known import KNOWN
-from ganctl.data.load import DIGITS, default_data_dir
+from ganctl.data.registry import DIGITS, default_data_dir, is_downloaded, load_dataset
 from ganctl.errors import CheckFailed, GanctlError
 from ganctl.evaluation import classifier as shipped
 from ganctl.evaluation.classifier import Classifier, Predictions, labels_to_digits, to_input
@@ -115,11 +113,11 @@ def find_reference(
     """
     folder = data_dir or default_data_dir()
     if source in FINGERPRINTS:
-        has_files = source == MNIST and is_there(KNOWN[MNIST], folder)
-        training = load_known(MNIST, folder).images[:, None] if has_files else None
+        has_files = source == MNIST and is_downloaded(MNIST, folder)
+        training = load_dataset(MNIST, folder).images[:, None] if has_files else None
         return mnist_reference(classifier, training)
     channels, height, _ = image_shape
-    data = load_data(source, data_dir=data_dir, img_size=height, channels=channels, notify=log.info)
+    data = load_data(source, data_dir=data_dir, img_size=height, channels=channels)
     if data.fingerprint in FINGERPRINTS.values():
         return mnist_reference(classifier, data.images)
     return data_reference(data, classifier, folder / "quality")

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganctl.data.decode import Unreadable, decode
-from ganctl.data.folder import Unread, classes, open_pictures, skip_notice
+from ganctl.data.decode import decode
+from ganctl.data.folder import classes, open_pictures, skip_notice
 from ganctl.errors import BadInput, explain
 from ganctl.evaluation.classifier import labels_to_digits
 from ganctl.images import Pixels, to_uint8
@@ -60,32 +60,28 @@ def read_folder(folder: Path, count: int) -> Samples:
     Raises:
         BadInput: no picture can be read.
     """
-    kept: list[int] = []
-    skipped: list[Unread] = []
-    images: list[Pixels] = []
+    shape: tuple[int, int] | None = None  # (side, channels) of the first picture
+
+    def read(file: BinaryIO) -> Pixels:
+        nonlocal shape
+        shape = shape or _side_and_channels(file)
+        return decode(file, *shape)
+
     with open_pictures(folder) as files:
-        chosen = spread(len(files.pictures), count)
-        for index in chosen:
-            name = files.pictures[index]
-            try:
-                with files.open(name) as file:
-                    if not images:
-                        side, channels = _side_and_channels(file)
-                    images.append(decode(file, side, channels))
-                kept.append(index)
-            except Unreadable as error:
-                skipped.append(Unread(str(name), str(error)))
+        chosen = [files.pictures[index] for index in spread(len(files.pictures), count)]
+        images = dict(files.read(read, chosen))
     if not images:
         raise BadInput(
             f"{folder}: no readable PNG or JPEG picture",
             "name a folder of pictures, or an array (.npy, .npz)",
         )
-    notes = _fewer(len(kept), count)
-    if skipped:
-        notes += (skip_notice(folder, skipped, len(chosen)),)
+    notes = _fewer(len(images), count)
+    if files.skipped:
+        notes += (skip_notice(folder, files.skipped, len(chosen)),)
     digits = labels_to_digits(*classes(files.pictures))
+    kept = [name in images for name in files.pictures]
     asked = None if digits is None else digits[kept]
-    return Samples(folder.resolve().name, np.stack(images), asked, notes)
+    return Samples(folder.resolve().name, np.stack(list(images.values())), asked, notes)
 
 
 def _side_and_channels(file: BinaryIO) -> tuple[int, int]:

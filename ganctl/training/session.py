@@ -289,7 +289,6 @@ def load(config: TrainConfig, fallback: bool, world: World) -> ImageData:
             img_size=config.img_size,
             channels=config.channels,
             fallback=fallback,
-            notify=log.warning,
         )
     ours = torch.tensor(list(data.fingerprint.encode()))
     mains = ours.clone()

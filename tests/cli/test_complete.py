@@ -8,8 +8,7 @@ import pytest
 
 from ganctl.cli import complete
 from ganctl.cli.app import COMMANDS, main
-from ganctl.data.known import KNOWN
-from ganctl.data.load import NAMES
+from ganctl.data.registry import DOWNLOADABLE, NAMES
 
 HEAVY = ("numpy", "PIL", "torch", "onnxruntime", "rich")
 
@@ -82,7 +81,7 @@ def test_what_a_shell_offers(
 
 def test_the_names_of_data_are_those_that_load() -> None:
     assert complete.DATA_NAMES == NAMES
-    assert set(complete.FETCHABLE) == KNOWN.keys()
+    assert complete.FETCHABLE == DOWNLOADABLE
 
 
 def test_it_loads_nothing_heavy(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from ganctl.data import download
-from ganctl.data.known import KNOWN
-from ganctl.data.make_shapes import make_shapes
+from ganctl.data.registry import DATASETS, DOWNLOADABLE
 from ganctl.export import parity
 from ganctl.training import ema
+from scripts.make_shapes import make_shapes
 
 from ..conftest import Ganctl
 
@@ -38,13 +38,13 @@ def test_list(ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANCTL_DATA", "cache")
     outcome = ganctl("data", "list")
     assert outcome.code == 0 and outcome.err == ""
-    for name in (*KNOWN, "digits"):
+    for name in DATASETS:
         assert f"  {name} " in outcome.out
-    assert outcome.out.count("not here  ") == len(KNOWN) and "562.0 MB" in outcome.out
-    assert "they lie in cache\nwhat is not here: ganctl data fetch NAME\n" in outcome.out
+    assert outcome.out.count("not here  ") == len(DOWNLOADABLE) and "562.0 MB" in outcome.out
+    assert "data directory: cache\ndownload one: ganctl data fetch NAME\n" in outcome.out
     found = json.loads(ganctl("data", "list", "--data-dir", "elsewhere", "--json").out)
-    assert [each["name"] for each in found] == [*KNOWN, "digits"]
-    assert [each["here"] for each in found] == [False] * len(KNOWN) + [True]
+    assert [each["name"] for each in found] == [*DATASETS]
+    assert [each["here"] for each in found] == [False] * len(DOWNLOADABLE) + [True]
     assert found[0]["path"] == "elsewhere/MNIST/raw"
     assert not Path("cache").exists() and not Path("elsewhere").exists()
 
@@ -59,10 +59,10 @@ def test_the_list_fits_a_terminal(
     out = re.sub(r"\x1b\[[0-9;]*m", "", ganctl("data", "list").out)
     assert max(map(len, out.splitlines())) <= columns
     rows = [line.split() for line in out.splitlines()]
-    assert all(sum(row[:1] == [name] for row in rows) == 1 for name in (*KNOWN, "digits"))
+    assert all(sum(row[:1] == [name] for row in rows) == 1 for name in DATASETS)
     (heading,) = [row for row in rows if row[:1] == ["name"]]
     assert ("download" in heading) is (columns == 120)
-    assert ("no room for pixels, download, whose:" in out) is (columns == 80)
+    assert ("no room for pixels, download, source:" in out) is (columns == 80)
 
 
 def test_fetch_without_a_network_is_one_error(
@@ -81,7 +81,7 @@ def test_fetch_without_a_network_is_one_error(
 
 def test_fetch_refuses_a_wrong_name_before_anything_is_downloaded(ganctl: Ganctl) -> None:
     outcome = ganctl("data", "fetch", "kmnist", "mnits", "--data-dir", "cache")
-    assert outcome.code == 3 and "hint: did you mean 'mnist'?" in outcome.err
+    assert outcome.code == 3 and "named 'mnits': did you mean 'mnist'?" in outcome.err
     assert not Path("cache").exists()
 
 
@@ -102,12 +102,12 @@ def test_show_writes_a_contact_sheet_and_a_summary(ganctl: Ganctl, shapes: Path)
     assert rows["images"] == "15"
     assert rows["classes"] == "5: circle (3), heart (3), square (3), star (3), triangle (3)"
     assert rows["sizes"] == "all 32×32" and rows["kinds"] == "colour (15)"
-    assert rows["few"] == "so few are learnt by heart: 1,000 or more are usual"
-    assert "15 images of 3×32×32, 46.1 kB in memory" in rows["makes of them"]
-    assert rows["unreadable"] == "1: star/broken.png (no PNG or JPEG)"
+    assert rows["few images"] == "the generator may memorise them; use 1,000 or more"
+    assert rows["result"] == "15 images of 3×32×32, 46.1 kB in memory"
+    assert rows["unreadable"] == "1: star/broken.png (not a PNG or JPEG)"
     command = "ganctl train --data shapes --img-size 32 --channels 3 --arch conv --conditional"
     assert rows["command"] == command
-    assert outcome.out.endswith("\nwrote shapes-sheet.png: 15 of 15 images, a row a class\n")
+    assert outcome.out.endswith("\nwrote shapes-sheet.png: 15 of 15 images, one row per class\n")
     with Image.open("shapes-sheet.png") as sheet:
         left = sheet.width - (10 * 34 + 2)
         assert sheet.mode == "RGB" and 60 < left < 120 and sheet.height == 5 * 34 + 2
@@ -130,7 +130,7 @@ def test_show_as_json(ganctl: Ganctl, shapes: Path) -> None:
     assert outcome.code == 0 and outcome.err.startswith("note: wrote s.png: 15 of 15 images")
     found = json.loads(outcome.out)
     assert found["classes"] == dict.fromkeys(["circle", "heart", "square", "star", "triangle"], 3)
-    assert found["unreadable"] == [{"name": "star/broken.png", "reason": "no PNG or JPEG"}]
+    assert found["unreadable"] == [{"name": "star/broken.png", "reason": "not a PNG or JPEG"}]
     assert found["sizes"]["smallest"] == {"width": 32, "height": 32}
     training = {"img_size": 8, "channels": 1, "cropped": 0, "enlarged": 0, "few": True}
     assert found["training"] == training
@@ -165,13 +165,13 @@ def test_show_a_known_set_and_one_that_is_not_here(ganctl: Ganctl) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
-        (["empty"], 3, "empty: 0 readable PNG or JPEG images, too few to train on: at least 2 are"),
+        (["empty"], 3, "empty: 0 readable PNG or JPEG images, but training needs at least 2"),
         (["picture.png"], 3, "picture.png is not a zip file"),
         (["digit"], 3, "no data set or path named 'digit'"),
-        (["shapes", "out.jpg"], 3, "cannot write out.jpg: '.jpg' is no kind of contact sheet"),
+        (["shapes", "out.jpg"], 3, "cannot write out.jpg: a contact sheet is a .png"),
         (["shapes", "none/out.png"], 3, "cannot write none/out.png: the folder none does not"),
-        (["shapes", "way.png"], 3, "cannot write way.png: it is in the way"),
-        (["zipped.png", "zipped.png"], 2, "the contact sheet would take the place"),
+        (["shapes", "way.png"], 3, "cannot write way.png: it is not a file"),
+        (["zipped.png", "zipped.png"], 2, "the contact sheet would replace the pictures"),
         (["shapes", "--channels", 2], 2, "2 is not 1 or 3"),
         (["shapes", "--img-size", 3], 2, "3 is not in the range"),
     ],

@@ -42,7 +42,11 @@ def test_a_value_out_of_its_range_exits_2(
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (["--data", "mnsit"], "no data set or path named 'mnsit'", "did you mean 'mnist'"),
+        (
+            ["--data", "mnsit"],
+            "no data set or path named 'mnsit': did you mean 'mnist'?",
+            "known: ",
+        ),
         (["--data", "."], "0 readable PNG or JPEG images", "more images"),
         (["--device", "cuda:99"], "no device 'cuda:99'", "--device cpu"),
         (["--data", "none", "--name", "é" * 128], "name too long", "--name first-try"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,20 @@ def write_idx_pair(
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:
     """Write the files, by their paths in ``folder``, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return folder
+
+
+def pack(path: Path, files: dict[str, bytes]) -> Path:
+    """Write the files into a zip, and return its path."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:

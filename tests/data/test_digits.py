@@ -10,7 +10,7 @@ from ganctl.data.digits import load_digits
 from ganctl.errors import CheckFailed
 
 
-def test_a_thousand_digits_a_class() -> None:
+def test_a_thousand_digits_per_class() -> None:
     images, labels, class_names = load_digits()
     assert images.shape == (10_000, 28, 28)
     assert np.bincount(labels).tolist() == [1000] * 10
@@ -19,15 +19,12 @@ def test_a_thousand_digits_a_class() -> None:
     assert images.any(axis=(1, 2)).all()
 
 
-def test_the_file_is_small_enough_to_ship() -> None:
+def test_the_file_is_small_and_documented() -> None:
     assert digits.FILE.stat().st_size < 2_000_000
-
-
-def test_the_attribution_names_the_digest() -> None:
     assert digits.SHA256 in digits.FILE.with_name("DIGITS.md").read_text(encoding="utf-8")
 
 
-def test_a_damaged_or_missing_file_is_found_out(
+def test_a_damaged_or_missing_file_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged = tmp_path / "damaged"

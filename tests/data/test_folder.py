@@ -5,34 +5,35 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ganctl.data import folder
-from ganctl.data.folder import Pictures, load_pictures
+from ganctl.data import folder, load_data
+from ganctl.data.image_data import ImageData
 from ganctl.errors import BadInput
-from ganctl.notify import ignore
 
-from .files import grey_png, write
+from .files import grey_png, pack, write
 
-Load = Callable[[Path, dict[str, bytes], Callable[[str], None]], Pictures]
-
-
-def from_folder(tmp_path: Path, files: dict[str, bytes], notify: Callable[[str], None]) -> Pictures:
-    return load_pictures(write(tmp_path / "pictures", files), 4, 1, notify)
+Load = Callable[[Path, dict[str, bytes]], ImageData]
 
 
-def from_zip(tmp_path: Path, files: dict[str, bytes], notify: Callable[[str], None]) -> Pictures:
-    with zipfile.ZipFile(tmp_path / "pictures.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return load_pictures(tmp_path / "pictures.zip", 4, 1, notify)
+def load(path: Path) -> ImageData:
+    return load_data(str(path), img_size=4)
+
+
+def from_folder(tmp_path: Path, files: dict[str, bytes]) -> ImageData:
+    return load(write(tmp_path / "pictures", files))
+
+
+def from_zip(tmp_path: Path, files: dict[str, bytes]) -> ImageData:
+    return load(pack(tmp_path / "pictures.zip", files))
 
 
 either = pytest.mark.parametrize("load", [from_folder, from_zip])
 
 
-def shades(pictures: Pictures) -> list[int]:
-    return [int(image[0, 0, 0]) for image in pictures.images]
+def shades(data: ImageData) -> list[int]:
+    return [int(image[0, 0, 0]) for image in data.images]
 
 
 @either
@@ -42,40 +43,32 @@ def test_subfolders_are_classes_in_sorted_order(tmp_path: Path, load: Load) -> N
         "seven/a.png": grey_png(2),
         "one/deep/er/z.png": grey_png(1),
     }
-    pictures = load(tmp_path, files, ignore)
-    assert pictures.images.shape == (3, 1, 4, 4)
-    assert shades(pictures) == [1, 2, 3]
-    assert pictures.class_names == ("one", "seven")
-    assert pictures.labels is not None
-    assert pictures.labels.tolist() == [0, 1, 1]
+    data = load(tmp_path, files)
+    assert data.images.shape == (3, 1, 4, 4) and shades(data) == [1, 2, 3]
+    assert data.class_names == ("one", "seven")
+    assert data.labels is not None and data.labels.tolist() == [0, 1, 1]
 
 
 @either
-def test_one_image_outside_the_subfolders_leaves_all_unlabelled(tmp_path: Path, load: Load) -> None:
-    files = {"a/1.png": grey_png(1), "b/2.png": grey_png(2), "3.png": grey_png(3)}
-    pictures = load(tmp_path, files, ignore)
-    assert shades(pictures) == [3, 1, 2]
-    assert pictures.labels is None
-    assert pictures.class_names == ()
+@pytest.mark.parametrize(
+    ("names", "class_names"),
+    [
+        (("set/train/a/1.png", "set/train/b/2.png"), ("a", "b")),  # a folder around the classes
+        (("a/1.png", "b/2.png", "c.png"), ()),  # one outside the folders
+        (("all/1.png", "all/2.png"), ()),  # a single folder is not a class
+    ],
+)
+def test_which_folders_are_classes(
+    tmp_path: Path, load: Load, names: tuple[str, ...], class_names: tuple[str, ...]
+) -> None:
+    data = load(tmp_path, {name: grey_png(shade) for shade, name in enumerate(names)})
+    assert data.class_names == class_names and (data.labels is None) is (class_names == ())
+    assert sorted(shades(data)) == [*range(len(names))]
 
 
 @either
-def test_a_folder_around_the_class_folders_is_not_a_class(tmp_path: Path, load: Load) -> None:
-    pictures = load(
-        tmp_path, {"set/train/a/1.png": grey_png(1), "set/train/b/2.png": grey_png(2)}, ignore
-    )
-    assert pictures.class_names == ("a", "b")
-
-
-@either
-def test_one_folder_of_pictures_is_no_class(tmp_path: Path, load: Load) -> None:
-    pictures = load(tmp_path, {"all/1.png": grey_png(1), "all/2.png": grey_png(2)}, ignore)
-    assert (pictures.labels, pictures.class_names) == (None, ())
-
-
-@either
-def test_hidden_files_and_other_kinds_are_passed_over_in_silence(
-    tmp_path: Path, load: Load
+def test_hidden_files_and_other_kinds_are_ignored_silently(
+    tmp_path: Path, load: Load, caplog: pytest.LogCaptureFixture
 ) -> None:
     files = {
         "a/1.png": grey_png(1),
@@ -86,80 +79,92 @@ def test_hidden_files_and_other_kinds_are_passed_over_in_silence(
         "__MACOSX/a/5.png": grey_png(5),
         "a/notes.txt": b"text",
     }
-    notices: list[str] = []
-    assert shades(load(tmp_path, files, notices.append)) == [1, 2]
-    assert notices == []
+    assert shades(load(tmp_path, files)) == [1, 2]
+    assert caplog.messages == []
 
 
 @either
-def test_unreadable_files_are_counted_in_one_line(tmp_path: Path, load: Load) -> None:
+def test_unreadable_files_are_counted_in_one_warning(
+    tmp_path: Path, load: Load, caplog: pytest.LogCaptureFixture
+) -> None:
     files = {f"broken{n}.png": b"broken" for n in range(5)}
     files |= {"good.png": grey_png(7), "good.jpg": grey_png(6)}
-    notices: list[str] = []
-    assert shades(load(tmp_path, files, notices.append)) == [6, 7]
-    (notice,) = notices
-    assert "skipped 5 of 7" in notice
-    assert "'broken0.png', 'broken1.png', 'broken2.png' and 2 more" in notice
+    assert shades(load(tmp_path, files)) == [6, 7]
+    (message,) = caplog.messages
+    assert "skipped 5 of 7" in message
+    assert "'broken0.png', 'broken1.png', 'broken2.png' and 2 more" in message
+
+
+def test_a_warning_cannot_carry_terminal_codes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {"1.png": grey_png(1), "2.png": grey_png(2), "\x1b[2J.png": b"broken"}
+    from_zip(tmp_path, files)
+    assert len(caplog.messages) == 1 and caplog.messages[0].isprintable()
 
 
 @either
-@pytest.mark.parametrize("readable", [0, 1])
-def test_fewer_than_two_images_are_an_error(tmp_path: Path, load: Load, readable: int) -> None:
-    files = {"text.txt": b"", **{f"{n}.png": grey_png(n) for n in range(readable)}}
-    with pytest.raises(BadInput, match=f"{readable} readable"):
-        load(tmp_path, files, ignore)
+@pytest.mark.parametrize(
+    ("files", "count", "hint"),
+    [
+        ({}, 0, "more images"),
+        ({"1.png": grey_png(1)}, 1, "more images"),
+        ({"1.webp": b"", "2.webp": b"", "notes": b""}, 0, "found 2 .webp files; only PNG and JPEG"),
+        ({"readme": b""}, 0, "found 1 other file; only"),
+        ({"1.png": b"broken", "2.txt": b""}, 0, "1 file could not be read, such as '1.png': not a"),
+        ({"a.zip": b"", "b/c.zip": b""}, 0, "found 2 .zip files"),
+    ],
+    ids=["empty", "one", "other pictures", "no suffix", "broken", "zips"],
+)
+def test_too_few_images_and_why(
+    tmp_path: Path, load: Load, files: dict[str, bytes], count: int, hint: str
+) -> None:
+    with pytest.raises(BadInput, match=f"{count} readable .* needs at least 2") as caught:
+        load(tmp_path, files)
+    assert hint in caught.value.hint
 
 
 def test_symlinked_class_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
-    for place in (pictures / "a", tmp_path / "elsewhere", pictures / ".hidden"):
-        place.mkdir(parents=True)
-    (pictures / "a" / "1.png").write_bytes(grey_png(1))
-    (tmp_path / "elsewhere" / "2.png").write_bytes(grey_png(2))
-    (pictures / ".hidden" / "3.png").write_bytes(grey_png(3))
+    write(pictures, {"a/1.png": grey_png(1), ".hidden/3.png": grey_png(3)})
+    write(tmp_path / "elsewhere", {"2.png": grey_png(2)})
     (pictures / "b").symlink_to(tmp_path / "elsewhere")
     (pictures / "c").symlink_to(".hidden")
     (pictures / "a" / "up").symlink_to("..")
+    (pictures / "a" / "loop").symlink_to("loop")
     (tmp_path / "elsewhere" / "across").symlink_to(pictures / "a")
-    found = load_pictures(pictures, 4, 1, ignore)
-    assert found.class_names == ("a", "b", "c")
-    assert found.labels is not None
-    assert found.labels.tolist() == [0, 1, 1, 2]
-    assert shades(found) == [1, 2, 1, 3]  # b/across is the folder a
-
-
-def test_a_notice_cannot_carry_terminal_codes(tmp_path: Path) -> None:
-    files = {"1.png": grey_png(1), "2.png": grey_png(2), "\x1b[2J.png": b"broken"}
-    notices: list[str] = []
-    from_zip(tmp_path, files, notices.append)
-    assert notices and notices[0].isprintable()
+    data = load(pictures)
+    assert data.class_names == ("a", "b", "c")
+    assert data.labels is not None and data.labels.tolist() == [0, 1, 1, 2]
+    assert shades(data) == [1, 2, 1, 3]  # b/across is the folder a
 
 
 def test_a_zip_writes_nothing(tmp_path: Path) -> None:
-    from_zip(
-        tmp_path,
-        {"../slip.png": grey_png(1), "/1.png": grey_png(1), "2.png": b""} | {"3.png": grey_png(3)},
-        ignore,
-    )
+    names = ("../slip.png", "/1.png", "2.png", "a/../../3.png")
+    from_zip(tmp_path, {name: grey_png(shade) for shade, name in enumerate(names)})
     assert [path.name for path in tmp_path.iterdir()] == ["pictures.zip"]
 
 
-def test_what_is_not_a_zip(tmp_path: Path) -> None:
-    path = tmp_path / "picture.png"
-    path.write_bytes(grey_png(1))
-    with pytest.raises(BadInput, match="picture.png is not a zip file"):
-        load_pictures(path, 4, 1, ignore)
+@pytest.mark.parametrize("content", [b"", b"text", grey_png(1), b"PK\5\6" + bytes(10)])
+def test_what_is_not_a_zip(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "pictures.zip"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"pictures\.zip is not a zip file"):
+        load(path)
 
 
-def test_a_huge_entry_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_entry_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     files = {"1.png": grey_png(1), "2.png": grey_png(2), "huge.png": grey_png(3) + bytes(1000)}
     monkeypatch.setattr(folder, "MAX_ENTRY", 999)
-    notices: list[str] = []
-    assert shades(from_zip(tmp_path, files, notices.append)) == [1, 2]
-    assert "'huge.png'" in notices[0]
+    assert shades(from_zip(tmp_path, files)) == [1, 2]
+    assert "'huge.png'" in caplog.text
 
 
-def test_damaged_encrypted_and_exotic_entries_are_unreadable(tmp_path: Path) -> None:
+def test_damaged_encrypted_and_exotic_entries_are_unreadable(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for shade, name in enumerate(["1.png", "2.png", "damaged.png", "encrypted.png"]):
@@ -173,30 +178,43 @@ def test_damaged_encrypted_and_exotic_entries_are_unreadable(tmp_path: Path) -> 
     content[local + 6] |= 1
     path = tmp_path / "pictures.zip"
     path.write_bytes(content)
-    notices: list[str] = []
-    assert shades(load_pictures(path, 4, 1, notices.append)) == [0, 1]
-    assert "'damaged.png', 'encrypted.png', 'exotic.png'" in notices[0]
+    assert shades(load(path)) == [0, 1]
+    assert "'damaged.png', 'encrypted.png', 'exotic.png'" in caplog.text
 
 
-def test_a_folder_with_hardly_a_picture_is_not_looked_through(
+def test_bytes_of_a_zip_changed_at_random_are_read_or_bad_input(tmp_path: Path) -> None:
+    whole = pack(tmp_path / "whole.zip", {f"{n}.png": grey_png(n) for n in range(4)}).read_bytes()
+    path, outcomes = tmp_path / "changed.zip", set()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        content = np.frombuffer(whole, np.uint8).copy()
+        content[rng.integers(0, len(content), 3)] = rng.integers(0, 256, 3)
+        path.write_bytes(content.tobytes())
+        try:
+            outcomes.add(len(load(path).images))
+        except BadInput:
+            outcomes.add(0)
+    assert {0, 4} <= outcomes <= {0, 2, 3, 4}
+
+
+def test_a_folder_with_hardly_a_picture_is_not_searched_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "STRAYS", 20)
+    monkeypatch.setattr(folder, "MAX_OTHER_FILES", 20)
     files = {f"{index}.txt": b"" for index in range(15)} | {".git/many": b""}
     files |= {f"empty{index}/.keep": b"" for index in range(15)}
-    files |= {f"{index}.png": grey_png(1) for index in range(10)}  # each makes up for one
-    assert len(from_folder(tmp_path, files, ignore).images) == 10
+    files |= {f"{index}.png": grey_png(1) for index in range(10)}  # each allows one more
+    assert len(from_folder(tmp_path, files).images) == 10
     files = {f"none/{index}/more.txt": b"" for index in range(99)}
-    with pytest.raises(BadInput, match="10 PNG or JPEG files among the first 41 entries"):
-        from_folder(tmp_path, files, ignore)
+    with pytest.raises(BadInput, match="10 PNG or JPEG files among the first "):
+        from_folder(tmp_path, files)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
-def test_what_the_system_keeps_is_not_looked_through(tmp_path: Path) -> None:
+def test_system_folders_are_not_searched(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     for name in ("proc", "sys"):
         (tmp_path / "pictures" / name).symlink_to(f"/{name}")
-    with pytest.raises(BadInput, match="0 readable"):
-        load_pictures(tmp_path / "pictures", 4, 1, ignore)
-    with pytest.raises(BadInput, match="0 readable"):
-        load_pictures(Path("/proc"), 4, 1, ignore)
+    for path in (tmp_path / "pictures", Path("/proc")):
+        with pytest.raises(BadInput, match="0 readable"):
+            load(path)

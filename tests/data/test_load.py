@@ -1,38 +1,38 @@
 from __future__ import annotations
 
-import zipfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from ganctl.data import load_data
 from ganctl.data.image_data import fingerprint
-from ganctl.data.load import NAMES, default_data_dir
-from ganctl.errors import BadInput, CheckFailed
+from ganctl.data.registry import DATASETS, NAMES
+from ganctl.errors import BadInput, CheckFailed, InvalidOption
 
-from .files import grey_png, small_set, write, write_idx_pair
+from .files import grey_png, pack, small_set, write, write_idx_pair
 from .server import closed_port
 
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    datasets: Any = pytest.importorskip("torchvision.datasets")
     monkeypatch.setenv("no_proxy", "*")
-    for dataset in (datasets.MNIST, datasets.KMNIST):
-        monkeypatch.setattr(dataset, "mirrors", [f"{closed_port()}/", f"{closed_port()}/"])
+    for name in ("mnist", "kmnist"):
+        mirrors = (f"{closed_port()}/", f"{closed_port()}/")
+        monkeypatch.setitem(DATASETS, name, replace(DATASETS[name], mirrors=mirrors))
 
 
 @pytest.mark.usefixtures("no_network")
-def test_mnist_falls_back_on_the_digits_and_says_so_once(tmp_path: Path) -> None:
-    notices: list[str] = []
-    data = load_data("mnist", data_dir=tmp_path / "new", notify=notices.append)
-    refused = "127.0.0.1: connection refused"
+def test_mnist_falls_back_on_the_digits_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = load_data("mnist", data_dir=tmp_path / "new")
+    reason = "127.0.0.1: connection refused; 127.0.0.1: connection refused"
     assert data.note == (
-        f"mnist could not be downloaded ({refused}; {refused}): the 10,000 embedded digits instead"
+        f"mnist could not be downloaded ({reason}): using the 10,000 embedded digits instead"
     )
-    assert notices == [data.note]
+    assert caplog.record_tuples == [("ganctl", 30, data.note)]
     assert data.name == "digits"
     assert data.fingerprint == load_data("digits").fingerprint
     assert not (tmp_path / "new").exists()
@@ -45,7 +45,7 @@ def test_mnist_falls_back_on_the_digits_and_says_so_once(tmp_path: Path) -> None
 def test_no_fallback(tmp_path: Path, name: str, fallback: bool, folder: str) -> None:
     with pytest.raises(BadInput, match=f"^{name} could not be downloaded") as caught:
         load_data(name, data_dir=tmp_path, fallback=fallback)
-    assert "data='digits'" in caught.value.hint
+    assert "--data digits" in caught.value.hint
     assert str(tmp_path / folder / "raw") in caught.value.hint
 
 
@@ -58,8 +58,7 @@ def test_a_damaged_file_is_no_reason_to_fall_back(tmp_path: Path) -> None:
 
 def test_digits() -> None:
     data = load_data("digits")
-    assert data.images.shape == (10_000, 1, 28, 28)
-    assert data.note == ""
+    assert data.images.shape == (10_000, 1, 28, 28) and data.note == ""
     assert data.images.flags.writeable  # torch warns of arrays that are not
 
 
@@ -70,21 +69,18 @@ def test_a_folder_of_idx_files(tmp_path: Path) -> None:
     assert data.name == "mine"
     assert data.images.shape == (20, 3, 32, 32)
     assert data.class_names == tuple("0123456789")
-    assert data.labels is not None
-    assert data.labels.tolist() == labels.tolist()
+    assert data.labels is not None and data.labels.tolist() == labels.tolist()
 
 
 def test_a_folder_and_a_zip_of_the_same_images_are_the_same_data(tmp_path: Path) -> None:
-    (tmp_path / "pets").mkdir()
-    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
-        for shade in range(3):
-            (tmp_path / "pets" / f"{shade}.png").write_bytes(grey_png(shade))
-            archive.writestr(f"{shade}.png", grey_png(shade))
-    folder = load_data(str(tmp_path / "pets"), img_size=8, channels=3)
-    packed = load_data(str(tmp_path / "pets.zip"), img_size=8, channels=3)
+    files = {f"{shade}.png": grey_png(shade) for shade in range(3)}
+    write(tmp_path / "pets", files)
+    pack(tmp_path / "pets.zip", files)
+    folder, packed = (
+        load_data(str(tmp_path / name), img_size=8, channels=3) for name in ("pets", "pets.zip")
+    )
     assert folder.name == packed.name == "pets"
-    assert folder.images.shape == (3, 3, 8, 8)
-    assert folder.labels is None
+    assert folder.images.shape == (3, 3, 8, 8) and folder.labels is None
     assert folder.fingerprint == packed.fingerprint
 
 
@@ -97,25 +93,39 @@ def test_a_name_wins_over_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("source", "guess"), [("mnsit", "mnist"), ("MNIST", "mnist"), ("digit", "digits")]
+    ("source", "near"),
+    [
+        *(("mnsit", "mnist"), ("MNIST", "mnist"), ("digit", "digits")),
+        *(("shaeps", "shapes"), ("Shapes.zp", "shapes.zip")),
+    ],
 )
-def test_a_near_miss_is_named(source: str, guess: str) -> None:
-    with pytest.raises(BadInput, match=f"no data set or path named '{source}'") as caught:
+def test_a_near_miss_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, near: str
+) -> None:
+    (tmp_path / "shapes").mkdir()
+    (tmp_path / "shapes.zip").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=f"path named '{source}': did you mean '{near}'?"):
         load_data(source)
-    assert caught.value.hint.startswith(f"did you mean '{guess}'? known: mnist, ")
+    with pytest.raises(BadInput, match=f"did you mean '({tmp_path}/)?{near}'?"):
+        load_data(str(tmp_path / source))
 
 
 @pytest.mark.parametrize("source", ["", "elephants", "no/such/folder", "x" * 5000, "a\0b"])
 def test_an_unknown_source_lists_the_known(source: str) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(BadInput, match="no data set or path named") as caught:
         load_data(source)
     assert caught.value.hint.startswith(f"known: {', '.join(NAMES)}; or give")
 
 
-@pytest.mark.parametrize(("img_size", "channels"), [(0, 1), (28, 2), (-1, 3)])
-def test_impossible_images(img_size: int, channels: int) -> None:
-    with pytest.raises(BadInput, match="cannot make images"):
+@pytest.mark.parametrize(
+    ("img_size", "channels", "option"),
+    [(0, 1, "img_size"), (28, 2, "channels"), (-1, 3, "img_size")],
+)
+def test_impossible_images(img_size: int, channels: int, option: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
         load_data("digits", img_size=img_size, channels=channels)
+    assert caught.value.name == option
 
 
 def test_the_fingerprint_covers_shape_pixels_and_labels() -> None:
@@ -134,22 +144,6 @@ def test_the_fingerprint_covers_shape_pixels_and_labels() -> None:
     assert prints[0] == fingerprint(images.copy(order="F"), labels.astype(np.int64))
 
 
-def test_where_downloads_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GANCTL_DATA", str(tmp_path))
-    assert default_data_dir() == tmp_path
-    monkeypatch.delenv("GANCTL_DATA")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
-        monkeypatch.delenv(variable, raising=False)
-    for platform, folder in (
-        ("linux", ".cache/ganctl"),
-        ("darwin", "Library/Caches/ganctl"),
-        ("win32", "AppData/Local/ganctl"),
-    ):
-        monkeypatch.setattr("sys.platform", platform)
-        assert default_data_dir() == tmp_path / folder
-
-
 @pytest.mark.parametrize("odd", ["two\nlines", "\x1b[2J"])
 def test_names_that_no_model_card_could_hold_are_refused(tmp_path: Path, odd: str) -> None:
     for folder in (tmp_path / "class" / odd, tmp_path / odd / "class"):
@@ -163,5 +157,5 @@ def test_more_classes_than_a_model_card_can_hold_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ganctl.data.load.MAX_SIZE", 9)
-    with pytest.raises(BadInput, match="'digits' has 10 classes, at most 9"):
+    with pytest.raises(BadInput, match="'digits' has 10 classes, more than 9"):
         load_data("digits")

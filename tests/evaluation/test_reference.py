@@ -79,7 +79,7 @@ def test_copies_are_searched_in_all_training_digits_if_they_were_downloaded(
     images, labels, class_names = load_digits()
     write_idx_pair(tmp_path / "MNIST" / "raw", images[:50], labels[:50].astype(np.uint8))
     many = GreyImages(np.concatenate([images, images[:1]]), labels, class_names)
-    monkeypatch.setattr(reference, "load_known", lambda name, folder: many)
+    monkeypatch.setattr(reference, "load_dataset", lambda name, folder: many)
     found = find_reference("mnist", (1, 28, 28), Blind(), tmp_path)
     assert len(found.training) == 10_001
     assert found.real_authenticity == pytest.approx(0.667, abs=0.001)
