@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ganctl.cli.doctor import Machine
 from ganctl.cli.notes import shown_notes
-from ganctl.environment import THREADS_VARIABLE, neutral
+from ganctl.environment import THREADS_VARIABLE, neutral_environment
 from ganctl.errors import CheckFailed, GanctlError
 from ganctl.text import counted
 
@@ -83,7 +83,7 @@ def running(arguments: Sequence[str], folder: Path) -> Iterator[subprocess.Popen
     with subprocess.Popen(
         [sys.executable, "-c", COMMAND, *arguments],
         cwd=folder,
-        env=neutral(),
+        env=neutral_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -102,7 +102,9 @@ def process_seconds(program: str, arguments: Sequence[str], folder: Path) -> flo
     """
     command = [sys.executable, "-c", program, *arguments]
     began = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=neutral(), capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=folder, env=neutral_environment(), capture_output=True, text=True
+    )
     seconds = time.perf_counter() - began
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[0]

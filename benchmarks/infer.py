@@ -25,13 +25,12 @@ from ganctl import __version__
 from ganctl.cli.doctor import describe_machine
 from ganctl.cli.tables import show_table
 from ganctl.config import TrainConfig, from_dict, to_dict
-from ganctl.drawing import GeneratorFunction, draw, draw_to
 from ganctl.errors import BadInput
 from ganctl.export.onnx import export_onnx
 from ganctl.files import write_atomic
-from ganctl.images import encode_png, grid
+from ganctl.images import encode_png, make_grid, write_images
 from ganctl.inference.generator import OnnxGenerator, load_onnx
-from ganctl.inputs import seeded
+from ganctl.latents import GeneratorFunction, draw, seeded
 from ganctl.model_card import Card
 from ganctl.models.networks import Generator, seeded_networks
 from ganctl.text import counted
@@ -128,14 +127,14 @@ def _bench_batch(
 def _png_share(generator: OnnxGenerator, count: int, out: Path, clock: Clock) -> float:
     """Return the share of layout and PNG encoding in the time that drawing a grid takes."""
     inputs = seeded(0, generator.latent_dim, generator.class_shares)
-    shape, size = generator.image_shape, BATCH_SIZE
     began = clock()
-    draw_to(out, generator, inputs, shape, start=0, count=count, batch_size=size)
+    batches = draw(generator, inputs, start=0, count=count, batch_size=BATCH_SIZE)
+    write_images(out, batches, count)
     whole = clock() - began
-    batches = draw(generator, inputs, start=0, count=count, batch_size=size)
+    batches = draw(generator, inputs, start=0, count=count, batch_size=BATCH_SIZE)
     images = np.concatenate(list(batches))
     began = clock()
-    encode_png(grid(images))
+    encode_png(make_grid(images))
     return (clock() - began) / whole
 
 

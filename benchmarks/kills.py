@@ -26,7 +26,7 @@ from PIL import Image
 
 from benchmarks import common
 from benchmarks.common import note, running
-from ganctl.checkpoint_file import read_checkpoint, read_header
+from ganctl.checkpoint_file import read_header
 from ganctl.data.digits import load_digits
 from ganctl.environment import DEFAULT_RUNS
 from ganctl.errors import CheckFailed, GanctlError
@@ -207,7 +207,7 @@ def checkpoint_step(path: Path) -> int:
     if not path.exists():
         return NONE
     try:
-        return read_header(read_checkpoint(path), str(path)).step
+        return read_header(path).step
     except GanctlError:
         return DAMAGED
 

@@ -29,20 +29,20 @@ __all__ = [
 
 if TYPE_CHECKING:
     from ganctl.api.generator import Generator, load
-    from ganctl.api.pictures import Images, grid
     from ganctl.api.train import TrainedRun, train
     from ganctl.config import TrainConfig
     from ganctl.errors import GanctlError
+    from ganctl.images import Images, grid
     from ganctl.training.progress import Progress
 else:  # hidden from type checkers, to whom a module with __getattr__ has every name
     _PLACES = {
         "GanctlError": "ganctl.errors",
         "Generator": "ganctl.api.generator",
-        "Images": "ganctl.api.pictures",
+        "Images": "ganctl.images",
         "Progress": "ganctl.training.progress",
         "TrainConfig": "ganctl.config",
         "TrainedRun": "ganctl.api.train",
-        "grid": "ganctl.api.pictures",
+        "grid": "ganctl.images",
         "load": "ganctl.api.generator",
         "train": "ganctl.api.train",
     }

@@ -1,4 +1,4 @@
-"""The environment variables that ganctl reads; an option that is typed goes before its variable."""
+"""The surroundings of ganctl: environment variables, the runs' folder, pretrained files, CPUs."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ DATA_VARIABLE = "GANCTL_DATA"
 DEVICE_VARIABLE = "GANCTL_DEVICE"
 THREADS_VARIABLE = "GANCTL_THREADS"
 
+# The environment variables that ganctl reads, described. An option overrides its variable.
 VARIABLES = {
     RUNS_VARIABLE: "folder of the runs; else checkpoints",
     DATA_VARIABLE: "folder of downloaded data sets (--data-dir)",
     DEVICE_VARIABLE: "where to train (--device)",
     THREADS_VARIABLE: "CPU threads (--threads)",
 }
-"""Each, and what it is."""
 
 DEFAULT_RUNS = Path("checkpoints")
+RUNS = Path(os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS)  # relative to the current folder
 
-RUNS = Path(os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS)
-"""Where runs lie; by default under the folder that the command is started in."""
+# The generators that come with ganctl's repository, but not with the installed package.
+PRETRAINED_NAMES = ("mnist-conv-conditional", "mnist-mlp")
+PRETRAINED = DEFAULT_RUNS / f"{PRETRAINED_NAMES[0]}.safetensors"  # the one used without any run
 
 DEVICES = "auto, cpu, cuda, cuda:N or mps"
 
 
 def is_device(name: str) -> bool:
-    """Tell whether ``name`` is one of `DEVICES`, whatever this machine has."""
+    """Tell whether ``name`` is one of `DEVICES`, which this machine may lack."""
     return re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,3})?", name) is not None
 
 
@@ -44,25 +46,46 @@ def is_run_name(name: str) -> bool:
 
 
 def check_environment() -> None:
-    """Refuse variables that nothing could be done with. The threads are checked as their option.
+    """Check the environment variables, except the threads, which are checked as an option.
 
     Raises:
-        BadInput: a variable names no folder.
-        WrongValue: it names no device.
+        BadInput: a variable does not name a folder.
+        WrongValue: a variable does not name a device.
     """
     for name in (RUNS_VARIABLE, DATA_VARIABLE):
         value = os.environ.get(name)
         if value and os.path.lexists(value) and not os.path.isdir(value):
-            raise BadInput(f"{name} is {value}, which is not a folder", f"unset {name}, or mend it")
+            raise BadInput(f"{name} is {value}, which is not a folder", f"unset {name}, or fix it")
     device = os.environ.get(DEVICE_VARIABLE)
     if device and not is_device(device):
         raise WrongValue(f"{DEVICE_VARIABLE} is {device}, which is no device", f"use {DEVICES}")
 
 
-def neutral() -> Mapping[str, str]:
-    """Return the environment of a process that takes all from its options, but for the data."""
-    mine = (RUNS_VARIABLE, DEVICE_VARIABLE, THREADS_VARIABLE)
-    return {name: value for name, value in os.environ.items() if name not in mine}
+def neutral_environment() -> Mapping[str, str]:
+    """Return the environment without ganctl's variables, except the folder of the data."""
+    removed = VARIABLES.keys() - {DATA_VARIABLE}
+    return {name: value for name, value in os.environ.items() if name not in removed}
+
+
+def pretrained_path(name: str = PRETRAINED_NAMES[0]) -> str:
+    """Return the path of a pretrained generator for a hint: in the clone that this code is in."""
+    in_clone = DEFAULT_RUNS / f"{name}.safetensors"
+    path = Path(__file__).parents[1] / in_clone
+    return str(path) if os.path.isfile(path) else f"CLONE/{in_clone}"
+
+
+def introduce(checkpoint: Path) -> str:
+    """Return how to tell the user which checkpoint is used if none was named."""
+    if checkpoint == PRETRAINED:
+        return f"{checkpoint}, which comes with ganctl: there is no run here yet"
+    return str(checkpoint)
+
+
+def cpu_count() -> int:
+    """Return how many CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def peak_memory(status: Path = Path("/proc/self/status")) -> int:

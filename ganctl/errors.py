@@ -1,16 +1,16 @@
-"""The errors that ganctl raises on purpose; anything else is a bug and keeps its traceback.
+"""The errors that ganctl raises on purpose. Any other exception is a bug and keeps its traceback.
 
 ::
 
-    GanctlError           exit 1   never raised itself
+    GanctlError           exit 1   base class, never raised itself
     ├── BadInput          exit 3   a file, a value or a name that cannot be used
-    │   └── WrongValue    exit 2   an option's value that no machine and no file could make right
-    │       └── InvalidOption      the same, with the option's name and value apart
+    │   └── WrongValue    exit 2   an option value that is wrong on any machine: a usage error
+    │       └── InvalidOption      the same, with the option's name and value as attributes
     ├── MissingDependency exit 4   a package that the command needs is not installed
-    ├── CheckFailed       exit 5   parity, digest or training health: the result cannot be trusted
-    └── OutOfResources    exit 6   disk or memory
+    ├── CheckFailed       exit 5   parity, checksum or training health: the result is not reliable
+    └── OutOfResources    exit 6   no disk space or memory left
 
-The other usage errors (exit 2) are typer's own; Ctrl-C exits with 130 and SIGTERM with 143.
+The other usage errors (exit 2) are typer's own. Ctrl-C exits with 130 and SIGTERM with 143.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from __future__ import annotations
 import errno
 import re
 
+# The packages that only ``ganctl[train]`` installs.
 TRAIN_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "safetensors", "matplotlib")
-"""What only ``ganctl[train]`` installs."""
 
+# How libraries that raise a plain RuntimeError report that memory ran out.
 OUT_OF_MEMORY = re.compile(
     r"bad_alloc"  # C++
     r"|DefaultCPUAllocator: (can't allocate|not enough) memory"  # torch; on Windows
@@ -29,15 +30,14 @@ OUT_OF_MEMORY = re.compile(
     r"|CUDA (error|failure)\b.*\bout of memory"
     r"|MPS backend out of memory"
 )
-"""What is said where memory runs out, by those who have no class for it."""
 
 
 class GanctlError(Exception):
-    """What went wrong, in one line, and how to go on.
+    """An error for the user: what went wrong, and how to continue.
 
     Args:
-        message: names the thing and the reason, without a final full stop.
-        hint: the way out, in one line.
+        message: names the thing and the reason, in one line without a final full stop.
+        hint: how to continue, in one line.
     """
 
     exit_code = 1
@@ -45,12 +45,12 @@ class GanctlError(Exception):
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.message = message
-        self.advise(hint)
+        self.set_hint(hint)
 
-    def advise(self, hint: str) -> None:
-        """Give a way out, in place of what was given before."""
+    def set_hint(self, hint: str) -> None:
+        """Replace the hint."""
         self.hint = hint
-        self.__notes__ = [f"hint: {hint}"]  # a traceback shows it, from Python 3.11 on
+        self.__notes__ = [f"hint: {hint}"]  # tracebacks show it, from Python 3.11 on
 
 
 class BadInput(GanctlError):
@@ -60,18 +60,18 @@ class BadInput(GanctlError):
 
 
 class WrongValue(BadInput):
-    """An option's value that cannot be, whatever there is: on a command line, a usage error."""
+    """An option value that is wrong on any machine: on a command line, a usage error."""
 
     exit_code = 2
 
 
 class InvalidOption(WrongValue):
-    """An option whose value is not allowed: in Python ``lr=-1``, on a command line ``--lr -1``.
+    """A value that an option does not allow: ``lr=-1`` in Python, ``--lr -1`` on a command line.
 
     Args:
-        name: of the field or parameter.
-        value: what it was given.
-        allowed: what it may be, in words; of a choice, the choices.
+        name: the field or parameter.
+        value: the value given.
+        allowed: the allowed values, as text.
     """
 
     def __init__(self, name: str, value: object, allowed: str) -> None:
@@ -88,24 +88,24 @@ class MissingDependency(GanctlError):
 
 
 class CheckFailed(GanctlError):
-    """A result that cannot be trusted: parity, digest or training health."""
+    """A parity, checksum or training health check failed: the result is not reliable."""
 
     exit_code = 5
 
 
 class OutOfResources(GanctlError):
-    """No space left on the disk, or no memory."""
+    """No disk space or no memory left."""
 
     exit_code = 6
 
 
 def explain(error: OSError) -> str:
-    """Return the reason that the system gives, in lower case and without number or path."""
+    """Return the system's reason in lower case, without the error number and the path."""
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 def missing_extra(error: ModuleNotFoundError, what: str) -> MissingDependency | None:
-    """Return what the user is told where ``what`` needs `TRAIN_PACKAGES`; None for a bug."""
+    """Return the error to show if ``what`` needs one of `TRAIN_PACKAGES`; None for a bug."""
     if error.name not in TRAIN_PACKAGES:
         return None
     return MissingDependency(
@@ -114,12 +114,8 @@ def missing_extra(error: ModuleNotFoundError, what: str) -> MissingDependency | 
 
 
 def is_memory_error(error: Exception) -> bool:
-    """Tell whether memory ran out, of the processor or of an accelerator.
-
-    NumPy says it by a class of its own, torch's allocators, onnxruntime and CUDA's libraries mostly
-    by the text alone; none of them is imported here.
-    """
+    """Tell whether ``error`` says that the memory of the CPU or of an accelerator ran out."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    named = type(error).__name__ == "OutOfMemoryError"  # torch's, of any accelerator
-    return isinstance(error, MemoryError) or named or bool(OUT_OF_MEMORY.search(str(error)))
+    is_torch = type(error).__name__ == "OutOfMemoryError"  # known without importing torch
+    return isinstance(error, MemoryError) or is_torch or bool(OUT_OF_MEMORY.search(str(error)))

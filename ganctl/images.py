@@ -1,4 +1,4 @@
-"""Pictures: [-1, 1] float ↔ uint8, grids, and what they are written to: PNG, GIF, .npy, folders."""
+"""Images: [-1, 1] float ↔ uint8, grids, image text, and output as PNG, GIF, .npy or folders."""
 
 from __future__ import annotations
 
@@ -7,61 +7,60 @@ import math
 import os
 import shutil
 import struct
+import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ganctl.arguments import text, whole
 from ganctl.errors import BadInput, OutOfResources
-from ganctl.files import (
-    atomic_file,
-    check_writable,
-    scratch_folder,
-    write_atomic,
-    write_error,
-)
+from ganctl.files import atomic_file, check_writable, scratch_folder, write_atomic, write_error
+
+if TYPE_CHECKING:  # imported where it is used: most commands do without Pillow
+    from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 Pixels = NDArray[np.uint8]
 
-PADDING = 2
-"""Black pixels around each image of a grid."""
-
-MAX_GRID_PIXELS = 100_000_000
-"""A larger grid is refused: viewers fail on it, and it is held in memory whole. So is a GIF with
-more in all its frames."""
-
-SMALLEST_FILE = 4096
-"""Bytes that a file takes on most disks, however small it is."""
-
-GIF_SIDE = 224
-"""Pixels that an animation's frames are enlarged to, or as close below as a whole factor comes."""
-
+SLACK = 1e-3  # how far rounding may take a value beyond -1 or 1
+PADDING = 2  # black pixels around each image of a grid
+MAX_PIXELS = 100_000_000  # of a grid, or of all frames of a GIF, which are kept in memory
+DISK_BLOCK = 4096  # bytes that even the smallest file takes on most disks
+GIF_SIDE = 224  # frames are enlarged to at most this many pixels, by a whole factor
 GIF_FRAME_MS = 80
-"""How long a frame is shown."""
+NOTEBOOK_SIDE = 640  # a notebook enlarges a small grid to at most this many pixels
+NOTEBOOK_PIXELS = 4_000_000  # and shows so many pixels of a large one
+FONT_EXTRA = "·±…"  # used here, and in Pillow's font beside ASCII
 
 
 def to_uint8(images: NDArray[np.floating[Any]]) -> Pixels:
-    """Return images in [-1, 1] as grey levels 0 … 255, rounded to the nearest; the shape stays.
+    """Return images in [-1, 1], of any shape, as grey levels 0 … 255, rounded to the nearest.
 
-    The scale is fixed: nothing is stretched to the contrast of the batch.
+    The scale is fixed: contrast is not stretched.
     """
     levels = images + 1
-    levels *= 127.5  # in place from here on: half the time of a new array a step
+    levels *= 127.5  # in place from here on: twice as fast as new arrays
     np.rint(levels, out=levels)
     np.clip(levels, 0, 255, out=levels)
     pixels: Pixels = levels.astype(np.uint8)
     return pixels
 
 
-def grid(images: Pixels, cols: int = 0) -> Pixels:
-    """Return (N, C, H, W) images as one picture, (H', W') for C = 1 and (H', W', 3) for C = 3.
+def picture(image: Pixels) -> Pixels:
+    """Return a (C, H, W) image as (H, W) for C = 1 and (H, W, 3) for C = 3."""
+    return image[0] if image.shape[0] == 1 else image.transpose(1, 2, 0)
 
-    Args:
-        images: drawn row by row.
-        cols: images a row; 0 makes the grid as square as can be.
+
+def make_grid(images: Pixels, cols: int = 0) -> Pixels:
+    """Return (N, C, H, W) images, row by row, as one picture: (H', W') or (H', W', 3).
+
+    ``cols`` is the number of images in a row; 0 gives a square.
     """
     count, channels, height, width = images.shape
     rows, cols = grid_shape(count, cols)
@@ -75,20 +74,19 @@ def grid(images: Pixels, cols: int = 0) -> Pixels:
 
 
 def grid_shape(count: int, cols: int = 0) -> tuple[int, int]:
-    """Return (rows, cols) of a grid of ``count`` images, ``cols`` being 0 for a square one."""
+    """Return (rows, cols) of a grid of ``count`` images; ``cols`` = 0 gives a square."""
     cols = min(cols, count) or math.ceil(math.sqrt(count))
     return -(-count // cols), cols
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """Return a picture of (H, W) grey levels or (H, W, 3) colours as the bytes of a PNG file.
+    """Return a picture, (H, W) grey levels or (H, W, 3) colours, as a PNG file.
 
-    Written here rather than by Pillow, which cannot be told to leave the rows unfiltered, as is
-    best for digits on black: it would take most of a grid's time, drawing included. The compressor
-    looks for runs of one value only, for the same reason.
+    Pillow cannot leave the rows unfiltered, which suits digits on black and is much faster, and
+    neither can it look only for runs of one value.
     """
     height, width = pixels.shape[:2]
-    rows = np.zeros((height, 1 + pixels[0].size), np.uint8)  # before each row its filter: none
+    rows = np.zeros((height, 1 + pixels[0].size), np.uint8)  # each row begins with filter 0: none
     rows[:, 1:] = pixels.reshape(height, -1)
     deflate = zlib.compressobj(strategy=zlib.Z_RLE)
     colour_type = 0 if pixels.ndim == 2 else 2
@@ -101,13 +99,13 @@ def encode_png(pixels: Pixels) -> bytes:
 
 
 def decode_png(data: bytes, shape: tuple[int, ...]) -> Pixels:
-    """Return the picture that `encode_png` wrote, of a shape that is known beforehand.
+    """Return the picture of a known shape that `encode_png` wrote. Needs no Pillow.
 
     Raises:
-        ValueError: it is another picture, or written otherwise.
+        ValueError: it is another picture, or written by another program.
     """
     blank = encode_png(np.zeros(shape, np.uint8))
-    start = blank.index(b"IDAT") + 4  # all before it is the same for each picture of the shape
+    start = blank.index(b"IDAT") + 4  # what precedes depends only on the shape, except a length
     row = 1 + math.prod(shape[1:])
     if data[: start - 8] != blank[: start - 8] or data[start - 4 : start] != b"IDAT":
         raise ValueError("its picture is of another size or kind")
@@ -122,16 +120,12 @@ def decode_png(data: bytes, shape: tuple[int, ...]) -> Pixels:
 
 
 def encode_gif(images: Pixels, milliseconds: int | Sequence[int] = GIF_FRAME_MS) -> bytes:
-    """Return (N, C, H, W) images as the bytes of an animated GIF that begins again at its end.
+    """Return (N, C, H, W) images as an endless animated GIF; equal images give equal bytes.
 
-    Each is enlarged by the same whole factor, without smoothing. Grey levels are kept as they are;
-    of colours a frame has at most 256, the nearest ones. The same images give the same bytes.
-
-    Args:
-        images: the frames.
-        milliseconds: how long each is shown.
+    Frames are enlarged by a whole factor, without smoothing. Grey levels are exact; of colours a
+    frame has at most 256. ``milliseconds`` is how long each frame is shown.
     """
-    from PIL import Image  # not needed for anything else here
+    from PIL import Image
 
     height, width = images.shape[2:]
     factor = gif_factor(height, width)
@@ -149,17 +143,17 @@ def encode_gif(images: Pixels, milliseconds: int | Sequence[int] = GIF_FRAME_MS)
 
 
 def gif_factor(height: int, width: int) -> int:
-    """Return how many times as high and as wide a GIF shows images of that size."""
+    """Return the factor by which a GIF enlarges images of that size."""
     return max(1, GIF_SIDE // max(height, width))
 
 
 def check_output(out: Path) -> None:
-    """Fail before anything is loaded or drawn if `write_images` could not write to ``out``.
+    """Check, before anything is loaded or drawn, that `write_images` can write to ``out``.
 
     Raises:
-        BadInput: the ending is unknown, or the place cannot be written.
+        BadInput: the ending is unknown, or the place is not writable.
     """
-    if out == Path():  # what an empty word becomes
+    if out == Path():  # also from an empty argument
         raise BadInput("OUT is empty, or the current folder itself", "name a file or a folder")
     if os.path.isdir(out):
         check_writable(out / "000000.png")
@@ -179,11 +173,11 @@ def check_output(out: Path) -> None:
 def check_size(
     out: Path | BinaryIO, count: int, image_shape: tuple[int, int, int], cols: int
 ) -> None:
-    """Refuse a picture that no viewer would open, and what the disk has no room for.
+    """Check the size of ``count`` (C, H, W) images before they are drawn.
 
     Raises:
-        BadInput: ``out`` takes a grid or is a .gif, and has more than `MAX_GRID_PIXELS`.
-        OutOfResources: ``out`` is a .npy or a folder, and larger than what is free.
+        BadInput: the grid or GIF would have more than `MAX_PIXELS`.
+        OutOfResources: the array or folder would not fit on the disk.
     """
     channels, height, width = image_shape
     kind, pixels = _kind(out), 0
@@ -192,14 +186,14 @@ def check_size(
         pixels = rows * (height + PADDING) * cols * (width + PADDING)
     elif kind == ".gif":
         pixels = count * height * width * gif_factor(height, width) ** 2
-    if pixels > MAX_GRID_PIXELS:
+    if pixels > MAX_PIXELS:
         raise BadInput(
             f"{count:,} images of {height}×{width} pixels are too large for one {kind[1:].upper()}",
             "write an array (out.npy) or a folder (out), or draw fewer",
         )
-    needed = {".npy": channels * height * width, "": SMALLEST_FILE}.get(kind, 0) * count
-    if not isinstance(out, Path):  # no disk
+    if not isinstance(out, Path):  # a stream
         return
+    needed = {".npy": channels * height * width, "": DISK_BLOCK}.get(kind, 0) * count
     free = shutil.disk_usage(out.parent).free
     if needed > free:
         raise OutOfResources(
@@ -209,7 +203,7 @@ def check_size(
 
 
 def _kind(out: Path | BinaryIO) -> str:
-    """Return the ending, in small letters, that says what is written; "" for a folder."""
+    """Return the suffix, in lower case, that selects the format; "" for a folder."""
     if not isinstance(out, Path):
         return ".png"
     return "" if out.is_dir() else out.suffix.lower()
@@ -218,65 +212,185 @@ def _kind(out: Path | BinaryIO) -> str:
 def write_images(
     out: Path | BinaryIO, batches: Iterable[Pixels], count: int, start: int = 0, cols: int = 0
 ) -> None:
-    """Write ``count`` images, which come in batches of (B, C, H, W), all or nothing.
+    """Write ``count`` images, which come in uint8 batches (B, C, H, W), all or none.
 
-    A .png is one grid; a .gif shows one after the other; a .npy is one uint8 array of (N, C, H, W),
-    written batch by batch; anything else is a folder with a PNG an image, named by its index from
-    ``start`` on. What is no path is written a grid, as a PNG.
+    A .png or a stream gets one grid, a .gif an animation, a .npy one array (N, C, H, W), and a
+    folder one PNG for each image, named by its index from ``start`` on. Arrays and folders are
+    written batch by batch.
 
     Raises:
-        BadInput: the place cannot be written.
+        BadInput: the place is not writable.
         OutOfResources: the disk is full.
     """
-    if not isinstance(out, Path):
-        out.write(encode_png(grid(np.concatenate(list(batches)), cols)))
-        return
     kind = _kind(out)
-    if kind == "":
-        _write_folder(out, batches, count, start)
+    if not isinstance(out, Path):
+        out.write(encode_png(make_grid(np.concatenate(list(batches)), cols)))
+    elif kind == "":
+        _write_folder(out, batches, range(start, start + count))
     elif kind == ".npy":
-        _write_npy(out, batches, count)
+        with atomic_file(out) as file:
+            for number, batch in enumerate(batches):
+                if number == 0:
+                    shape = (count, *batch.shape[1:])
+                    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(batch.tobytes())
     else:
         images = np.concatenate(list(batches))
-        write_atomic(out, encode_gif(images) if kind == ".gif" else encode_png(grid(images, cols)))
+        is_gif = kind == ".gif"
+        write_atomic(out, encode_gif(images) if is_gif else encode_png(make_grid(images, cols)))
 
 
-def _write_npy(out: Path, batches: Iterable[Pixels], count: int) -> None:
-    with atomic_file(out) as file:
-        for number, batch in enumerate(batches):
-            if number == 0:
-                shape = (count, *batch.shape[1:])
-                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-            file.write(batch.tobytes())
-
-
-def _write_folder(out: Path, batches: Iterable[Pixels], count: int, start: int) -> None:
+def _write_folder(out: Path, batches: Iterable[Pixels], indices: range) -> None:
     """Fill a temporary folder first, so that a failure leaves ``out`` as it was."""
-    place = out if out.is_dir() else out.parent
     try:
-        with scratch_folder(place, out.name) as temporary:
-            for index, image in enumerate(_each(batches), start):
-                with open(os.path.join(temporary, _file_name(index)), "wb") as file:
+        with scratch_folder(out if out.is_dir() else out.parent, out.name) as temporary:
+            for index, image in enumerate(chain.from_iterable(batches), indices.start):
+                with open(temporary / f"{index:06d}.png", "wb") as file:
                     file.write(encode_png(picture(image)))
             out.mkdir(exist_ok=True)
-            for index in range(start, start + count):
-                os.replace(
-                    os.path.join(temporary, _file_name(index)), os.path.join(out, _file_name(index))
-                )
+            for index in indices:
+                os.replace(temporary / f"{index:06d}.png", out / f"{index:06d}.png")
     except OSError as error:
         raise write_error(out, error) from error
 
 
-def _file_name(index: int) -> str:
-    return f"{index:06d}.png"
+class Images(np.ndarray[Any, np.dtype[np.uint8]]):
+    """Grey levels 0 … 255 (N, C, H, W), uint8: a NumPy array that a notebook shows as a grid.
+
+    It is a normal array otherwise. Slices are shown too, and ``images[0]``, (C, H, W), as one
+    picture; results that are not images, such as ``images / 255``, are shown as numbers.
+
+    Attributes:
+        cols: images in a row of the grid; 0 for a square. Slices start with 0.
+    """
+
+    cols: int
+
+    def __array_finalize__(self, other: object) -> None:
+        same = isinstance(other, Images) and other.shape == self.shape
+        self.cols = other.cols if same and isinstance(other, Images) else 0
+
+    def save(self, path: str | os.PathLike[str], cols: int = 0) -> None:
+        """Write the images, all or none, as ``ganctl sample OUT`` does.
+
+        Args:
+            path: a grid (.png), an animation (.gif), an array (.npy) or a folder (one PNG an
+                image, 000000.png …).
+            cols: images in a row of a grid; 0 for `cols`.
+
+        Raises:
+            BadInput: these are not images, ``path`` has another ending or is not writable, or the
+                grid or animation is too large.
+            OutOfResources: the disk is full.
+        """
+        out = Path(text("path", path, "where to write, such as 'grid.png'"))
+        pixels, cols = as_pixels(self), whole("cols", cols, 0) or self.cols
+        check_output(out)
+        count, channels, height, width = pixels.shape
+        check_size(out, count, (channels, height, width), cols)
+        write_images(out, [pixels], count, cols=cols)
+
+    def _repr_png_(self) -> bytes | None:
+        """Return what a notebook shows; None for numbers that are not images."""
+        if self.dtype != np.uint8:
+            return None
+        try:
+            pixels = as_pixels(self)
+        except BadInput:
+            return None
+        _, _, height, width = pixels.shape
+        fitting = max(1, NOTEBOOK_PIXELS // ((height + PADDING) * (width + PADDING)))
+        return notebook_png(pixels[:fitting], self.cols)
 
 
-def picture(image: Pixels) -> Pixels:
-    """Return one (C, H, W) image as a picture without a frame."""
-    return image[0] if image.shape[0] == 1 else image.transpose(1, 2, 0)
+def grid(images: ArrayLike, cols: int = 0) -> Image:
+    """Return images as one picture, which a notebook shows and ``.save("grid.png")`` writes.
+
+    Args:
+        images: (N, C, H, W) with C = 1 or 3, or (N, H, W); uint8, or floats in [-1, 1], such as the
+            output of a generator network. Laid out row by row.
+        cols: images in a row; 0 for a square, or for the ``cols`` of `Images`.
+
+    Returns:
+        A Pillow image, "L" for C = 1 and "RGB" for C = 3.
+
+    Raises:
+        BadInput: they are not such images, there are none, or ``cols`` is not valid.
+    """
+    from PIL import Image
+
+    pixels = as_pixels(images)
+    default = images.cols if isinstance(images, Images) else 0
+    return Image.fromarray(make_grid(pixels, whole("cols", cols, 0) or default))
 
 
-def _each(batches: Iterable[Pixels]) -> Iterator[Pixels]:
-    for batch in batches:
-        yield from batch
+def as_pixels(images: ArrayLike) -> Pixels:
+    """Return images as grey levels (N, C, H, W), N ≥ 1; arguments and errors as of `grid`."""
+    try:
+        array: Any = np.asarray(images)
+    except ValueError as error:  # rows of different lengths
+        raise _not_images("they are not all of one shape") from error
+    except (TypeError, RuntimeError) as error:  # a tensor on a GPU, or one that needs a gradient
+        raise _not_images(str(error).split("\n")[0].rstrip(".")) from error
+    if isinstance(images, Images) and array.ndim == 3 and array.shape[0] == 3:
+        array = array[None]  # one colour image of several
+    elif array.ndim == 3:
+        array = array[:, None]
+    if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
+        raise _not_images(f"their shape is {array.shape}")
+    if array.dtype == np.uint8:
+        pixels: Pixels = array
+        return pixels
+    if array.dtype.kind != "f":
+        raise _not_images(f"they are {array.dtype}")
+    low, high = array.min(), array.max()
+    if not (low >= -1 - SLACK and high <= 1 + SLACK):  # NaN included
+        raise _not_images(f"their values are {low:g} … {high:g}")
+    return to_uint8(array)
+
+
+def _not_images(reason: str) -> BadInput:
+    return BadInput(
+        f"these are no images: {reason}",
+        "(N, C, H, W) with C = 1 or 3, or (N, H, W); uint8, or floats in [-1, 1]",
+    )
+
+
+def notebook_png(images: Pixels, cols: int) -> bytes:
+    """Return a grid as a PNG that a notebook shows, enlarged by a whole factor if it is small."""
+    sheet = make_grid(images, cols)
+    factor = max(1, NOTEBOOK_SIDE // max(sheet.shape[:2]))
+    return encode_png(sheet.repeat(factor, axis=0).repeat(factor, axis=1))
+
+
+@lru_cache(maxsize=16)
+def font(pixels: int) -> FreeTypeFont | ImageFont:
+    """Return the font that comes with Pillow, ``pixels`` high."""
+    from PIL import ImageFont
+
+    return ImageFont.load_default(pixels)
+
+
+def font_text(text: str) -> str:
+    """Return ``text`` as `font` can show it: without accents, and ? for missing characters."""
+    plain = unicodedata.normalize("NFD", text.replace("–", "-").replace("×", "x"))
+    return "".join(
+        char if char in FONT_EXTRA or (char.isascii() and char.isprintable()) else "?"
+        for char in plain
+        if not unicodedata.combining(char)
+    )
+
+
+def text_width(text: str, pixels: int) -> float:
+    """Return the width in pixels of a line in a font ``pixels`` high."""
+    return font(pixels).getlength(font_text(text))
+
+
+def shorten(text: str, pixels: int, width: float) -> str:
+    """Return a line cut to ``width`` pixels, ending in … if it was longer."""
+    if text_width(text, pixels) <= width:
+        return text
+    while text and text_width(f"{text}…", pixels) > width:
+        text = text[:-1]
+    return f"{text}…"

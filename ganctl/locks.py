@@ -1,4 +1,4 @@
-"""Files and folders that one process holds: the system lets go of them when it ends, however."""
+"""File locks between processes. The system releases them when a process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -12,50 +12,72 @@ from pathlib import Path
 
 from ganctl.errors import GanctlError
 
-LOOKS, LOOK_SECONDS = 5, 0.02
-"""How often, and how far apart, a lock is tried that another process may be looking at."""
+TRIES, TRY_SECONDS = 5, 0.02  # `is_held` of another process takes a lock for less than this
 
 
 class Lock(Enum):
-    """What came of the wish to hold something."""
+    """The result of trying to take a lock."""
 
-    HELD = auto()
+    HELD = auto()  # by this process
     TAKEN = auto()  # by another process
     UNKNOWN = auto()  # the file system, or Windows, has no such locks
 
 
-class Claim:
-    """A lock, ``path``: a file of its own that says which process holds it; see `claimed`."""
+class LockFile:
+    """A lock file that contains the id of the process holding it; a context manager.
+
+    Args:
+        path: the file, which is removed at the end.
+        taken: returns the error to raise if another process, whose id it gets, holds the lock.
+
+    Attributes:
+        is_exclusive: False if the file system has no locks, so that others may hold it too.
+    """
 
     def __init__(self, path: Path, taken: Callable[[str], GanctlError]) -> None:
         self._path, self._taken = path, taken
         self._descriptor: int | None = None
-        self.is_sure = False  # whether no other process can hold it too
+        self.is_exclusive = False
 
-    def renew(self) -> None:
-        """Take the lock, and again where its file has been removed; errors as of `claimed`."""
-        while not self._stands():  # nor does a file that its holder has removed, ending
-            let_go(self._descriptor)
-            self._descriptor = descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-            found = _lock_soon(descriptor)
-            if found is Lock.TAKEN:
-                holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
-                let_go(descriptor)
-                self._descriptor = None
+    def acquire(self) -> None:
+        """Take the lock if this object does not hold it, or its file has been removed.
+
+        Raises:
+            GanctlError: another process holds it.
+            OSError: the file cannot be created.
+        """
+        while not self._is_held():  # the previous holder may remove the file as it ends
+            self._close()
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            state = lock(self._descriptor)
+            for _ in range(TRIES - 1):
+                if state is Lock.TAKEN:
+                    time.sleep(TRY_SECONDS)
+                    state = lock(self._descriptor)
+            if state is Lock.TAKEN:
+                holder = os.read(self._descriptor, 20).decode("ascii", "replace").strip()
+                self._close()
                 raise self._taken(holder)
-            self.is_sure = found is Lock.HELD
-            os.truncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()}\n".encode())
+            self.is_exclusive = state is Lock.HELD
+            os.truncate(self._descriptor, 0)
+            os.write(self._descriptor, f"{os.getpid()}\n".encode())
 
-    def release(self) -> None:
-        """Remove the file, if it is still this one, and let go."""
-        if self._stands():
+    def __enter__(self) -> LockFile:
+        try:
+            self.acquire()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_held():
             with suppress(OSError):
                 os.unlink(self._path)
-        let_go(self._descriptor)
+        self._close()
 
-    def _stands(self) -> bool:
-        """Tell whether the open file is the one at the path."""
+    def _is_held(self) -> bool:
+        """Tell whether the open file is still the one at the path."""
         if self._descriptor is None:
             return False
         try:
@@ -63,29 +85,14 @@ class Claim:
         except OSError:
             return False
 
-
-@contextmanager
-def claimed(path: Path, taken: Callable[[str], GanctlError]) -> Iterator[Claim]:
-    """Hold the lock ``path`` for the block.
-
-    Args:
-        path: a file of its own, removed at the end.
-        taken: makes the error where another process holds it, whose number it is told.
-
-    Raises:
-        GanctlError: as ``taken`` makes it.
-        OSError: the file cannot be made.
-    """
-    claim = Claim(path, taken)
-    try:
-        claim.renew()
-        yield claim
-    finally:
-        claim.release()
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor = None
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a process holds the lock ``path``; its file says it where there are no locks."""
+    """Tell whether a process holds the lock file ``path``; without locks, whether it exists."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
@@ -96,35 +103,17 @@ def is_held(path: Path) -> bool:
         os.close(descriptor)
 
 
-def hold(path: Path) -> int | None:
-    """Return a descriptor that holds what is at ``path``.
-
-    None where another process holds it, or may: nobody can tell where there are no locks.
-    """
-    try:
+@contextmanager
+def hold(path: Path) -> Iterator[bool]:
+    """Lock a file or folder for the block; yield False if that fails or cannot be known."""
+    descriptor = None
+    with suppress(OSError):  # Windows opens no folder
         descriptor = os.open(path, os.O_RDONLY)
-    except OSError:  # Windows opens no folder
-        return None
-    if lock(descriptor) is Lock.HELD:
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
-def let_go(descriptor: int | None) -> None:
-    """Let go of what `hold` returned."""
-    if descriptor is not None:
-        os.close(descriptor)
-
-
-def _lock_soon(descriptor: int) -> Lock:
-    """Lock it, unless it is taken for longer than `is_held` takes to look at it."""
-    for _ in range(LOOKS):
-        found = lock(descriptor)
-        if found is not Lock.TAKEN:
-            return found
-        time.sleep(LOOK_SECONDS)
-    return Lock.TAKEN
+    try:
+        yield descriptor is not None and lock(descriptor) is Lock.HELD
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 if sys.platform == "win32":
@@ -137,15 +126,15 @@ else:
     import fcntl
 
     def lock(descriptor: int, wait: bool = False, shared: bool = False) -> Lock:
-        """Lock an open file or folder against other processes, if that can be done.
+        """Lock an open file or folder against other processes, until it is closed.
 
-        Those who ask for a ``shared`` lock have it together, and keep the others out.
+        Several processes may hold a ``shared`` lock together; it excludes the other kind.
         """
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
             fcntl.flock(descriptor, kind | (0 if wait else fcntl.LOCK_NB))
-        except (BlockingIOError, PermissionError):  # EACCES: where NFS stands in for flock
+        except (BlockingIOError, PermissionError):  # EACCES: flock on NFS
             return Lock.TAKEN
-        except OSError:  # ENOLCK, EOPNOTSUPP, ENOSYS; NFS: EBADF for what is open to read alone
+        except OSError:  # ENOLCK, EOPNOTSUPP, ENOSYS; EBADF: a file on NFS opened only to read
             return Lock.UNKNOWN
         return Lock.HELD

@@ -1,84 +1,160 @@
 """The model card: what a generator is, where it came from and how well its export agrees.
 
-``docs/card.schema.json`` describes its JSON for other programs.
+A card comes from a file that anyone may have made, so each field is checked. The card's JSON is
+described for other programs in ``docs/card.schema.json``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganctl.card_rules import MAX_COUNT, MAX_DEPTH, RULES, is_kept, is_text
 from ganctl.errors import BadInput
+from ganctl.text import is_plain
 
-CARD_KEY = "ganctl.model_card"
-"""The card's key in the ONNX file's ``metadata_props``."""
-
+CARD_KEY = "ganctl.model_card"  # in the ONNX file's ``metadata_props``
 CARD_VERSION = 1
 
-MAX_JSON = 4_000_000
-"""Characters of a card: 65,536 classes with names of 30 characters fit in."""
+MAX_JSON = 4_000_000  # characters of a card: 65,536 class names of 30 characters fit
+MAX_TEXT = 1000  # characters of a name or a note
+MAX_SIZE = 65_536  # latent dimensions, classes, pixels a side
+MAX_COUNT = 2**63 - 1  # images, epochs, steps
+MAX_DEPTH = 32  # of nested JSON
+MAX_INTEGER = 2**64  # in fields that are preserved unread
+
+
+def is_text(value: Any) -> bool:
+    """Tell whether it is one line of text that can be shown."""
+    return isinstance(value, str) and len(value) <= MAX_TEXT and is_plain(value)
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether it is a finite number. JSON may write 1.0 as 1."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
+def is_kept(value: Any, depth: int = MAX_DEPTH) -> bool:
+    """Tell whether a JSON value of any kind can be preserved: written again as it was read."""
+    if isinstance(value, float):
+        return math.isfinite(value)  # Python's reader accepts NaN, which is not JSON
+    if isinstance(value, int):
+        return abs(value) < MAX_INTEGER
+    if isinstance(value, (list, dict)):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(is_kept(each, depth - 1) for each in inner)
+    return True
+
+
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+def _is_list(value: Any, fits: Callable[[Any], bool], size: int | None = None) -> bool:
+    return isinstance(value, list) and size in (None, len(value)) and all(map(fits, value))
+
+
+def _is_shape(value: Any) -> bool:
+    return _is_list(value, lambda n: _is_whole(n, 1, MAX_SIZE), 3) and value[0] in (1, 3)
+
+
+def _are_shares(value: Any) -> bool:
+    is_list = _is_list(value, lambda share: is_number(share) and 0 <= share <= 1)
+    return is_list and (not value or abs(math.fsum(value) - 1) < 1e-6)
+
+
+def _are_figures(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        is_text(name) and is_number(figure) for name, figure in value.items()
+    )
+
+
+def _rule(fits: Callable[[Any], bool], what: str) -> dict[str, Any]:
+    """Return the metadata of a field: a check of its JSON value, and what a valid value is."""
+    return {"fits": fits, "what": what}
+
+
+def _whole(low: int, high: int) -> dict[str, Any]:
+    return _rule(lambda value: _is_whole(value, low, high), f"a whole number, {low:,} to {high:,}")
+
+
+_TEXT = _rule(is_text, f"one line of text of up to {MAX_TEXT:,} characters")
+_COUNT = _whole(0, MAX_COUNT)
+_FIGURES = _rule(_are_figures, "an object of finite numbers")
+_SHAPE = _rule(_is_shape, f"channels (1 or 3), height and width of up to {MAX_SIZE:,}")
+_NAMES = _rule(
+    lambda value: _is_list(value, is_text) and len(value) <= MAX_SIZE,
+    f"a list of up to {MAX_SIZE:,} lines of text",
+)
+_SHA256 = _rule(
+    lambda value: isinstance(value, str) and bool(re.fullmatch("([0-9a-f]{64})?", value)),
+    "a SHA-256 in hex",
+)
+_WEIGHTS = _rule(lambda value: value in ("ema", "live"), "ema or live")
+_OBJECT = _rule(lambda value: isinstance(value, dict), "an object")
+_SHARES = _rule(_are_shares, "a share a class, adding up to 1")
+_RANGE = _rule(
+    lambda value: _is_list(value, is_number, 2) and value[0] < value[1],
+    "two finite numbers, the lower first",
+)
 
 
 @dataclass(frozen=True)
 class Card:
-    """What travels with a generator, in the checkpoint and in the ONNX file."""
+    """The metadata of a generator, in the checkpoint and in the ONNX file."""
 
-    name: str  # of the run
-    architecture: str  # "mlp"
-    latent_dim: int  # z ~ N(0, I) of so many dimensions
-    image_shape: tuple[int, int, int]  # (C, H, W)
-    class_names: tuple[str, ...]  # of the data; () when it has none
-    data_name: str
-    data_fingerprint: str  # SHA-256 of the training images as the network saw them
-    data_count: int  # training images
-    data_note: str  # what the user must know of the data, such as a fallback; or ""
-    weights: str  # "ema" or "live"
-    epochs: int  # finished
-    steps: int
-    config: dict[str, Any]  # TrainConfig as a dict
-    ganctl_version: str
-    class_shares: tuple[float, ...] = ()  # of the training data; (): unconditional
-    latent_distribution: str = "standard normal"
-    value_range: tuple[float, float] = (-1.0, 1.0)  # of the images' values
-    quality: dict[str, float] = field(default_factory=dict)  # measured figures by their name
-    parity: dict[str, float] = field(default_factory=dict)  # ONNX against torch
-    precision: str = "fp32"  # of the weights as they are stored; the arithmetic is float32
+    name: str = field(metadata=_TEXT)  # of the run
+    architecture: str = field(metadata=_TEXT)  # "mlp"
+    latent_dim: int = field(metadata=_whole(1, MAX_SIZE))  # dimensions of z ~ N(0, I)
+    image_shape: tuple[int, int, int] = field(metadata=_SHAPE)  # (C, H, W)
+    class_names: tuple[str, ...] = field(metadata=_NAMES)  # of the data; () when it has none
+    data_name: str = field(metadata=_TEXT)
+    data_fingerprint: str = field(metadata=_SHA256)  # of the images as the network saw them
+    data_count: int = field(metadata=_COUNT)  # training images
+    data_note: str = field(metadata=_TEXT)  # about the data, such as a fallback; or ""
+    weights: str = field(metadata=_WEIGHTS)
+    epochs: int = field(metadata=_COUNT)  # finished
+    steps: int = field(metadata=_COUNT)  # finished
+    config: dict[str, Any] = field(metadata=_OBJECT)  # TrainConfig as a dict
+    ganctl_version: str = field(metadata=_TEXT)
+    # Class frequencies in the training data; (): the generator is unconditional.
+    class_shares: tuple[float, ...] = field(default=(), metadata=_SHARES)
+    latent_distribution: str = field(default="standard normal", metadata=_TEXT)
+    value_range: tuple[float, float] = field(default=(-1.0, 1.0), metadata=_RANGE)  # of a pixel
+    quality: dict[str, float] = field(default_factory=dict, metadata=_FIGURES)  # metrics
+    parity: dict[str, float] = field(default_factory=dict, metadata=_FIGURES)  # ONNX against torch
+    # Of the weights as they are stored; the arithmetic is float32.
+    precision: str = field(default="fp32", metadata=_TEXT)
     card_version: int = CARD_VERSION
-    extra: Mapping[str, Any] = field(default_factory=dict)  # what a newer ganctl wrote besides
+    extra: Mapping[str, Any] = field(default_factory=dict)  # unknown fields, which are preserved
 
     def to_json(self) -> str:
-        """Return the card as JSON with sorted keys: equal cards give equal bytes.
-
-        What is in ``extra`` stands beside the fields, and never in the place of one.
-        """
+        """Return the card as JSON with sorted keys, so that equal cards give equal bytes."""
         values = {name: getattr(self, name) for name in FIELDS}
         return json.dumps({**self.extra, **values}, sort_keys=True, allow_nan=False)
 
 
+# The fields of the JSON, and those that every card has; older cards may lack the others.
 FIELDS = {f.name: f for f in dataclasses.fields(Card) if f.name != "extra"}
-"""The fields that the JSON has by their own names."""
-
 REQUIRED = {
     name
     for name, f in FIELDS.items()
     if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
 }
-"""Those that every card has; older ones lack some of the others."""
-
-_LISTS = ("image_shape", "class_names", "class_shares", "value_range")
 
 
 def card_from_json(text: str) -> Card:
     """Read what `Card.to_json` wrote, here or in a newer ganctl.
 
     Raises:
-        BadInput: it is not a card, a field holds what it cannot hold, or the version is another.
+        BadInput: it is not a card, a field has an invalid value, or the version is another.
     """
-    if len(text) > MAX_JSON:  # a few bytes of JSON make a hundred in memory
+    if len(text) > MAX_JSON:  # before parsing: a few bytes of JSON take a hundred in memory
         raise _unreadable(f"it has {len(text):,} characters, more than {MAX_JSON:,}")
     try:
         values = json.loads(text)
@@ -86,37 +162,34 @@ def card_from_json(text: str) -> Card:
         raise _unreadable("it is not JSON") from error
     if not isinstance(values, dict):
         raise _unreadable("it is not an object")
-    _check_version(values)
-    for name in sorted(REQUIRED - values.keys()):
-        raise _unreadable(f"its {name} is missing")
-    for name, value in values.items():
-        if name in RULES and not RULES[name].fits(value):
-            raise _unreadable(f"its {name} is not {RULES[name].what}")
-        if not is_text(name):
-            raise _unreadable("the name of a field is not one line of text")
-        if not is_kept(value):
-            limit = f"or is nested more than {MAX_DEPTH} levels deep"
-            raise _unreadable(f"its {name} holds a number that is too large, {limit}")
-    if values.get("class_shares") and len(values["class_shares"]) != len(values["class_names"]):
-        raise _unreadable("its class_shares are not as many as its class_names")
-    known: dict[str, Any] = {
-        name: tuple(value) if name in _LISTS else value
-        for name, value in values.items()
-        if name in FIELDS
-    }
-    extra = {name: value for name, value in values.items() if name not in FIELDS}
-    return Card(**known, extra=extra)
-
-
-def _check_version(values: Mapping[str, Any]) -> None:
     version = values.get("card_version")
-    if type(version) is not int or not 1 <= version <= MAX_COUNT:
+    if not _is_whole(version, 1, MAX_COUNT):
         raise _unreadable("its card_version is not a whole number from 1 on")
     if version != CARD_VERSION:
         raise BadInput(
             f"the model card has version {version}, not {CARD_VERSION}",
             "use the ganctl that wrote it",
         )
+    for name in sorted(REQUIRED - values.keys()):
+        raise _unreadable(f"its {name} is missing")
+    known: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, value in values.items():
+        if not is_text(name):
+            raise _unreadable("the name of a field is not one line of text")
+        rule = FIELDS[name].metadata if name in FIELDS else {}
+        if rule and not rule["fits"](value):
+            raise _unreadable(f"its {name} is not {rule['what']}")
+        if not is_kept(value):
+            limit = f"or is nested more than {MAX_DEPTH} levels deep"
+            raise _unreadable(f"its {name} holds a number that is too large, {limit}")
+        if name in FIELDS:
+            known[name] = tuple(value) if isinstance(value, list) else value
+        else:
+            extra[name] = value
+    if known.get("class_shares") and len(known["class_shares"]) != len(known["class_names"]):
+        raise _unreadable("its class_shares are not as many as its class_names")
+    return Card(**known, extra=extra)
 
 
 def _unreadable(reason: str) -> BadInput:

@@ -1,4 +1,4 @@
-"""Text that comes from files, networks and paths: what may be kept, and what may be printed."""
+"""Format text for messages, and sanitise text that comes from files, networks and paths."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import shlex
 import unicodedata
 from collections.abc import Iterable
 
+# Characters that move a terminal's cursor, end a line or start an escape sequence.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""What moves the cursor, ends a line or begins an escape sequence."""
-
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Unicode's categories of those, of what turns the direction of text, and of half characters."""
+# Unicode categories: controls, invisible (some reverse the text), surrogates, line separators.
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def is_plain(text: str) -> bool:
@@ -19,13 +18,25 @@ def is_plain(text: str) -> bool:
     return not _CONTROLS.search(text)
 
 
+def printable(text: str) -> str:
+    r"""Return ``text`` with whatever a terminal would obey instead of show escaped as ``\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode()
+        if unicodedata.category(char) in _UNPRINTABLE
+        else char
+        for char in text
+    )
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """Return so many of something in words, "1 image" or "1,000 images"."""
+    """Return a number with its noun: "1 image" or "1,000 images"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
-def sized(count: int) -> str:
-    """Return so many bytes in words: "812 bytes", "12.3 kB" or "1,204.5 MB"."""
+def format_bytes(count: int) -> str:
+    """Return a size as text: "812 bytes", "12.3 kB" or "1,204.5 MB"."""
     for unit, name in ((10**6, "MB"), (10**3, "kB")):
         if count >= unit:
             return f"{count / unit:,.1f} {name}"
@@ -39,30 +50,20 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def inert(text: str) -> str:
-    r"""Return ``text`` with all that a terminal would obey, not show, written out as ``\x1b``."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char.encode("unicode_escape").decode() if unicodedata.category(char) in _UNSEEN else char
-        for char in text
-    )
-
-
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Return the one of ``words`` that was probably meant by ``word``; None where none is like it.
+    """Return the word most similar to ``word``, ignoring case and - against _; None without one."""
+    from difflib import get_close_matches  # needed only for an error
 
-    Upper and lower case, - and _ count as the same.
-    """
-    from difflib import get_close_matches  # only where something went wrong
+    def normal(text: str) -> str:
+        return text[:100].lower().replace("_", "-")
 
-    plain = {_folded(each): each for each in words}
-    near = get_close_matches(_folded(word), plain, n=1, cutoff=0.65)
-    return plain[near[0]] if near else None
+    originals = {normal(each): each for each in words}
+    near = get_close_matches(normal(word), originals, n=1, cutoff=0.65)
+    return originals[near[0]] if near else None
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """Return ": did you mean 'train'?" for ``word`` "tain", to end an error; else ""."""
+    """Return ": did you mean 'train'?" for ``word`` "tain", to end an error, or ""."""
     near = nearest(word, words)
     return f": did you mean '{near}'?" if near else ""
 
@@ -78,7 +79,3 @@ def option(name: str, value: object = None) -> str:
     if value is None or isinstance(value, bool):
         return f"--no-{words}" if value is False else f"--{words}"
     return f"--{words} {shlex.quote(str(value))}"
-
-
-def _folded(word: str) -> str:
-    return word[:100].lower().replace("_", "-")

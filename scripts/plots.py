@@ -24,10 +24,9 @@ from matplotlib.ticker import MaxNLocator
 
 from ganctl.config import MONITOR_IMAGES
 from ganctl.data import load_data
-from ganctl.drawing import draw
 from ganctl.environment import RUNS
 from ganctl.evaluation.monitor import Monitor
-from ganctl.inputs import seeded
+from ganctl.latents import draw, seeded
 from ganctl.training.callbacks import MONITOR_START
 from ganctl.training.checkpoint import as_function, load_generator
 

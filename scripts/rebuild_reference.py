@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ganctl.checksums import read_shipped
 from ganctl.data.digits import load_digits
 from ganctl.data.idx import read_pair
 from ganctl.errors import CheckFailed, GanctlError
@@ -27,7 +28,6 @@ from ganctl.evaluation.classifier import Classifier
 from ganctl.evaluation.metrics import authenticity, moments
 from ganctl.evaluation.reference import FILE, LEVELS, SHA256
 from ganctl.files import write_atomic
-from ganctl.shipped import read_shipped
 
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ganctl.checkpoint_file import metadata, peek, read_checkpoint, read_header, seal
+from ganctl.checkpoint_file import add_checksum, file_metadata, parse_header, peek, read_header
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput, CheckFailed, GanctlError
 
@@ -45,15 +45,15 @@ def checkpoint(ema_decay: float = 0.9999, says: Mapping[str, object] | None = No
         end = place + 4 * math.prod(shape)
         tensors[name] = {"dtype": "F32", "shape": shape, "data_offsets": [place, end]}
         place = end
-    (key, text) = next(iter(metadata(TrainConfig(ema_decay=ema_decay), card(), 7, 2).items()))
+    (key, text) = next(iter(file_metadata(TrainConfig(ema_decay=ema_decay), card(), 7, 2).items()))
     said = json.dumps(json.loads(text) | (says or {}), sort_keys=True)
-    return seal(file_of({"__metadata__": {key: said}, **tensors}, place))
+    return add_checksum(file_of({"__metadata__": {key: said}, **tensors}, place))
 
 
 def test_the_header_says_what_is_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(checkpoint())
-    header = read_header(read_checkpoint(path), "x")
+    header = read_header(path)
     assert (header.config, header.card) == (TrainConfig(), card())
     assert (header.step, header.threads) == (7, 2)
     assert header.shapes == SHAPES
@@ -70,7 +70,7 @@ def test_the_header_says_what_is_in_the_file(tmp_path: Path) -> None:
 def test_a_glance_sees_the_same_in_the_first_bytes_alone(tmp_path: Path) -> None:
     data, path = checkpoint(), tmp_path / "x.safetensors"
     path.write_bytes(data)
-    assert peek(path) == read_header(data, "x")
+    assert peek(path) == parse_header(data, "x")
     path.write_bytes(data[:-1] + b"!")  # a weight: nobody has looked
     assert peek(path).step == 7
     for cut in (0, 7, 8, 9, len(data) - 1):
@@ -85,7 +85,7 @@ def test_a_glance_sees_the_same_in_the_first_bytes_alone(tmp_path: Path) -> None
 
 
 def test_without_an_average_the_live_weights_are_counted() -> None:
-    assert read_header(checkpoint(ema_decay=0.0), "x").parameters == 6
+    assert parse_header(checkpoint(ema_decay=0.0), "x").parameters == 6
 
 
 def test_every_flipped_bit_and_every_truncation_is_found() -> None:
@@ -94,10 +94,10 @@ def test_every_flipped_bit_and_every_truncation_is_found() -> None:
         damaged = bytearray(data)
         damaged[bit // 8] ^= 1 << bit % 8
         with pytest.raises(GanctlError):
-            read_header(bytes(damaged), "x")
+            parse_header(bytes(damaged), "x")
     for length in range(len(data)):
         with pytest.raises(GanctlError):
-            read_header(data[:length], "x")
+            parse_header(data[:length], "x")
 
 
 def test_a_byte_lost_doubled_or_appended_anywhere_is_found() -> None:
@@ -107,14 +107,14 @@ def test_a_byte_lost_doubled_or_appended_anywhere_is_found() -> None:
     longer = (data + bytes([byte]) for byte in range(256))
     for damaged in (*lost, *doubled, *longer):
         with pytest.raises(GanctlError):
-            read_header(damaged, "x")
+            parse_header(damaged, "x")
 
 
 def test_a_flipped_bit_among_the_tensors_is_damage() -> None:
     data = bytearray(checkpoint())
     data[-1] ^= 1
     with pytest.raises(CheckFailed, match="x is damaged: its SHA-256 is not the one written in it"):
-        read_header(bytes(data), "x")
+        parse_header(bytes(data), "x")
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
@@ -123,7 +123,7 @@ def test_a_flipped_bit_among_the_tensors_is_damage() -> None:
 @example(name="step", value=-1)
 def test_a_sealed_file_may_say_anything(name: str, value: object) -> None:
     try:
-        header = read_header(checkpoint(says={name: value}), "x")
+        header = parse_header(checkpoint(says={name: value}), "x")
     except BadInput as error:
         assert "\n" not in error.message and len(error.message) < 200
     else:
@@ -131,9 +131,9 @@ def test_a_sealed_file_may_say_anything(name: str, value: object) -> None:
 
 
 def test_a_number_in_the_configuration_may_be_too_large() -> None:
-    config = json.loads(metadata(TrainConfig(), card(), 7, 2)["ganctl"])["config"]
+    config = json.loads(file_metadata(TrainConfig(), card(), 7, 2)["ganctl"])["config"]
     with pytest.raises(BadInput, match="in the configuration, lr=1"):
-        read_header(checkpoint(says={"config": config | {"lr": 10**400}}), "x")
+        parse_header(checkpoint(says={"config": config | {"lr": 10**400}}), "x")
 
 
 @pytest.mark.parametrize(
@@ -153,21 +153,21 @@ def test_a_number_in_the_configuration_may_be_too_large() -> None:
     ],
 )
 def test_tensors_that_do_not_fit_the_file_are_refused(tensor: object) -> None:
-    said = {"__metadata__": metadata(TrainConfig(), card(), 7, 2)}
+    said = {"__metadata__": file_metadata(TrainConfig(), card(), 7, 2)}
     good = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
-    assert read_header(seal(file_of({**said, "x": good}, 4)), "x").shapes == {"x": (1,)}
+    assert parse_header(add_checksum(file_of({**said, "x": good}, 4)), "x").shapes == {"x": (1,)}
     with pytest.raises(BadInput, match="x is not a ganctl checkpoint"):
-        read_header(seal(file_of({**said, "x": tensor}, 4)), "x")
+        parse_header(add_checksum(file_of({**said, "x": tensor}, 4)), "x")
 
 
 @given(st.binary())
 @example(b"\xff" * 8 + b'\\"sha256\\": \\"' + b"0" * 64 + b'\\"')
 def test_what_is_no_checkpoint_is_refused(data: bytes) -> None:
     with pytest.raises(GanctlError):
-        read_header(data, "x")
+        parse_header(data, "x")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none", "no such file"), (tmp_path, "is a directory")):
         with pytest.raises(BadInput, match=f"cannot read checkpoint {path}: {reason}"):
-            read_checkpoint(path)
+            read_header(path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,26 @@ import numpy as np
 import pytest
 
 from ganctl import environment
-from ganctl.environment import VARIABLES, check_environment, is_device, neutral, peak_memory
+from ganctl.environment import (
+    PRETRAINED,
+    PRETRAINED_NAMES,
+    VARIABLES,
+    check_environment,
+    cpu_count,
+    is_device,
+    neutral_environment,
+    peak_memory,
+    pretrained_path,
+)
 from ganctl.errors import BadInput
+from ganctl.evaluation.classifier import Classifier
+from ganctl.latents import draw, seeded
+from ganctl.training.checkpoint import as_function, load_generator
 
 from .conftest import Ganctl
+
+FOLDER = Path(__file__).parents[1] / "checkpoints"
+COUNT = 500
 
 
 def test_the_runs_lie_where_the_variable_says(trained: Path, tmp_path: Path) -> None:
@@ -72,7 +89,7 @@ def test_a_measured_process_takes_nothing_from_the_variables(
 ) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, "x")
-    assert {name for name in VARIABLES if name in neutral()} == {"GANCTL_DATA"}
+    assert {name for name in VARIABLES if name in neutral_environment()} == {"GANCTL_DATA"}
     with pytest.raises(BadInput, match="GANCTL_DEVICE is x"):
         environment.check_environment()
 
@@ -89,3 +106,70 @@ def test_the_peak_memory_of_a_child_does_not_include_its_parent() -> None:
     program = "from ganctl.environment import peak_memory; print(peak_memory())"
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert int(printed.stdout) < 200e6 < ballast.nbytes
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux only")
+def test_only_the_cores_that_the_process_may_use_count() -> None:
+    program = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    program += "from ganctl.environment import cpu_count; print(cpu_count())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "1\n"
+
+
+def test_where_the_system_does_not_say_all_cores_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert cpu_count() == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "conditional"), [("mnist-mlp", False), ("mnist-conv-conditional", True)]
+)
+def test_a_pretrained_generator_is_small_and_draws_digits(name: str, conditional: bool) -> None:
+    path = FOLDER / f"{name}.safetensors"
+    assert path.stat().st_size < 7_000_000
+    generator, card = load_generator(path)
+    assert (card.name, card.data_name, card.data_count, card.weights) == (
+        name,
+        "mnist",
+        60_000,
+        "ema",
+    )
+    assert card.quality["frechet_distance"] > 0
+    inputs = seeded(1, generator.latent_dim, card.class_shares)
+    batches = draw(as_function(generator), inputs, start=0, count=COUNT, batch_size=50)
+    probabilities = Classifier(1)(np.concatenate(list(batches))).probabilities
+    assert probabilities.max(axis=1).mean() > 0.93
+    assert len(set(probabilities.argmax(axis=1))) == 10
+    _, labels = inputs(0, COUNT)
+    assert (labels is not None) is conditional
+    if labels is not None:
+        assert (probabilities.argmax(axis=1) == labels).mean() >= 0.98
+
+
+def test_hints_name_the_pretrained_generators(
+    ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {path.stem for path in FOLDER.glob("*.safetensors")} == {*PRETRAINED_NAMES}
+    monkeypatch.chdir(tmp_path)
+    outcome = ganctl("sample")
+    assert outcome.code == 3 and "there is no run in checkpoints/" in outcome.err
+    assert f"name the one in ganctl's clone: {FOLDER / PRETRAINED.name}\n" in outcome.err
+    outcome = ganctl("export", "--checkpoint", "mnist-mlp")
+    assert outcome.code == 3
+    assert f"hint: it is in ganctl's clone: {FOLDER}/mnist-mlp.safetensors\n" in outcome.err
+    monkeypatch.setattr(environment, "__file__", str(tmp_path / "site-packages/ganctl/x.py"))
+    assert pretrained_path() == f"CLONE/{PRETRAINED}"
+
+
+def test_without_a_run_a_pretrained_generator_is_used(
+    ganctl: Ganctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    PRETRAINED.parent.mkdir()
+    shutil.copy(FOLDER / PRETRAINED.name, PRETRAINED)
+    for command in (["sample", "--digit", 7, "out.png"], ["export", "gen.onnx"]):
+        outcome = ganctl(*command)
+        assert outcome.code == 0 and Path(str(command[-1])).exists()
+        assert f"{PRETRAINED}, which comes with ganctl" in outcome.err
+    assert ganctl("infer", "gen.onnx", "--digits", "42", "number.png").code == 0

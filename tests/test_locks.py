@@ -1,5 +1,3 @@
-"""What one process holds, no other takes; what a dead one held is free."""
-
 from __future__ import annotations
 
 import errno
@@ -15,17 +13,17 @@ import pytest
 
 from ganctl.errors import BadInput
 from ganctl.files import atomic_file, sweep, write_atomic
-from ganctl.locks import Lock, claimed, is_held, let_go, lock
+from ganctl.locks import Lock, LockFile, is_held, lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from ganctl.errors import BadInput
 from ganctl.files import atomic_file, scratch_folder
-from ganctl.locks import Lock, claimed, is_held, let_go, lock
+from ganctl.locks import LockFile
 what, path = sys.argv[1], Path(sys.argv[2])
 held = {
-    "lock": lambda: claimed(path, lambda process: BadInput(process, "")),
+    "lock": lambda: LockFile(path, lambda process: BadInput(process, "")),
     "file": lambda: atomic_file(path),
     "folder": lambda: scratch_folder(path.parent, path.name),
 }[what]
@@ -48,11 +46,11 @@ def taken(process: str) -> BadInput:
 def test_a_lock_names_who_holds_it_and_is_free_when_that_is_killed(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
     with holder("lock", path) as process:
-        with pytest.raises(BadInput, match=f"(?m)taken by {process.pid}$"), claimed(path, taken):
+        with pytest.raises(BadInput, match=f"(?m)taken by {process.pid}$"), LockFile(path, taken):
             pass
         process.kill()
     assert path.exists()
-    with claimed(path, taken):
+    with LockFile(path, taken):
         assert path.read_text() == f"{os.getpid()}\n"
     assert not path.exists()
 
@@ -88,24 +86,24 @@ def test_only_ones_own_litter_is_swept_by_a_write(tmp_path: Path) -> None:
 def test_a_lock_whose_file_is_removed_with_its_folder_is_taken_again(tmp_path: Path) -> None:
     path = tmp_path / "run" / ".lock"
     path.parent.mkdir()
-    with claimed(path, taken) as claim:
+    with LockFile(path, taken) as held:
         for _ in range(2):
             shutil.rmtree(path.parent)
             path.parent.mkdir()
-            claim.renew()
+            held.acquire()
             assert path.read_text() == f"{os.getpid()}\n"
         shutil.rmtree(path.parent)
         path.parent.mkdir()
         with holder("lock", path) as process:
             with pytest.raises(BadInput, match=f"(?m)taken by {process.pid}$"):
-                claim.renew()
+                held.acquire()
             process.kill()
     assert path.exists()  # it was the other's
 
 
 def test_at_its_end_a_lock_removes_no_other(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
-    with claimed(path, taken):
+    with LockFile(path, taken):
         path.unlink()
         path.write_text("another's")
     assert path.read_text() == "another's"
@@ -123,7 +121,7 @@ def test_a_lock_that_is_removed_while_it_is_taken_is_taken_anew(
         flock(descriptor, how)
 
     monkeypatch.setattr(fcntl, "flock", slow)
-    with claimed(path, taken):
+    with LockFile(path, taken):
         assert path.read_text() == f"{os.getpid()}\n"
 
 
@@ -134,13 +132,13 @@ def test_where_there_are_no_locks_work_goes_on_and_nobodys_litter_is_swept(
     def fail(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    with claimed(tmp_path / ".lock", taken) as claim:
-        assert claim.is_sure
+    with LockFile(tmp_path / ".lock", taken) as held:
+        assert held.is_exclusive
     monkeypatch.setattr(fcntl, "flock", fail)
     litter = tmp_path / f".out.png.{'0' * 16}.tmp"
     litter.touch()
-    with claimed(tmp_path / ".lock", taken) as claim:
-        assert not claim.is_sure
+    with LockFile(tmp_path / ".lock", taken) as held:
+        assert not held.is_exclusive
         write_atomic(tmp_path / "out.png", b"ours")
         sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == [litter, tmp_path / "out.png"]
@@ -161,8 +159,8 @@ def test_who_looks_whether_a_lock_is_held_keeps_nobody_out(
 
     def wait(seconds: float) -> None:
         assert 0 < seconds < 0.1
-        let_go(looking)
+        os.close(looking)
 
     monkeypatch.setattr(time, "sleep", wait)
-    with claimed(path, taken):
+    with LockFile(path, taken):
         assert is_held(path)

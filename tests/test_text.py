@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganctl.text import did_you_mean, inert, is_plain, nearest, sized
+from ganctl.text import did_you_mean, format_bytes, is_plain, nearest, printable
 
 
 @pytest.mark.parametrize("text", ["", "a b", "Fréchet ×", "日本\u3000語", "[bold]x[/]", "\udc80"])
@@ -18,19 +18,19 @@ def test_a_control_character_is_not(char: str) -> None:
 
 
 def test_what_a_terminal_would_obey_is_written_out() -> None:
-    assert inert("a\x1b[2Jb\n") == r"a\x1b[2Jb\n"
-    assert inert("\u202egnp.exe \udc80") == r"\u202egnp.exe \udc80"
+    assert printable("a\x1b[2Jb\n") == r"a\x1b[2Jb\n"
+    assert printable("\u202egnp.exe \udc80") == r"\u202egnp.exe \udc80"
 
 
 def test_bytes_are_told_in_their_largest_unit() -> None:
     told = {1: "1 byte", 999: "999 bytes", 46_080: "46.1 kB", 1_204_500_000: "1,204.5 MB"}
-    assert {count: sized(count) for count in told} == told
+    assert {count: format_bytes(count) for count in told} == told
 
 
 @given(st.text())
 def test_text_is_inert_and_otherwise_as_it_was(text: str) -> None:
-    shown = inert(text)
-    assert is_plain(shown) and inert(shown) == shown
+    shown = printable(text)
+    assert is_plain(shown) and printable(shown) == shown
     shown.encode()
     if text.isprintable():
         assert shown == text

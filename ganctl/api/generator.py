@@ -1,65 +1,71 @@
-"""A loaded generator, from an ONNX file or a checkpoint, to be drawn from in Python."""
+"""A loaded generator, from an ONNX file or a checkpoint, to draw from in Python."""
 
 from __future__ import annotations
 
-import base64
+import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import SupportsIndex
 
 import numpy as np
 
-from ganctl.api.notes import needing_extra, note
-from ganctl.api.pictures import SHOWN_SIDE, Images, enlarged
 from ganctl.arguments import one_of, real, text, truth, whole
-from ganctl.checkpoint_file import PREFIXES, is_checkpoint, read_checkpoint, read_header
+from ganctl.checkpoint_file import PREFIXES, is_checkpoint, read_header
 from ganctl.config import MAX_SEED
-from ganctl.drawing import GeneratorFunction, check_indices, draw
-from ganctl.errors import BadInput, GanctlError, InvalidOption, OutOfResources
-from ganctl.images import encode_png
-from ganctl.images import grid as grid_of
+from ganctl.environment import cpu_count
+from ganctl.errors import BadInput, GanctlError, InvalidOption, OutOfResources, missing_extra
+from ganctl.html_page import image
+from ganctl.images import Images, notebook_png
 from ganctl.inference.watched import Watched
-from ganctl.inputs import class_numbers, in_rows, in_turn, seeded, since, truncated
-from ganctl.machine import usable_cores
+from ganctl.latents import GeneratorFunction, check_indices, class_numbers, draw, seeded
 from ganctl.model_card import Card
-from ganctl.text import counted, inert
+from ganctl.text import counted, printable
 
-if TYPE_CHECKING:
-    from ganctl.inference.signature import Told
-
-BATCH = 64
-"""Images drawn at once; an ONNX file's memory is checked for so many."""
-
+BATCH = 64  # images drawn at once; the memory of an ONNX file is checked for so many
 MAX_BATCH = 65_536
-
 MAX_THREADS = 1024
+STRIP = 10  # images that a notebook shows of a generator
+MAX_SHOWN = 200  # characters of a value in a notebook's table
 
-STRIP = 10
-"""Images that a notebook shows of a generator."""
+Class = SupportsIndex | str  # a class by its number, from 0, or by its name
 
-LONGEST = 200
-"""Characters of a value in a notebook's table."""
 
-Class = SupportsIndex | str
-"""A class by its number, from 0, or by its name."""
+def note(text: str) -> None:
+    """Log what the command line prints after ``note:``."""
+    logging.getLogger("ganctl").warning("%s", printable(text))
+
+
+@contextmanager
+def needing_extra() -> Iterator[None]:
+    """Name the extra to install if an import in the block fails.
+
+    Raises:
+        MissingDependency: a package of ``ganctl[train]`` is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if missing := missing_extra(error, "this"):
+            raise missing from error
+        raise
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Generator:
-    """A trained generator: ``generator.sample(16, seed=7)`` draws.
+    """A trained generator: ``generator.sample(16, seed=7)`` draws. `load` returns one.
 
-    In a notebook it shows what it is and a strip of ten images. `load` makes one.
+    A notebook shows its origin and ten images.
 
     Attributes:
         path: of its file.
-        card: where it comes from; None for another tool's ONNX file, which has none.
+        card: its metadata; None for an ONNX file of another tool.
         image_shape: (C, H, W) of an image.
-        latent_dim: values of a latent z.
-        classes: names of the classes that can be asked for, in the order of their numbers; () where
-            it is not conditional.
+        latent_dim: dimensions of a latent z.
+        classes: names of the classes, in the order of their numbers; () if it is not conditional.
     """
 
     path: Path
@@ -83,27 +89,27 @@ class Generator:
     ) -> Images:
         """Draw images ``start`` … ``start + count - 1`` of ``seed``.
 
-        They are those that ``ganctl sample`` and ``ganctl infer`` draw with the same options.
+        ``ganctl sample`` and ``ganctl infer`` draw the same images with the same options.
 
         Args:
-            count: how many; of each digit, where several are asked for.
+            count: how many; of each class, if ``digit`` has several.
             seed: 0 … 2³² - 1. Image i of a seed is always the same image.
-            start: index of the first.
-            digit: a class of a conditional generator, by number or name; or several, whose images
-                come one class after the other, in the same styles: a grid of them has a row each.
-                None: each class as often as the data has it.
+            start: index of the first image.
+            digit: a class of a conditional generator, by number or name, or several: a grid of the
+                images then has a row for each class, with the same styles. None: each class as
+                often as in the training data.
             truncation: ψ, above 0 and up to 1. Below 1: clearer images, less varied.
-            batch_size: images drawn at once, which changes none; an ONNX file draws at most what
-                it was loaded with, or what it settles.
+            batch_size: images drawn at once, which changes none of them. An ONNX file draws at most
+                as many as it was loaded for, or its own fixed number.
 
         Returns:
-            (N, C, H, W) uint8, N being ``count`` for each digit.
+            (N, C, H, W) uint8, where N is ``count`` for each class.
 
         Raises:
-            BadInput: an argument is out of its range, or there is no such class.
+            BadInput: an argument is out of range, or there is no such class.
             CheckFailed: the generator draws NaN or infinite values.
-            OutOfResources: the images need more memory than there is, or an ONNX file's batch more
-                memory or time than it may.
+            OutOfResources: the images do not fit in memory, or a batch of an ONNX file exceeds its
+                memory or time limit.
         """
         count, start = whole("count", count, 1), whole("start", start, 0)
         seed, batch_size = whole("seed", seed, 0, MAX_SEED), whole("batch_size", batch_size, 1)
@@ -111,19 +117,17 @@ class Generator:
             raise InvalidOption("truncation", truncation, "above 0 and up to 1")
         numbers = class_numbers(_classes(digit), self.path, self.classes, self._class_shares)
         check_indices(start, count)
-        inputs = since(seeded(seed, self.latent_dim, self._class_shares), start)
+        inputs = seeded(seed, self.latent_dim, self._class_shares).shift(start)
         if truncation < 1:
-            inputs = truncated(inputs, truncation)
-        if len(numbers) > 1:
-            inputs = in_rows(inputs, numbers, count)
-        elif numbers:
-            inputs = in_turn(inputs, numbers)
+            inputs = inputs.truncate(truncation)
+        if numbers:
+            inputs = inputs.class_rows(numbers, count)
         total = count * max(len(numbers), 1)
-        images = _room(total, self.image_shape)
+        images = _allocate(total, self.image_shape)
         images.cols = count if len(numbers) > 1 else 0
-        watched, at_once = Watched(self._function), self._fixed_batch or batch_size
+        watched, batch_size = Watched(self._function), self._fixed_batch or batch_size
         done = 0
-        for batch in draw(watched, inputs, start=0, count=total, batch_size=at_once):
+        for batch in draw(watched, inputs, start=0, count=total, batch_size=batch_size):
             images[done : done + len(batch)] = batch
             done += len(batch)
         if self.card is None and watched.share_beyond:
@@ -136,13 +140,13 @@ class Generator:
     def __repr__(self) -> str:
         channels, height, width = self.image_shape
         classes = f", {counted(len(self.classes), 'class', 'classes')}" if self.classes else ""
-        return f"<Generator {inert(str(self.path))}: {channels}×{height}×{width}{classes}>"
+        return f"<Generator {printable(str(self.path))}: {channels}×{height}×{width}{classes}>"
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows; whatever came from the file is escaped."""
+        """Return what a notebook shows; text from the file is escaped."""
         rows = "".join(
             f'<tr><th style="text-align: left">{name}</th>'
-            f'<td style="text-align: left">{_text(value)}</td></tr>'
+            f'<td style="text-align: left">{_html(value)}</td></tr>'
             for name, value in self._rows()
         )
         return f"<div><table>{rows}</table>{self._strip()}</div>"
@@ -166,38 +170,46 @@ class Generator:
         return [(name, value) for name, value in rows if value]
 
     def _strip(self) -> str:
-        """Return the images as an element: a class each, where there are classes."""
-        each = range(min(STRIP, len(self.classes)))
+        """Return a row of images as HTML: one of each class, if there are classes."""
+        classes = range(min(STRIP, len(self.classes)))
         try:
-            images = self.sample(1 if each else STRIP, digit=each or None, batch_size=STRIP)
-        except GanctlError as error:  # of another tool's file: the table is still of use
-            return f"<p>{_text(error.message)}</p>"
-        png = encode_png(enlarged(grid_of(images, STRIP), SHOWN_SIDE))
-        data = base64.b64encode(png).decode()
+            images = self.sample(1 if classes else STRIP, digit=classes or None, batch_size=STRIP)
+        except GanctlError as error:  # of another tool's file: still show the table
+            return f"<p>{_html(error.message)}</p>"
         about = f"{counted(len(images), 'image')} of seed 0"
-        return f'<img alt="{about}" src="data:image/png;base64,{data}">'
+        return image(notebook_png(images, STRIP), "png", about)
+
+
+def _html(value: str) -> str:
+    """Return ``value`` as HTML, shortened if necessary."""
+    return escape(printable(value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]} …"))
 
 
 def _classes(digit: Class | Iterable[Class] | None) -> list[int | str]:
-    """Return the classes asked for, by number or name; [] for none."""
+    """Return the classes in ``digit``, by number or name; [] for None."""
     if digit is None:
         return []
-    one = isinstance(digit, str | bytes) or getattr(digit, "ndim", 1) == 0  # NumPy's array(4)
-    if one or not isinstance(digit, Iterable):
-        return [_class(digit)]
-    asked = [_class(each) for each in digit]
-    if not asked:
+    is_one = isinstance(digit, str | bytes) or getattr(digit, "ndim", 1) == 0  # NumPy's array(4)
+    classes: list[int | str] = []
+    for each in [digit] if is_one or not isinstance(digit, Iterable) else digit:
+        try:
+            classes.append(each if isinstance(each, str) else whole("digit", each))
+        except InvalidOption as error:
+            allowed = "a class by number or name, or several"
+            raise InvalidOption("digit", each, allowed) from error
+    if not classes:
         raise BadInput("digit= names no class", "leave it out, or name one or more")
-    return asked
+    return classes
 
 
-def _class(digit: object) -> int | str:
-    if isinstance(digit, str):
-        return digit
+def _allocate(count: int, image_shape: tuple[int, int, int]) -> Images:
     try:
-        return whole("digit", digit)
-    except InvalidOption:
-        raise InvalidOption("digit", digit, "a class by number or name, or several") from None
+        return np.empty((count, *image_shape), np.uint8).view(Images)
+    except (MemoryError, ValueError) as error:  # ValueError: more than an array can have
+        raise OutOfResources(
+            f"there is not enough memory for {count:,} images",
+            "draw fewer at a time: lower --count, and the rest with --start",
+        ) from error
 
 
 def load(
@@ -219,27 +231,26 @@ def load(
 
     Args:
         source: an ONNX file, which needs no torch; or a ``.safetensors`` file, a run's folder or
-            its name, which do. None: the newest run; where there is none, the one in
+            its name, which do. None: the newest run, or without any the generator in
             ``checkpoints/`` of ganctl's clone.
-        weights: of a checkpoint: "ema", the running average (the live ones where the run keeps
-            none), or "live", the weights that train.
-        threads: that an ONNX file may use on the CPU; 0 for all cores.
-        provider: what runs an ONNX file: cpu, or another that onnxruntime has (cuda, …).
-        latent_dim: values of a latent, where another tool's ONNX file does not say.
+        weights: of a checkpoint: "ema", the running average (or the live ones if the run has no
+            average), or "live", the weights being trained.
+        threads: CPU threads for an ONNX file; 0 for all cores.
+        provider: that runs an ONNX file: cpu, or another that onnxruntime has (cuda, …).
+        latent_dim: dimensions of a latent, if another tool's ONNX file does not say.
         value_range: likewise, of its images' values: "-1,1", "0,1" or "0,255".
         layout: likewise: "nchw" or "nhwc", channels first or last.
-        batch_size: images that an ONNX file draws at once, at the most.
-        max_model_mb: what an ONNX file may cost, since none is trusted: its own size.
-        max_image_mb: likewise, the memory of a batch of images and all that leads to it.
-        max_seconds: likewise, the time to load it, and for each batch.
-        allow_any_op: whether it may hold any operator, its memory not known beforehand.
+        batch_size: the most images that an ONNX file draws at once.
+        max_model_mb: limit for an ONNX file, which is not trusted: its size.
+        max_image_mb: likewise: the memory for a batch of images and the values leading to it.
+        max_seconds: likewise: the time to load it, and to draw a batch.
+        allow_any_op: whether it may have any operator, so that its memory is not known beforehand.
 
     Raises:
-        BadInput: there is no such file or run, it holds no generator, or an argument cannot be
-            used.
+        BadInput: there is no such file or run, it has no generator, or an argument is not valid.
         CheckFailed: it is damaged.
         MissingDependency: a checkpoint needs torch, which is not installed.
-        OutOfResources: an ONNX file needs more memory or time than it may.
+        OutOfResources: an ONNX file exceeds its memory or time limit.
     """
     from ganctl.inference.signature import LAYOUTS, MAX_LATENT_DIM, RANGES, Told
 
@@ -259,42 +270,14 @@ def load(
         whole("max_seconds", max_seconds, 1, 86_400),
         truth("allow_any_op", allow_any_op),
     )
-    if path is not None and _is_onnx(path):
-        return _from_onnx(path, threads, provider, batch_size, told, limits)
-    return _from_checkpoint(path, weights)
+    if path is None or not _is_onnx(path):
+        return _from_checkpoint(path, weights)
 
-
-def _is_onnx(path: Path) -> bool:
-    """Tell a file's kind by its content; what cannot be read, by its name."""
-    try:
-        return path.suffix.lower() == ".onnx" or (path.is_file() and not is_checkpoint(path))
-    except OSError:
-        return False
-
-
-def _room(count: int, image_shape: tuple[int, int, int]) -> Images:
-    try:
-        return np.empty((count, *image_shape), np.uint8).view(Images)
-    except (MemoryError, ValueError) as error:  # the latter: more than an array can have
-        raise OutOfResources(
-            f"there is not enough memory for {count:,} images",
-            "draw fewer at a time: lower --count, and the rest with --start",
-        ) from error
-
-
-def _from_onnx(
-    path: Path,
-    threads: int,
-    provider: str,
-    batch_size: int,
-    told: Told,
-    limits: tuple[int, int, int, bool],
-) -> Generator:
     from ganctl.inference.generator import load_onnx
-    from ganctl.inference.session import Limits  # and with it onnxruntime
+    from ganctl.inference.session import Limits  # imports onnxruntime
 
-    threads = min(threads, usable_cores())
-    generator = load_onnx(path, threads, provider, batch_size, told, Limits(*limits))
+    cores = min(threads, cpu_count())
+    generator = load_onnx(path, cores, provider, batch_size, told, Limits(*limits))
     for guess in generator.guesses:
         note(f"{path}: {guess}")
     return Generator(
@@ -309,11 +292,19 @@ def _from_onnx(
     )
 
 
+def _is_onnx(path: Path) -> bool:
+    """Tell a file's kind by its content, or by its name if it cannot be read."""
+    try:
+        return path.suffix.lower() == ".onnx" or (path.is_file() and not is_checkpoint(path))
+    except OSError:
+        return False
+
+
 def _from_checkpoint(source: Path | None, weights: str) -> Generator:
     from ganctl.runs.run_dir import find_checkpoint
 
     path = find_checkpoint(source)
-    read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
+    read_header(path)  # before torch, which takes seconds to import
     with needing_extra():
         from ganctl.training.checkpoint import as_function, load_generator
     generator, card = load_generator(path, weights)
@@ -326,8 +317,3 @@ def _from_checkpoint(source: Path | None, weights: str) -> Generator:
         card.class_shares,
         _function=as_function(generator),
     )
-
-
-def _text(value: str) -> str:
-    """Return ``value`` as HTML, not longer than is of use."""
-    return escape(inert(value if len(value) <= LONGEST else f"{value[:LONGEST]} …"))

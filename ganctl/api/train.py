@@ -14,15 +14,14 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ganctl.api.generator import Generator, load
-from ganctl.api.notes import needing_extra
+from ganctl.api.generator import Generator, load, needing_extra
 from ganctl.arguments import text
 from ganctl.config import RunOptions, TrainConfig, options, split, to_dict, without_recipe
 from ganctl.config_file import by_name, read_config
 from ganctl.errors import BadInput, InvalidOption
 from ganctl.html_page import image, joined
 from ganctl.runs.run_dir import RunDir
-from ganctl.text import inert
+from ganctl.text import printable
 
 if TYPE_CHECKING:
     from ganctl.training.progress import Progress
@@ -42,7 +41,7 @@ class TrainedRun:
         return load(self.folder, weights=weights)
 
     def __repr__(self) -> str:
-        name = inert(self.folder.name)
+        name = printable(self.folder.name)
         state = "" if self.finished else f"; stopped: ganctl.train(resume={name!r}) continues"
         return f"<TrainedRun {name}: {self.progress or 'no steps yet'}{state}>"
 

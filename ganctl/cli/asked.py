@@ -10,8 +10,7 @@ from pathlib import Path
 
 import typer
 
-from ganctl.drawing import check_indices
-from ganctl.inputs import Inputs, class_numbers, in_rows, in_turn, seeded, since, truncated, walk
+from ganctl.latents import Inputs, check_indices, class_numbers, seeded
 from ganctl.text import counted
 
 MAX_CLASS = 65535
@@ -19,7 +18,7 @@ MAX_CLASS = 65535
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is to be drawn, for `ganctl.drawing.draw_to`, and what it is called."""
+    """What is to be drawn, and what it is called."""
 
     inputs: Inputs
     start: int  # index of the first
@@ -118,7 +117,7 @@ class Asked:
         check_indices(self.start, self._images if self.digits else self._each)
         inputs = seeded(self.seed, latent_dim, class_shares)
         if self.truncation < 1:
-            inputs = truncated(inputs, self.truncation)
+            inputs = inputs.truncate(self.truncation)
         images = self._drawn_from(inputs, classes)
         return images if self.interpolate is None else self._between(images, self.interpolate)
 
@@ -129,12 +128,12 @@ class Asked:
         if not classes:
             return Drawing(inputs, self.start, count, self.cols, what)
         if self.digits:
-            number = in_turn(since(inputs, self.start), classes)
+            number = inputs.shift(self.start).cycle_classes(classes)
             return Drawing(number, 0, count, len(classes), f"{what}, digits {self.digits}")
         what += f", digit {self.digit}"
         if len(classes) == 1:
-            return Drawing(in_turn(inputs, classes), self.start, count, self.cols, what)
-        rows = in_rows(since(inputs, self.start), classes, each)
+            return Drawing(inputs.cycle_classes(classes), self.start, count, self.cols, what)
+        rows = inputs.shift(self.start).class_rows(classes, each)
         return Drawing(rows, 0, count, each, what)
 
     def _between(self, images: Drawing, frames: int) -> Drawing:
@@ -142,7 +141,7 @@ class Asked:
         strip = self.out is None or self.out.suffix.lower() == ".png"
         cols = frames + strip
         count = cols * (images.count - strip)
-        path = walk(since(images.inputs, images.start), images.count, frames, ends=strip)
+        path = images.inputs.shift(images.start).interpolate(images.count, frames, ends=strip)
         return Drawing(path, 0, count, cols, f"{counted(count, 'frame')} between {images.what}")
 
 

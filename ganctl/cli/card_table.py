@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ganctl.card_rules import is_number
 from ganctl.evaluation.metrics import MONITORED, caveat
-from ganctl.model_card import Card
+from ganctl.model_card import Card, is_number
 from ganctl.runs.history import METRIC_NAMES
 
 Rows = list[tuple[str, str]]

@@ -12,7 +12,7 @@ import typer
 
 from ganctl.cli import complete, screen
 from ganctl.cli.options import DataDir, Json, refuse_same
-from ganctl.text import counted, sized
+from ganctl.text import counted
 
 if TYPE_CHECKING:
     from ganctl.data.inspect import Inspection

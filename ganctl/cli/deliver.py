@@ -7,7 +7,8 @@ from pathlib import Path
 from ganctl.cli import screen
 from ganctl.cli.asked import Drawing
 from ganctl.cli.piped import STDOUT, place_for
-from ganctl.drawing import GeneratorFunction, draw_to
+from ganctl.images import check_size, write_images
+from ganctl.latents import GeneratorFunction, draw
 
 
 def deliver(
@@ -29,7 +30,7 @@ def deliver(
         show: whether they are drawn in the terminal.
 
     Raises:
-        BadInput, CheckFailed, OutOfResources: as `ganctl.drawing.draw_to`.
+        BadInput, CheckFailed, OutOfResources: as `draw`, `check_size` and `write_images`.
     """
     if show:
         from ganctl.cli.show import show_drawing  # and with it rich, which takes a while
@@ -39,16 +40,15 @@ def deliver(
         screen.result(drawn.what)
         return
     with place_for(out) as place, screen.DrawingScreen(drawn.count) as progress:
-        draw_to(
-            place,
+        check_size(place, drawn.count, image_shape, drawn.cols)
+        batches = draw(
             generator,
             drawn.inputs,
-            image_shape,
             start=drawn.start,
             count=drawn.count,
             batch_size=batch_size,
-            cols=drawn.cols,
             report=progress.drawn,
         )
+        write_images(place, batches, drawn.count, drawn.start, drawn.cols)
     if out != STDOUT:
         screen.result(f"wrote {out}: {drawn.what}{progress.speed}")

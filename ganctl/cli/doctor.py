@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 from ganctl import __version__
 from ganctl.cli import screen
 from ganctl.cli.options import Json, Threads
-from ganctl.environment import DEVICE_VARIABLE, RUNS, THREADS_VARIABLE, VARIABLES
+from ganctl.environment import DEVICE_VARIABLE, RUNS, THREADS_VARIABLE, VARIABLES, cpu_count
 from ganctl.errors import TRAIN_PACKAGES, MissingDependency
-from ganctl.machine import usable_cores
 from ganctl.text import duration, nearest
 
 if TYPE_CHECKING:
@@ -160,7 +159,7 @@ def check_up(threads: int, say: Callable[[str], None]) -> Checkup:
 
 def describe_machine(packages: Sequence[str]) -> Machine:
     """Return this machine, and the versions of ganctl and the installed ``packages``."""
-    cores = usable_cores()
+    cores = cpu_count()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     versions = {"ganctl": __version__}
     for name in packages:

@@ -19,9 +19,9 @@ from ganctl.errors import BadInput
 from ganctl.text import counted
 
 if TYPE_CHECKING:
-    from ganctl.drawing import GeneratorFunction
     from ganctl.evaluation.evaluate import Evaluation
     from ganctl.evaluation.samples import Samples
+    from ganctl.latents import GeneratorFunction
     from ganctl.model_card import Card
 
 BATCH_SIZE = 64
@@ -77,15 +77,15 @@ def evaluate(
 
     Example: [bold]ganctl evaluate gen.onnx --report report.html[/]
     """
+    from ganctl.environment import cpu_count
     from ganctl.evaluation.classifier import Classifier
     from ganctl.evaluation.evaluate import evaluate as evaluate_samples
     from ganctl.evaluation.reference import find_reference
     from ganctl.evaluation.report import check_report, write_report
-    from ganctl.machine import usable_cores
 
     if report is not None:
         check_report(report)
-    threads = min(threads, usable_cores())
+    threads = min(threads, cpu_count())
     classifier = Classifier(threads)
     samples, source = _samples(target, count, seed, data, threads)
     with screen.phases() as progress:
@@ -151,7 +151,7 @@ def _checkpoint(target: Path | None) -> Path:
     if target is not None and os.path.isfile(target) and target.suffix != ".safetensors":
         raise BadInput(f"{target} cannot be evaluated", TARGETS)
 
-    from ganctl.pretrained import introduce
+    from ganctl.environment import introduce
     from ganctl.runs.run_dir import blank_run_error, did_you_mean_run, find_checkpoint
 
     try:
@@ -205,10 +205,9 @@ def _draw(
     """Return images 0 … ``count`` - 1 of a seed, with the digits that were requested."""
     import numpy as np
 
-    from ganctl.drawing import draw
     from ganctl.evaluation.classifier import labels_to_digits
     from ganctl.evaluation.samples import Samples
-    from ganctl.inputs import seeded
+    from ganctl.latents import draw, seeded
 
     inputs = seeded(seed, latent_dim, class_shares)
     drawn = []

@@ -55,9 +55,9 @@ def export(
 
     Example: [bold]ganctl export gen.onnx[/], then [bold]ganctl infer gen.onnx[/]
     """
-    from ganctl.checkpoint_file import read_checkpoint, read_header
+    from ganctl.checkpoint_file import read_header
+    from ganctl.environment import introduce
     from ganctl.files import check_writable
-    from ganctl.pretrained import introduce
     from ganctl.runs.run_dir import find_checkpoint
 
     if out.is_dir():
@@ -75,7 +75,7 @@ def export(
     check_writable(out)
     path = find_checkpoint(checkpoint)
     refuse_same(out, path, "the new file would overwrite the checkpoint")
-    read_header(read_checkpoint(path), str(path))  # fails before torch is loaded, which is slow
+    read_header(path)  # fails before torch is loaded, which is slow
     if checkpoint is None:
         screen.note(f"exporting {introduce(path)}")
     with nothing_written(), _failed_check_writes_nothing():
@@ -135,12 +135,11 @@ def _frechet_distances(*files: Exported) -> list[float]:
     """Return the Fréchet distance from MNIST of each file's images of the same latents."""
     import numpy as np
 
-    from ganctl.drawing import draw
     from ganctl.evaluation.classifier import Classifier
     from ganctl.evaluation.metrics import frechet_distance, moments
     from ganctl.evaluation.reference import mnist_statistics
     from ganctl.inference.generator import parse_onnx
-    from ganctl.inputs import seeded
+    from ganctl.latents import draw, seeded
 
     classifier, mnist = Classifier(), mnist_statistics()
     distances: list[float] = []

@@ -149,15 +149,15 @@ def infer(
     from ganctl.cli.asked import Asked
     from ganctl.cli.deliver import deliver
     from ganctl.cli.piped import check_place, file_for
+    from ganctl.environment import cpu_count
     from ganctl.inference.generator import load_onnx
     from ganctl.inference.session import Limits
     from ganctl.inference.signature import Told
     from ganctl.inference.watched import Watched
-    from ganctl.machine import usable_cores
 
     place = out and file_for(out)
     asked = Asked(place, count, seed, start, cols, digit, digits, truncation, interpolate, show)
-    cores = usable_cores()
+    cores = cpu_count()
     if threads > cores:
         screen.note(
             f"{threads} threads would wait for each other on {counted(cores, 'core')}: "

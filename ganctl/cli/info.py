@@ -13,7 +13,7 @@ from ganctl.cli import complete, screen
 from ganctl.cli.options import Json, MaxModel
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput, explain
-from ganctl.text import counted, sized
+from ganctl.text import counted, format_bytes
 
 if TYPE_CHECKING:
     from ganctl.cli.card_table import Sections
@@ -126,7 +126,7 @@ def _describe_onnx(path: Path, max_mb: int) -> tuple[dict[str, Any], Sections]:
     try:
         found = describe_onnx(path, max_mb)
     except NotOnnx as error:
-        error.advise(WAYS)
+        error.set_hint(WAYS)
         raise
     plain: dict[str, Any] = {
         "path": str(path),
@@ -182,10 +182,10 @@ def _describe_onnx(path: Path, max_mb: int) -> tuple[dict[str, Any], Sections]:
 
 def _describe_checkpoint(path: Path, run: RunDir | None) -> tuple[dict[str, Any], Sections]:
     """Return what is known of a checkpoint and, where a run was named, of its folder."""
-    from ganctl.checkpoint_file import PREFIXES, read_checkpoint, read_header
+    from ganctl.checkpoint_file import PREFIXES, read_header
     from ganctl.cli.card_table import card_sections
 
-    header = read_header(read_checkpoint(path), str(path))
+    header = read_header(path)
     alone = header.groups.keys() <= set(PREFIXES.values())
     plain: dict[str, Any] = {
         "path": str(path),
@@ -210,13 +210,13 @@ def _describe_checkpoint(path: Path, run: RunDir | None) -> tuple[dict[str, Any]
 
 def _describe_run(run: RunDir) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return what is known of a run's folder beyond its newest checkpoint."""
-    from ganctl.checkpoint_file import read_checkpoint, read_header
+    from ganctl.checkpoint_file import read_header
     from ganctl.cli.card_table import figures_line
     from ganctl.runs.history import read_status
 
     history, best = read_status(run).history, None
     if os.path.isfile(run.best):
-        best = read_header(read_checkpoint(run.best), str(run.best))
+        best = read_header(run.best)
     last = history.lines[-1] if history.lines else {}
     plain: dict[str, Any] = {
         "folder": str(run.folder),
@@ -243,9 +243,9 @@ def _describe_run(run: RunDir) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         plain["report"] = str(run.report)
         rows.append(("report", plain["report"]))
     rows.append(("sample pictures", f"{plain['samples']:,}"))
-    rows.append(("size of all files", sized(plain["size"])))
+    rows.append(("size of all files", format_bytes(plain["size"])))
     return plain, rows
 
 
 def _file_rows(plain: dict[str, Any]) -> list[tuple[str, str]]:
-    return [("path", plain["path"]), ("kind", plain["kind"]), ("size", sized(plain["size"]))]
+    return [("path", plain["path"]), ("kind", plain["kind"]), ("size", format_bytes(plain["size"]))]

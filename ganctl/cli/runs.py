@@ -15,7 +15,7 @@ import typer
 from ganctl.cli import complete, screen
 from ganctl.cli.options import Json
 from ganctl.errors import BadInput, WrongValue
-from ganctl.text import counted, sized
+from ganctl.text import counted, format_bytes
 
 if TYPE_CHECKING:
     from ganctl.runs.compare import Table
@@ -75,7 +75,7 @@ def _row(status: RunStatus) -> list[str]:
         f"{status.epochs}/{config.epochs}" if config else "",
         "" if status.distance is None else f"{status.distance:.1f}",
         "" if status.best is None else f"{status.best:.1f}",
-        sized(status.run.size),
+        format_bytes(status.run.size),
         age(time.time() - status.run.changed),
         status.state,
     ]

@@ -59,10 +59,10 @@ def sample(
     Example: [bold]ganctl sample -n 64 --seed 7 out.png[/]; in the terminal:
     [bold]ganctl sample --show[/]
     """
-    from ganctl.checkpoint_file import read_checkpoint, read_header
+    from ganctl.checkpoint_file import read_header
     from ganctl.cli.asked import Asked
     from ganctl.cli.piped import check_place, file_for
-    from ganctl.pretrained import introduce
+    from ganctl.environment import introduce
     from ganctl.runs.run_dir import find_checkpoint
 
     place = out and file_for(out)
@@ -72,7 +72,7 @@ def sample(
     if out is not None:
         check_place(out, show)
     path = find_checkpoint(checkpoint)
-    read_header(read_checkpoint(path), str(path))  # before torch, which takes seconds to load
+    read_header(path)  # before torch, which takes seconds to load
     if out is not None:
         tell_kept(out)
     if checkpoint is None:

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from ganctl.cli.bar import Bar
 from ganctl.cli.lasting import has_lost_its_reader, silence
-from ganctl.text import inert
+from ganctl.text import printable
 
 LONGEST = 2000
 """Characters of an error's line."""
@@ -20,17 +20,17 @@ LONGEST = 2000
 
 def result(*lines: str) -> None:
     """Print what a command has made, on stdout."""
-    _say("\n".join(map(inert, lines)), sys.stdout)
+    _say("\n".join(map(printable, lines)), sys.stdout)
 
 
 def styled(text: str) -> None:
-    """Print on stdout what has been made `inert` before it was given its style."""
+    """Print on stdout what has been made `printable` before it was given its style."""
     _say(text, sys.stdout)
 
 
 def note(text: str) -> None:
     """Print a line that the user should know, on stderr."""
-    _say(f"note: {inert(text)}", sys.stderr)
+    _say(f"note: {printable(text)}", sys.stderr)
 
 
 def line(text: str) -> None:
@@ -82,7 +82,7 @@ def error(message: str, hint: str = "") -> None:
 
 def _short(text: str) -> str:
     """Return ``text`` as a line that can be read: its middle gives way, a name without end."""
-    shown = inert(text)
+    shown = printable(text)
     half = LONGEST // 2
     return shown if len(shown) <= LONGEST else f"{shown[:half]} … {shown[-half:]}"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.console import Console
 
-from ganctl import drawing
+from ganctl import latents
 from ganctl.cli import screen
 from ganctl.cli.terminal_pictures import (
     GAP,
@@ -20,7 +20,7 @@ from ganctl.cli.terminal_pictures import (
     rendered,
     shows_colours,
 )
-from ganctl.drawing import GeneratorFunction
+from ganctl.latents import GeneratorFunction
 from ganctl.text import counted
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def show_drawing(
         CheckFailed: the generator draws NaN or infinite values.
     """
     count = min(drawn.count, MOST)
-    batches = drawing.draw(
+    batches = latents.draw(
         generator, drawn.inputs, start=drawn.start, count=count, batch_size=batch_size
     )
     width, cols = _layout(count, drawn.cols, shape)

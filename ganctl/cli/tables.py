@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganctl.cli import screen
-from ganctl.text import inert
+from ganctl.text import printable
 
 GAP, TIGHT_GAP, MARGIN = 3, 2, 2
 """What lies between two columns of a table, of one that must fit, and at either side."""
@@ -37,7 +37,7 @@ def fits(columns: Sequence[str], rows: Rows, gap: int = GAP) -> bool:
     """Tell whether stdout has room for a table without folding a cell; a pipe always has."""
     stdout = Console()
     cells = zip(columns, *rows, strict=True)
-    widths = (max(cell_len(inert(cell)) for cell in column) for column in cells)
+    widths = (max(cell_len(printable(cell)) for cell in column) for column in cells)
     needed = sum(widths) + gap * (len(columns) - 1) + 2 * MARGIN
     return not stdout.is_terminal or needed <= stdout.width
 
@@ -76,7 +76,9 @@ def show_named_table(
         return
     kept, cells = _fitting(columns[1:], [row[1:] for row in rows], least)
     blank, heading, rule, *body = _lines(_table("", kept, cells, words, tight=True), MAX_WIDTH)
-    names = (_lines(Text(inert(name), style="bold"), MAX_WIDTH) for name, *_ in (columns, *rows))
+    names = (
+        _lines(Text(printable(name), style="bold"), MAX_WIDTH) for name, *_ in (columns, *rows)
+    )
     name, *others = ("".join(lines) for lines in names)
     pairs = (line for pair in zip(others, body, strict=False) for line in pair)
     screen.styled("\n".join((blank, name, heading, rule, *pairs, "")))
@@ -97,7 +99,7 @@ def show_sections(sections: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> 
             drawn.add_row()
         drawn.add_row(Text(title, style="bold"))
         for name, value in rows:
-            drawn.add_row(Text(f"  {inert(name)}"), Text(inert(value)))
+            drawn.add_row(Text(f"  {printable(name)}"), Text(printable(value)))
     _print(drawn)
 
 
@@ -119,7 +121,7 @@ def _table(
         to_left = number == 0 or column in left
         drawn.add_column(column, justify="left" if to_left else "right", overflow="fold")
     for row in rows:
-        drawn.add_row(*map(inert, row))
+        drawn.add_row(*map(printable, row))
     return drawn
 
 

@@ -131,13 +131,13 @@ def _say_not_started() -> None:
 
 def _say_unsaved(session: Session) -> None:
     """Print what the run can be resumed from after a second Ctrl-C."""
-    from ganctl.checkpoint_file import read_checkpoint, read_header
+    from ganctl.checkpoint_file import read_header
 
     if not session.world.is_main:
         return
     path, step = session.run.checkpoint, session.state.step
     try:
-        saved = read_header(read_checkpoint(path), str(path)).step
+        saved = read_header(path).step
     except GanctlError:
         screen.error("not saved; there is no checkpoint yet")
         return

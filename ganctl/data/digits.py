@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ganctl.checksums import read_shipped
 from ganctl.data.image_data import DIGIT_NAMES, GreyImages
-from ganctl.shipped import read_shipped
 
 FILE = Path(__file__).with_name("digits.bin.bz2")
 SHA256 = "1085da30dad98c203f5732c4faf52f9043948b3ebb270eb8f753a74200180b98"

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ganctl.errors import explain
 from ganctl.files import atomic_file, make_folder
-from ganctl.text import inert
+from ganctl.text import printable
 
 CONNECT_SECONDS = 10.0  # until the response headers arrive, for all mirrors together
 STALL_SECONDS = 10.0  # without a byte
@@ -135,4 +135,4 @@ def _reason(error: OSError | HTTPException) -> str:
             return f"HTTP status {error.code}"
     cause = error.reason if isinstance(error, URLError) else error
     text = explain(cause) if isinstance(cause, OSError) else str(cause)
-    return inert(text)[:160]  # may be text of the server, and goes into the model card
+    return printable(text)[:160]  # may be text of the server, and goes into the model card

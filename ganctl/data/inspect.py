@@ -22,8 +22,7 @@ from ganctl.data.folder import (
 )
 from ganctl.data.load import data_name, load_grey
 from ganctl.errors import BadInput
-from ganctl.images import PADDING, Pixels, grid
-from ganctl.lettering import cut, drawable, font, length
+from ganctl.images import PADDING, Pixels, font, font_text, make_grid, shorten, text_width
 
 ROWS, COLS = 20, 10  # classes in a contact sheet at most, and images of each
 UNLABELLED = 100  # images in the contact sheet of unlabelled data
@@ -174,18 +173,18 @@ def _contact_sheet(
     The names are left out if the rows are too low for them.
     """
     if not class_names:
-        return grid(images)
+        return make_grid(images)
     side = images.shape[-1]
     cells = np.zeros((len(lengths), COLS, *images.shape[1:]), np.uint8)
     cells[np.arange(COLS) < np.array(lengths)[:, None]] = images
-    sheet = grid(cells.reshape(-1, *images.shape[1:]), COLS)
+    sheet = make_grid(cells.reshape(-1, *images.shape[1:]), COLS)
     if side < TEXT_HEIGHT:
         return sheet
     lines = []
     for name, count in list(zip(class_names, counts, strict=True))[: len(lengths)]:
-        room = TEXT_WIDTH - length(f"  {count:,}", TEXT_HEIGHT)
-        lines.append(drawable(f"{cut(name, TEXT_HEIGHT, room)}  {count:,}"))
-    width = round(max(length(line, TEXT_HEIGHT) for line in lines)) + 2 * TEXT_GAP
+        room = TEXT_WIDTH - text_width(f"  {count:,}", TEXT_HEIGHT)
+        lines.append(font_text(f"{shorten(name, TEXT_HEIGHT, room)}  {count:,}"))
+    width = round(max(text_width(line, TEXT_HEIGHT) for line in lines)) + 2 * TEXT_GAP
     margin = Image.new("L", (width, len(sheet)))
     pen = ImageDraw.Draw(margin)
     for number, line in enumerate(lines):

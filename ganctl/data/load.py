@@ -6,7 +6,6 @@ import logging
 import os
 from pathlib import Path
 
-from ganctl.card_rules import MAX_SIZE, MAX_TEXT, is_text
 from ganctl.data.decode import fit_all
 from ganctl.data.folder import load_pictures
 from ganctl.data.idx import IMAGES, find_idx, read_pair
@@ -14,6 +13,7 @@ from ganctl.data.image_data import GreyImages, ImageData, fingerprint
 from ganctl.data.registry import DIGITS, NAMES, NotDownloaded, default_data_dir, load_dataset
 from ganctl.errors import BadInput, InvalidOption
 from ganctl.files import near_file
+from ganctl.model_card import MAX_SIZE, MAX_TEXT, is_text
 from ganctl.text import did_you_mean
 
 log = logging.getLogger("ganctl")

@@ -18,7 +18,6 @@ from ganctl.data.decode import fit
 from ganctl.data.image_data import DIGIT_NAMES
 from ganctl.images import Pixels, picture
 from ganctl.latents import Labels
-from ganctl.shipped import read_shipped
 
 FILE = Path(__file__).with_name("classifier.onnx")
 SHA256 = "e3cb23964a828a3e97b806a4d762d08bf44476e5c2fc62c1b6431589abf35ee4"

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ganctl.checksums import read_shipped
 from ganctl.data import ImageData, load_data
 from ganctl.data.digits import load_digits
 from ganctl.data.registry import DIGITS, default_data_dir, is_downloaded, load_dataset
@@ -29,7 +30,6 @@ from ganctl.evaluation.metrics import Doubles, authenticity, caveat, moments
 from ganctl.files import make_folder, write_atomic
 from ganctl.images import Pixels
 from ganctl.latents import Labels
-from ganctl.shipped import read_shipped
 
 log = logging.getLogger("ganctl")
 

@@ -16,8 +16,7 @@ from ganctl.errors import BadInput
 from ganctl.evaluation.evaluate import Evaluation
 from ganctl.files import check_writable, write_atomic
 from ganctl.html_page import card, joined, side_by_side
-from ganctl.images import Pixels, encode_png, picture
-from ganctl.lettering import cut, drawable, font, length
+from ganctl.images import Pixels, encode_png, font, font_text, picture, shorten, text_width
 
 SMOOTH_FROM = 64  # pixels a side from which an HTML page scales an image smoothly
 
@@ -148,7 +147,7 @@ def to_png(evaluation: Evaluation) -> bytes:
     """Return a picture of everything that the page shows."""
     drawn, real, names = evaluation.metrics, evaluation.real, evaluation.class_names
     remarks = (evaluation.about_ratios, *evaluation.notes, f"ganctl {ganctl.__version__}")
-    lines = [line for remark in remarks for line in textwrap.wrap(drawable(remark), 190)]
+    lines = [line for remark in remarks for line in textwrap.wrap(font_text(remark), 190)]
     upper = max(-(-len(evaluation.images) // 8) * TILE_ROW, len(evaluation.rows) * ROW)
     middle = TOP + upper + 104  # of the lower half's titles
     bottom = middle + 112 + max(len(names) * BAR_ROW, 2 * PAIR_ROW)
@@ -158,20 +157,20 @@ def to_png(evaluation: Evaluation) -> bytes:
     def write(
         x: float, y: float, text: str, size: int = 28, colour: str = INK, anchor: str = "ls"
     ) -> None:
-        draw.text((x, y), drawable(text), colour, font(size), anchor)
+        draw.text((x, y), font_text(text), colour, font(size), anchor)
 
     def write_pair(right: int, y: int, ours: str, theirs: str, size: int, colour: str) -> None:
         write(right - 180, y, ours, size, colour, "rs")
         write(right, y, theirs, size, SOFT, "rs")
 
-    write(MARGIN, 116, cut(evaluation.target, 56, WIDTH - 2 * MARGIN), 56)
-    write(MARGIN, 168, cut(evaluation.headline, 28, WIDTH - 2 * MARGIN), 28, SOFT)
+    write(MARGIN, 116, shorten(evaluation.target, 56, WIDTH - 2 * MARGIN), 56)
+    write(MARGIN, 168, shorten(evaluation.headline, 28, WIDTH - 2 * MARGIN), 28, SOFT)
 
     write(LEFT, TOP - 28, "Samples, and their classes by the classifier")
     for index, (image, label) in enumerate(zip(evaluation.images, evaluation.labels, strict=True)):
         x, y = LEFT + index % 8 * TILE_STEP, TOP + index // 8 * TILE_ROW
         sheet.paste(_tile(image, TILE), (x, y))
-        write(x + TILE / 2, y + TILE + 26, cut(names[label], 22, TILE), 22, SOFT, "ms")
+        write(x + TILE / 2, y + TILE + 26, shorten(names[label], 22, TILE), 22, SOFT, "ms")
 
     write(RIGHT, TOP - 28, "Metrics")
     write_pair(RIGHT_END, TOP - 28, "these", "real", 24, SOFT)
@@ -185,12 +184,12 @@ def to_png(evaluation: Evaluation) -> bytes:
 
     write(LEFT, middle, "Classes, by the classifier")
     write_pair(LEFT_END, middle, "these", "real", 24, SOFT)
-    start = LEFT + 28 + min(240, max(length(name, 28) for name in names))
+    start = LEFT + 28 + min(240, max(text_width(name, 28) for name in names))
     unit = (LEFT_END - 320 - start) / max(*drawn.class_shares, *real.class_shares)
     shares = zip(names, drawn.class_shares, real.class_shares, strict=True)
     for index, (name, ours, theirs) in enumerate(shares):
         y = middle + 28 + index * BAR_ROW
-        write(LEFT, y + 32, cut(name, 28, 240))
+        write(LEFT, y + 32, shorten(name, 28, 240))
         draw.rectangle((start, y + 8, start + unit * ours, y + 25), DRAWN)
         draw.rectangle((start, y + 28, start + unit * theirs, y + 37), REAL)
         write_pair(LEFT_END, y + 32, f"{ours:.1%}", f"{theirs:.1%}", 28, DRAWN)
@@ -206,7 +205,7 @@ def to_png(evaluation: Evaluation) -> bytes:
         write(x + 282, y + 176, f"#{pair.index}", 24, SOFT, "rs")
 
     for index, line in enumerate(lines):
-        write(MARGIN, bottom + index * NOTE_ROW, cut(line, 24, WIDTH - 2 * MARGIN), 24, SOFT)
+        write(MARGIN, bottom + index * NOTE_ROW, shorten(line, 24, WIDTH - 2 * MARGIN), 24, SOFT)
     file = io.BytesIO()
     sheet.save(file, "PNG")
     return file.getvalue()

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from ganctl import __version__
-from ganctl.digest import BLANK
+from ganctl.checksums import BLANK
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.export.parity import Parity, batch_sizes, measure_parity
 from ganctl.export.quantize import draw_uint8, store_weights
+from ganctl.inference.checksum import CHECKSUM_KEY, add_checksum
 from ganctl.inference.generator import INPUT, LABELS, OUTPUT, parse_onnx
-from ganctl.inference.seal import SEAL_KEY, seal
 from ganctl.inference.self_test import SELF_TEST_KEY, make_self_test
 from ganctl.model_card import CARD_KEY, Card
 from ganctl.models.networks import Generator
@@ -211,8 +211,8 @@ def _check(
 
 def _serialize(model: onnx.ModelProto, card: Card, self_test: str | None = None) -> bytes:
     """Return the file with its metadata and its checksum."""
-    metadata = {CARD_KEY: card.to_json(), SEAL_KEY: BLANK}
+    metadata = {CARD_KEY: card.to_json(), CHECKSUM_KEY: BLANK}
     if self_test is not None:
         metadata[SELF_TEST_KEY] = self_test
     onnx.helper.set_model_props(model, metadata)
-    return seal(model.SerializeToString(deterministic=True))
+    return add_checksum(model.SerializeToString(deterministic=True))

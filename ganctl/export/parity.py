@@ -11,7 +11,7 @@ import torch
 from ganctl.errors import CheckFailed
 from ganctl.images import to_uint8
 from ganctl.inference.generator import OnnxGenerator
-from ganctl.inputs import in_turn, seeded
+from ganctl.latents import seeded
 from ganctl.models.networks import Generator
 
 SEED = 20_261_123  # latents that no default draws
@@ -67,7 +67,7 @@ def measure_parity(
     """
     inputs = seeded(SEED, generator.latent_dim)
     if generator.classes:
-        inputs = in_turn(inputs, range(generator.classes))
+        inputs = inputs.cycle_classes(range(generator.classes))
     sizes = batch_sizes(generator.classes)
     drawn = np.concatenate(
         [exported(*inputs(sum(sizes[:index]), size)) for index, size in enumerate(sizes)]

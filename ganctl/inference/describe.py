@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganctl.errors import BadInput, OutOfResources
+from ganctl.inference.checksum import PRODUCER, check_entry
 from ganctl.inference.generator import parse_onnx
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.reading import read_model
-from ganctl.inference.seal import PRODUCER, check_digest
 from ganctl.inference.session import LIMITS
 from ganctl.inference.signature import shown
 from ganctl.model_card import CARD_KEY, Card
@@ -51,7 +51,7 @@ def describe_onnx(path: Path, max_mb: int = LIMITS.model_mb) -> OnnxDescription:
         BadInput, CheckFailed, OutOfResources: as `ganctl.inference.generator.load_onnx`.
     """
     data = read_model(path, max_mb)
-    check_digest(data, str(path))
+    check_entry(data, str(path))
     model, generator, problem, way_out = None, None, None, None
     try:
         model = parse_model(data, str(path))

@@ -17,11 +17,11 @@ import numpy as np
 import onnxruntime as ort
 
 from ganctl.errors import BadInput, OutOfResources
+from ganctl.inference.checksum import check_entry, check_metadata
 from ganctl.inference.known import Known
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.onnx_model import ELEMENTS, REMAKE, Model
 from ganctl.inference.reading import read_model
-from ganctl.inference.seal import check_digest, check_seal
 from ganctl.inference.self_test import SELF_TEST_KEY, Verdict, run_self_test
 from ganctl.inference.session import LIMITS, Limits, in_time, providers, run, start
 from ganctl.inference.signature import NOTHING_TOLD, Inputs, Output, Told, read_inputs, read_output
@@ -228,10 +228,10 @@ def parse_onnx(
             "use --provider cpu, or install an onnxruntime that has it",
         )
     if parsed is None:
-        check_digest(data, name)  # first: what is damaged may look like anything else
+        check_entry(data, name)  # first: what is damaged may look like anything else
         parsed = in_time(lambda: parse_model(data, name, limits.any_op), name, limits)
     model = parsed
-    sealed = check_seal(data, model.producer[0], model.metadata, name)
+    sealed = check_metadata(data, model.producer[0], model.metadata, name)
     card = card_from_json(model.metadata[CARD_KEY]) if CARD_KEY in model.metadata else None
     inputs = read_inputs(model, told, card, name)
     drawn, folded = None, 0
@@ -269,7 +269,7 @@ def _sizes(
         return inputs, _sizes_of(model, inputs, batch, limits)
     except BadInput as error:
         if told.latent_dim:
-            error.advise(
+            error.set_hint(
                 f"is {option('latent_dim', told.latent_dim)} right? If it is: {error.hint}"
             )
         if inputs.batch or batch == 1:
@@ -289,7 +289,7 @@ def _sizes_of(model: Model, inputs: Inputs, batch: int, limits: Limits) -> Sizes
         check_images(model, sizes, batch, limits.image_mb * 10**6)
     except OutOfResources as error:
         if inputs.batch:
-            error.advise(more())
+            error.set_hint(more())
         elif batch > 1:
             with suppress(BadInput):
                 _sizes_of(model, inputs, 1, limits)  # does not fit either: fewer are no way out

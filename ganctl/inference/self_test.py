@@ -19,10 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from ganctl.config import MAX_SEED
-from ganctl.drawing import draw
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.images import Pixels, decode_png, encode_png, picture
-from ganctl.latents import Floats, Labels, latents
+from ganctl.latents import Floats, Labels, draw, latents
 
 SELF_TEST_KEY = "ganctl.selftest"
 """The self-test's key in the ONNX file's ``metadata_props``."""

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganctl.drawing import GeneratorFunction
-from ganctl.latents import Floats, Labels
-
-SLACK = 1e-3
-"""How far beyond -1 or 1 is rounding."""
+from ganctl.images import SLACK
+from ganctl.latents import Floats, GeneratorFunction, Labels
 
 
 class Watched:

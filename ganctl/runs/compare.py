@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganctl.card_rules import is_number
 from ganctl.config import TrainConfig, to_dict
 from ganctl.evaluation.metrics import MONITORED
+from ganctl.model_card import is_number
 from ganctl.runs.history import METRIC_NAMES, History, read_status
 from ganctl.runs.run_dir import RunDir
 from ganctl.text import duration

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ganctl.card_rules import is_kept, is_number
 from ganctl.checkpoint_file import Header, peek
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
 from ganctl.evaluation.metrics import MONITORED
+from ganctl.model_card import is_kept, is_number
 from ganctl.runs.run_dir import RunDir
 
 DISTANCE = "frechet_distance"

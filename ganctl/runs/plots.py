@@ -16,7 +16,7 @@ from ganctl.images import PADDING, Pixels, encode_gif
 from ganctl.runs.compare import ComparedRun, Table
 from ganctl.runs.history import DISTANCE, describe
 from ganctl.runs.run_dir import RunDir
-from ganctl.text import inert
+from ganctl.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -147,7 +147,7 @@ def spread(items: Sequence[T], count: int) -> list[T]:
 
 def shorten(text: str, length: int = 60) -> str:
     """Return foreign text as one line without its middle, since names often differ at the end."""
-    plain = inert(text)
+    plain = printable(text)
     end = (length - 1) // 2
     return plain if len(plain) <= length else f"{plain[: length - 1 - end]}…{plain[-end:]}"
 

@@ -14,7 +14,14 @@ from typing import Any
 
 from ganctl.checkpoint_file import SUFFIX, peek
 from ganctl.config import TrainConfig, from_dict
-from ganctl.environment import DEFAULT_RUNS, RUNS, is_run_name
+from ganctl.environment import (
+    DEFAULT_RUNS,
+    PRETRAINED,
+    PRETRAINED_NAMES,
+    RUNS,
+    is_run_name,
+    pretrained_path,
+)
 from ganctl.errors import BadInput, WrongValue, explain
 from ganctl.files import (
     LITTER,
@@ -25,8 +32,7 @@ from ganctl.files import (
     write_atomic,
     write_error,
 )
-from ganctl.locks import Claim, claimed, is_held
-from ganctl.pretrained import NAMES, PRETRAINED, place_of
+from ganctl.locks import LockFile, is_held
 from ganctl.text import did_you_mean, option
 
 LAST = f"last{SUFFIX}"
@@ -154,7 +160,7 @@ class RunDir:
             raise write_error(self.folder, error) from error
 
     @contextmanager
-    def locked(self) -> Iterator[Claim]:
+    def locked(self) -> Iterator[LockFile]:
         """Lock the run against other processes, and remove temporary files of killed ones.
 
         Raises:
@@ -169,14 +175,14 @@ class RunDir:
 
         with ExitStack() as stack:
             try:
-                claim = stack.enter_context(claimed(self.lock, taken))
+                lock = stack.enter_context(LockFile(self.lock, taken))
             except OSError as error:
                 raise write_error(self.folder, error) from error
             for folder in (self.folder, self.folder / SAMPLES):
                 sweep(folder)
-            yield claim
+            yield lock
 
-    def restore(self, config: Mapping[str, Any], claim: Claim) -> None:
+    def restore(self, config: Mapping[str, Any], lock: LockFile) -> None:
         """Create the folder, its configuration and the lock again if somebody removed them.
 
         Raises:
@@ -185,7 +191,7 @@ class RunDir:
             OSError: the lock cannot be created.
         """
         make_folder(self.folder / SAMPLES)
-        claim.renew()
+        lock.acquire()
         if not self.config.exists():
             self.write_config(config)
 
@@ -374,7 +380,7 @@ def find_checkpoint(given: Path | None) -> Path:
         if newest is None and not os.path.isfile(PRETRAINED):
             raise BadInput(
                 f"there is no run in {RUNS}/",
-                f"train one: ganctl train; or name the one in ganctl's clone: {place_of()}",
+                f"train one: ganctl train; or name the one in ganctl's clone: {pretrained_path()}",
             )
         return PRETRAINED if newest is None else newest.checkpoint
     run = RUNS / given
@@ -385,8 +391,8 @@ def find_checkpoint(given: Path | None) -> Path:
     if error := blank_run_error(given):
         raise error
     hint = "name a .safetensors file, a run's folder or its name"
-    if given.stem in NAMES:
-        hint = f"it is in ganctl's clone: {place_of(given.stem)}"
+    if given.stem in PRETRAINED_NAMES:
+        hint = f"it is in ganctl's clone: {pretrained_path(given.stem)}"
     raise BadInput(f"there is no checkpoint {given}{did_you_mean_run(given)}", hint)
 
 

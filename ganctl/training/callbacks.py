@@ -180,7 +180,7 @@ class TensorBoard(Callback):
             log.warning(f"cannot write TensorBoard files: {explain(error)}; training continues")
 
     def _write(self, training: Training, epoch: Epoch) -> None:
-        from ganctl.images import grid
+        from ganctl.images import make_grid
         from ganctl.training.run_files import epoch_metrics
 
         step = training.state.step
@@ -191,7 +191,7 @@ class TensorBoard(Callback):
             if name in TAGS:
                 self._writer.add_scalar(TAGS[name], value, step)
         if self._grid is not None:
-            pixels = grid(self._grid)
+            pixels = make_grid(self._grid)
             self._writer.add_image("samples", pixels, step, dataformats="HWC"[: pixels.ndim])
             self._grid = None
         self._writer.flush()

@@ -16,17 +16,16 @@ from torch import Tensor
 
 from ganctl.checkpoint_file import (
     PREFIXES,
-    metadata,
-    no_checkpoint,
+    add_checksum,
+    file_metadata,
+    not_a_checkpoint,
+    parse_header,
     read_checkpoint,
-    read_header,
-    seal,
 )
 from ganctl.config import TrainConfig
-from ganctl.drawing import GeneratorFunction
 from ganctl.errors import BadInput
 from ganctl.files import write_atomic
-from ganctl.latents import Floats, Labels
+from ganctl.latents import Floats, GeneratorFunction, Labels
 from ganctl.model_card import Card
 from ganctl.models.networks import Generator
 from ganctl.training.state import under
@@ -70,17 +69,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def encode(checkpoint: Checkpoint) -> bytes:
     """Return the bytes of the file: equal checkpoints give equal bytes."""
-    values = metadata(checkpoint.config, checkpoint.card, checkpoint.step, checkpoint.threads)
-    return seal(safetensors.torch.save(checkpoint.tensors, values))
+    values = file_metadata(checkpoint.config, checkpoint.card, checkpoint.step, checkpoint.threads)
+    return add_checksum(safetensors.torch.save(checkpoint.tensors, values))
 
 
 def decode(data: bytes, name: str) -> Checkpoint:
     """Read what `encode` returned; ``name`` is for the errors, which are `load_checkpoint`'s."""
-    header = read_header(data, name)
+    header = parse_header(data, name)
     try:
         tensors = safetensors.torch.load(data)
     except (SafetensorError, KeyError) as error:  # a number type that torch does not have
-        raise no_checkpoint(name) from error
+        raise not_a_checkpoint(name) from error
     return Checkpoint(header.config, header.card, header.step, tensors, header.threads)
 
 

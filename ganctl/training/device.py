@@ -7,9 +7,8 @@ import time
 
 import torch
 
-from ganctl.environment import DEVICES, is_device
+from ganctl.environment import DEVICES, cpu_count, is_device
 from ganctl.errors import BadInput, WrongValue
-from ganctl.machine import usable_cores
 from ganctl.text import counted
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -62,7 +61,7 @@ def use_threads(threads: int, processes: int, device: torch.device) -> str:
         processes: of the run on this machine.
         device: that they train on: busy cores only slow down a CPU run.
     """
-    cores = usable_cores()
+    cores = cpu_count()
     fitting = max(1, cores // processes)
     if threads:
         torch.set_num_threads(min(threads, fitting))
@@ -86,7 +85,7 @@ def use_threads(threads: int, processes: int, device: torch.device) -> str:
 def limit_threads(count: int) -> None:
     """Draw with at most ``count`` CPU threads, and at most one per core; 0 for all cores."""
     if count:
-        torch.set_num_threads(min(count, usable_cores()))
+        torch.set_num_threads(min(count, cpu_count()))
 
 
 def _busy_cores() -> float:

@@ -15,11 +15,9 @@ from torch import Tensor
 from ganctl.checkpoint_file import read_checkpoint
 from ganctl.config import TrainConfig
 from ganctl.data import ImageData
-from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
 from ganctl.images import Pixels
-from ganctl.inputs import Inputs, seeded
-from ganctl.latents import Stream, random_generator
+from ganctl.latents import Inputs, Stream, draw, random_generator, seeded
 from ganctl.models.networks import Generator
 from ganctl.runs.run_dir import RunDir
 from ganctl.text import counted
@@ -340,7 +338,7 @@ class Training:
                 (self.run.checkpoint, "the last good checkpoint is"),
             ):
                 if path.exists():
-                    error.advise(f"{error.hint}; {what} {path}")
+                    error.set_hint(f"{error.hint}; {what} {path}")
         return error
 
     def _roll_back(self, error: Diverged) -> None:

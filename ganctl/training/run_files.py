@@ -18,7 +18,7 @@ from ganctl.config import to_dict
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.files import write_atomic, write_error
 from ganctl.images import Pixels, write_images
-from ganctl.locks import Claim
+from ganctl.locks import LockFile
 from ganctl.model_card import Card
 from ganctl.training.checkpoint import Checkpoint, encode
 from ganctl.training.loop import Callback, Epoch, Training, log
@@ -28,11 +28,11 @@ class RunFiles(Callback):
     """Writes checkpoints, metrics, sample grids and the configuration.
 
     Args:
-        claim: the lock of the run's folder, renewed if the folder is made again.
+        lock: of the run, acquired again if its folder is made again.
     """
 
-    def __init__(self, claim: Claim) -> None:
-        self._claim = claim
+    def __init__(self, lock: LockFile) -> None:
+        self._lock = lock
         self._pending: list[Mapping[str, float]] = []  # metrics that could not be written yet
         self._failure: GanctlError | None = None  # of the newest checkpoint
         self._newest: int | None = None  # its step; None if unknown
@@ -41,7 +41,7 @@ class RunFiles(Callback):
     def on_start(self, training: Training) -> None:
         """Bring the folder to where training starts, so that a kill loses nothing."""
         run, state = training.run, training.state
-        if not self._claim.is_sure:
+        if not self._lock.is_exclusive:
             log.warning(
                 f"file locks do not work in {run.folder}: a second process could train this run "
                 "at the same time"
@@ -63,7 +63,7 @@ class RunFiles(Callback):
     def _read_newest(self, training: Training) -> Header | None:
         path = training.run.checkpoint
         try:
-            newest = read_header(read_checkpoint(path), str(path))
+            newest = read_header(path)
         except GanctlError:
             return None
         self._newest = newest.step
@@ -129,7 +129,7 @@ class RunFiles(Callback):
         """Return the distance of the best file itself, which may be lost; infinite without one."""
         path, known = training.run.best, training.state.best_distance
         try:
-            best = read_header(read_checkpoint(path), str(path))
+            best = read_header(path)
         except GanctlError:
             if math.isfinite(known):
                 log.warning(
@@ -177,7 +177,7 @@ class RunFiles(Callback):
     def _try(self, training: Training, write: Callable[[], None]) -> GanctlError | None:
         """Write; log the error and return it."""
         try:
-            training.run.restore(to_dict(training.config), self._claim)
+            training.run.restore(to_dict(training.config), self._lock)
             write()
             return None
         except (BadInput, OutOfResources) as failure:

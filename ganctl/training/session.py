@@ -104,11 +104,11 @@ class Session:
                 cannot be written.
             OutOfResources: there is no room for the last checkpoint.
         """
-        with self.run.locked() if self.world.is_main else nullcontext() as claim:
+        with self.run.locked() if self.world.is_main else nullcontext() as lock:
             self._check_unchanged()
             standard: list[Callback] = []
-            if claim is not None:
-                standard = [Evaluation(), HealthChecks(), SampleGrids(previews), RunFiles(claim)]
+            if lock is not None:
+                standard = [Evaluation(), HealthChecks(), SampleGrids(previews), RunFiles(lock)]
                 standard += [TensorBoard()] if self.tensorboard else []
             return self._training([*standard, *callbacks], should_stop).run_epochs()
 

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganctl.cli.asked import MAX_CLASS, listed, written
-from ganctl.images import encode_gif, grid
-from ganctl.inputs import in_turn, seeded, since, truncated, walk
-from ganctl.latents import class_labels
+from ganctl.images import encode_gif, make_grid
+from ganctl.latents import class_labels, seeded
 from ganctl.training.checkpoint import as_function, load_generator
 
 from ..conftest import Ganctl
@@ -116,7 +115,7 @@ def test_several_digits_are_rows_of_one_style_a_column(command: list[str], ganct
     assert np.array_equal(drawn(ganctl, command, "--digit", "4,0-1", *options), np.vstack(rows))
     outcome = ganctl(*command, "--digit", "4,0-1", *options, "x.png")
     assert outcome.out == "wrote x.png: 9 images of seed 2, digit 4,0-1\n"
-    assert np.array_equal(picture("x.png"), grid(np.vstack(rows), 3))
+    assert np.array_equal(picture("x.png"), make_grid(np.vstack(rows), 3))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -127,7 +126,7 @@ def test_a_number_is_written_a_digit_an_image(command: list[str], ganctl: Ganctl
     ]
     outcome = ganctl(*command, "--digits", "705", "-n", 2, "--start", 9, "x.png")
     assert outcome.out == "wrote x.png: 6 images of seed 0, digits 705\n"
-    assert np.array_equal(picture("x.png"), grid(np.vstack(singles), 3))
+    assert np.array_equal(picture("x.png"), make_grid(np.vstack(singles), 3))
 
 
 def test_the_batch_size_changes_no_pixel_of_any_class(ganctl: Ganctl) -> None:
@@ -151,12 +150,12 @@ def test_the_usual_numbers_of_images(ganctl: Ganctl) -> None:
 
 def test_a_walk_is_a_gif_a_strip_or_its_frames(ganctl: Ganctl) -> None:
     generator, card = load_generator(Path("checkpoints/asked/last.safetensors"))
-    keys = since(in_turn(seeded(3, generator.latent_dim), (6,)), 10)
+    keys = seeded(3, generator.latent_dim).cycle_classes((6,)).shift(10)
     options = ("sample", "--interpolate", 4, "-n", 3, "--digit", 6, "--seed", 3, "--start", 10)
     draw = as_function(generator)
 
     def frames(count: int, ends: bool) -> NDArray[np.uint8]:
-        levels = (draw(*walk(keys, 3, 4, ends)(0, 64)) + 1) * np.float32(127.5)
+        levels = (draw(*keys.interpolate(3, 4, ends)(0, 64)) + 1) * np.float32(127.5)
         return np.asarray(np.rint(levels[:count]), np.uint8)
 
     assert ganctl(*options, "x.gif").out == (
@@ -167,12 +166,12 @@ def test_a_walk_is_a_gif_a_strip_or_its_frames(ganctl: Ganctl) -> None:
     assert np.array_equal(np.load("x.npy"), frames(12, False))
     assert sorted(path.name for path in Path("folder").iterdir())[-1] == "000011.png"
     assert ganctl(*options, "x.png").code == 0
-    assert np.array_equal(picture("x.png"), grid(frames(10, True), 5))
+    assert np.array_equal(picture("x.png"), make_grid(frames(10, True), 5))
 
 
 def test_truncation_draws_nearer_latents(ganctl: Ganctl) -> None:
     generator, card = load_generator(Path("checkpoints/asked/last.safetensors"))
-    inputs = truncated(seeded(0, generator.latent_dim, card.class_shares), 0.3)
+    inputs = seeded(0, generator.latent_dim, card.class_shares).truncate(0.3)
     expected = (as_function(generator)(*inputs(0, 64)) + 1) * np.float32(127.5)
     images = drawn(ganctl, ["sample"], "--truncation", 0.3)
     assert np.array_equal(images, np.rint(expected).astype(np.uint8))

@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganctl import drawing
+from ganctl import latents
 from ganctl.cli.screen import DrawingScreen
+from ganctl.environment import cpu_count
 from ganctl.export import onnx as export
-from ganctl.machine import usable_cores
 from ganctl.text import counted
 
 from ..conftest import Ganctl
@@ -102,7 +102,7 @@ def test_the_batch_size_changes_no_pixel(workplace: Path, ganctl: Ganctl) -> Non
 
 
 def test_more_threads_than_cores_are_not_used(workplace: Path, ganctl: Ganctl) -> None:
-    cores = usable_cores()
+    cores = cpu_count()
     outcome = ganctl("infer", "small.onnx", "--threads", 1024, "many.npy")
     assert outcome.code == 0
     assert outcome.err.startswith("note: 1024 threads ")
@@ -249,7 +249,7 @@ def test_the_export_never_takes_the_checkpoints_place(workplace: Path, ganctl: G
 def test_a_folder_that_takes_no_files_is_named_before_anything_is_drawn(
     workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drawing, "draw", None)
+    monkeypatch.setattr(latents, "draw", None)
     monkeypatch.setattr(export, "export_onnx", None)
     for command in ("sample", "infer small.onnx", "export"):
         out = "/proc/x.onnx" if command == "export" else "/proc/x.png"

@@ -12,15 +12,13 @@ import torch_fidelity
 
 from ganctl.cli import export
 from ganctl.data import ImageData
-from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
 from ganctl.evaluation.monitor import Monitor
 from ganctl.evaluation.reference import FINGERPRINTS
 from ganctl.export.parity import LIMITS
 from ganctl.export.quantize import PRECISIONS
 from ganctl.inference.generator import load_onnx
-from ganctl.inputs import seeded
-from ganctl.latents import latents
+from ganctl.latents import draw, latents, seeded
 from ganctl.model_card import Card
 from ganctl.models.networks import Generator
 from ganctl.training import checkpoint

@@ -103,9 +103,9 @@ def test_what_the_file_says_itself_cannot_be_told_otherwise(
 @pytest.mark.parametrize(
     ("command", "stopped"),
     [
-        (["infer", "small.onnx", "new.png"], "ganctl.cli.deliver.draw_to"),
+        (["infer", "small.onnx", "new.png"], "ganctl.cli.deliver.draw"),
         (["infer", "small.onnx", "new"], "ganctl.inference.generator.load_onnx"),
-        (["sample", "new.png"], "ganctl.cli.deliver.draw_to"),
+        (["sample", "new.png"], "ganctl.cli.deliver.draw"),
         (["export", "new.onnx"], "ganctl.export.onnx.export_onnx"),
     ],
 )

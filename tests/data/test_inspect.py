@@ -10,7 +10,7 @@ from PIL import Image
 from ganctl.data import load_data
 from ganctl.data.inspect import COLS, ROWS, TEXT_GAP, TEXT_WIDTH, UNLABELLED, inspect_data
 from ganctl.errors import BadInput
-from ganctl.images import Pixels, grid
+from ganctl.images import Pixels, make_grid
 
 from .files import encode, grey_png, pack, small_set, write, write_idx_pair
 
@@ -97,7 +97,7 @@ def test_unlabelled_grey_pictures_and_progress(tmp_path: Path) -> None:
 def test_the_images_of_unlabelled_pictures_stand_alone(tmp_path: Path) -> None:
     write(tmp_path, {f"{n}.png": grey_png(n + 1) for n in range(4)})
     found = inspect_data(str(tmp_path), None, 16, 1)
-    assert np.array_equal(found.sheet, grid(load_data(str(tmp_path), img_size=16).images))
+    assert np.array_equal(found.sheet, make_grid(load_data(str(tmp_path), img_size=16).images))
 
 
 def test_a_set_in_mnists_format(tmp_path: Path) -> None:

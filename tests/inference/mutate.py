@@ -17,11 +17,10 @@ from pathlib import Path
 
 import onnx
 
-from ganctl.drawing import draw
 from ganctl.errors import GanctlError
 from ganctl.inference.generator import parse_onnx
 from ganctl.inference.session import Limits
-from ganctl.inputs import seeded
+from ganctl.latents import draw, seeded
 
 MORE_MEMORY = 2 * 10**9
 

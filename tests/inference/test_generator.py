@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from ganctl.digest import BLANK
+from ganctl.checksums import BLANK
 from ganctl.errors import BadInput, CheckFailed
+from ganctl.inference.checksum import CHECKSUM_KEY, add_checksum
 from ganctl.inference.generator import load_onnx, parse_onnx
-from ganctl.inference.seal import SEAL_KEY, seal
 from ganctl.inference.session import Limits, providers
 from ganctl.model_card import CARD_KEY, Card
 
@@ -25,8 +25,8 @@ def sealed(model: onnx.ModelProto, card: Card | None = None, **texts: str) -> by
     """Return ``model`` as ganctl would write it: with a card, and a digest of all of it."""
     cards = {CARD_KEY: card.to_json()} if card else {}
     copy = onnx.load_model_from_string(model.SerializeToString())
-    helper.set_model_props(copy, cards | texts | {SEAL_KEY: BLANK})
-    return seal(copy.SerializeToString())
+    helper.set_model_props(copy, cards | texts | {CHECKSUM_KEY: BLANK})
+    return add_checksum(copy.SerializeToString())
 
 
 PLAIN = generators.linear(latents="latents")
@@ -140,7 +140,7 @@ def test_a_self_test_of_another_generator_fails(trained: Path) -> None:
     bias = max(changed.graph.initializer, key=lambda tensor: "bias" in tensor.name)
     values = onnx.numpy_helper.to_array(bias) + np.float32(0.1)
     bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
-    del texts[SEAL_KEY]
+    del texts[CHECKSUM_KEY]
     generator = parse_onnx(sealed(changed, None, **texts), "x")
     with pytest.raises(CheckFailed, match="x does not draw what it drew when it was made"):
         generator.verify()

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
-from ganctl.digest import BLANK
+from ganctl.checksums import BLANK
 from ganctl.errors import BadInput, GanctlError, OutOfResources
 from ganctl.images import encode_png
+from ganctl.inference.checksum import CHECKSUM_KEY, add_checksum
 from ganctl.inference.generator import load_onnx, parse_onnx
 from ganctl.inference.onnx_file import parse_model
-from ganctl.inference.seal import SEAL_KEY, seal
 from ganctl.inference.self_test import SELF_TEST_KEY
 from ganctl.inference.session import Limits
 from ganctl.inference.signature import Told
@@ -134,9 +134,9 @@ def test_a_self_test_of_many_large_images_is_refused(tmp_path: Path) -> None:
         "sha256": "a" * 64,
         "png": base64.b64encode(encode_png(np.zeros((side, side * 10), np.uint8))).decode(),
     }
-    helper.set_model_props(model, {SELF_TEST_KEY: json.dumps(test), SEAL_KEY: BLANK})
+    helper.set_model_props(model, {SELF_TEST_KEY: json.dumps(test), CHECKSUM_KEY: BLANK})
     path = tmp_path / "x.onnx"
-    path.write_bytes(seal(model.SerializeToString()))
+    path.write_bytes(add_checksum(model.SerializeToString()))
     with pytest.raises(BadInput, match="has more images than it should"):
         load_onnx(path, told=Told(value_range="-1,1")).verify()
 

@@ -17,10 +17,10 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 
 from ganctl.errors import BadInput, GanctlError, OutOfResources
+from ganctl.inference.checksum import CHECKSUM_KEY
 from ganctl.inference.generator import load_onnx, parse_onnx
 from ganctl.inference.onnx_file import parse_model
 from ganctl.inference.reading import read_model
-from ganctl.inference.seal import SEAL_KEY
 from ganctl.inference.session import Limits, run
 from ganctl.inference.sizes import measure
 
@@ -33,7 +33,7 @@ PLAIN = generators.linear().SerializeToString()
 def unsealed(path: Path) -> bytes:
     """Return an export as if another tool had made it: no digest stands before its checks."""
     model = onnx.load(path)
-    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key != SEAL_KEY}
+    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key != CHECKSUM_KEY}
     helper.set_model_props(model, {key.replace("ganctl", "other"): kept[key] for key in kept})
     model.producer_name = "another tool"
     data: bytes = model.SerializeToString()

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ganctl.checkpoint_file import metadata, seal
+from ganctl.checkpoint_file import add_checksum, file_metadata
 from ganctl.config import TrainConfig, to_dict
-from ganctl.images import encode_png, grid
+from ganctl.images import encode_png, make_grid
 from ganctl.runs.history import Metrics
 from ganctl.runs.run_dir import RunDir
 
@@ -44,8 +44,8 @@ def metrics(epochs: int, measured_every: int = 2) -> list[Metrics]:
 def checkpoint(settings: TrainConfig, epochs: int, step: int) -> bytes:
     """Return a checkpoint file without tensors."""
     card = example(epochs=epochs, steps=step, data_note="")
-    header = json.dumps({"__metadata__": metadata(settings, card, step, threads=0)}).encode()
-    return seal(len(header).to_bytes(8, "little") + header)
+    header = json.dumps({"__metadata__": file_metadata(settings, card, step, threads=0)}).encode()
+    return add_checksum(len(header).to_bytes(8, "little") + header)
 
 
 def make_run(
@@ -70,7 +70,7 @@ def make_run(
         images = np.random.default_rng(number).integers(
             0, 256, (64, channels, size, size), np.uint8
         )
-        (folder / f"samples/{number:06d}.png").write_bytes(encode_png(grid(images)))
+        (folder / f"samples/{number:06d}.png").write_bytes(encode_png(make_grid(images)))
     for path in folder.iterdir():
         moment = path.stat().st_mtime - age
         os.utime(path, (moment, moment))

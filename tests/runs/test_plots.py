@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from ganctl.config import TrainConfig
-from ganctl.images import encode_png, grid
+from ganctl.images import encode_png, make_grid
 from ganctl.runs import plots
 from ganctl.runs.compare import ComparedRun, config_table, metrics_table, read_run
 from ganctl.runs.history import History, Metrics
@@ -204,7 +204,7 @@ def test_unreadable_grids_and_other_sizes_are_left_out(tmp_path: Path) -> None:
     first, second, third, *_ = run.samples()
     first.write_bytes(b"no picture")
     second.write_bytes(second.read_bytes()[:200])
-    third.write_bytes(encode_png(grid(np.zeros((9, 1, 28, 28), np.uint8))))
+    third.write_bytes(encode_png(make_grid(np.zeros((9, 1, 28, 28), np.uint8))))
     assert len(frames(animation(run))[0]) == 2
     for path in run.samples()[:-1]:
         path.unlink()

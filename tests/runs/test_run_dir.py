@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.environment import RUNS
+from ganctl.environment import PRETRAINED, RUNS, introduce
 from ganctl.errors import BadInput
-from ganctl.pretrained import PRETRAINED, introduce
 from ganctl.runs.run_dir import (
     CONFIG,
     LAST,

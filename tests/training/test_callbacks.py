@@ -13,12 +13,10 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ganctl.data import load_data
-from ganctl.drawing import draw
 from ganctl.errors import CheckFailed
 from ganctl.evaluation.monitor import Monitor
-from ganctl.images import Pixels, grid
-from ganctl.inputs import seeded
-from ganctl.latents import class_labels
+from ganctl.images import Pixels, make_grid
+from ganctl.latents import class_labels, draw, seeded
 from ganctl.training import callbacks, health, loop
 from ganctl.training.callbacks import MONITOR_START, SAMPLES, TAGS
 from ganctl.training.checkpoint import as_function, load_checkpoint, load_generator
@@ -120,7 +118,7 @@ def test_a_stop_interrupts_an_evaluation_anywhere(asked: int, small_data: Path) 
 def test_a_sample_grid_shows_what_the_checkpoint_draws(conditional: bool, small_data: Path) -> None:
     run = trained(small_data, epochs=1, sample_every=1, conditional=conditional)
     images, _ = drawn(run.checkpoint, 0, SAMPLES)
-    assert np.array_equal(picture(run.sample(1)), grid(images))
+    assert np.array_equal(picture(run.sample(1)), make_grid(images))
 
 
 @pytest.mark.parametrize("recipe", ["default", "classic"])
@@ -140,7 +138,7 @@ def test_previews_change_nothing(
     assert_equal(checkpoint(session.run).tensors, checkpoint(without).tensors)
     for epoch in (0, 2, 3):
         assert session.run.sample(epoch).read_bytes() == without.sample(epoch).read_bytes()
-    assert np.array_equal(picture(session.run.sample(3)), grid(shown.images[-1]))
+    assert np.array_equal(picture(session.run.sample(3)), make_grid(shown.images[-1]))
 
 
 def test_a_preview_that_cannot_be_drawn_stops_nothing(small_data: Path) -> None:

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """A quiet machine of two cores; torch's own number of threads comes back afterwards."""
     threads = torch.get_num_threads()
-    monkeypatch.setattr(device_module, "usable_cores", lambda: 2)
+    monkeypatch.setattr(device_module, "cpu_count", lambda: 2)
     monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.1, 0.1))
     yield monkeypatch
     torch.set_num_threads(threads)
@@ -70,7 +70,7 @@ def test_a_busy_machine_is_a_warning(
 ) -> None:
     """One thread waits for no other, a GPU for few, and one core of sixteen is little."""
     two_cores.setattr(os, "getloadavg", lambda: (load, 0, 0))
-    two_cores.setattr(device_module, "usable_cores", lambda: cores)
+    two_cores.setattr(device_module, "cpu_count", lambda: cores)
     assert ("--threads 1" in use_threads(threads, 1, torch.device(device))) is warned
 
 

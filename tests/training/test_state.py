@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
-from ganctl.inputs import seeded
+from ganctl.latents import seeded
 from ganctl.models.networks import Generator
 from ganctl.training.checkpoint import as_function
 from ganctl.training.ema import recompute_statistics

@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganctl.digest import BLANK
+from ganctl.checksums import BLANK
 from ganctl.errors import CheckFailed
-from ganctl.inference.seal import SEAL_KEY, check_digest, check_seal, seal
+from ganctl.inference.checksum import CHECKSUM_KEY, add_checksum, check_entry, check_metadata
 
 DATA = b"before " + BLANK.encode() + b" after"
 
 
 def sealed() -> tuple[bytes, dict[str, str]]:
     digest = hashlib.sha256(DATA).hexdigest()
-    return DATA.replace(BLANK.encode(), digest.encode()), {SEAL_KEY: digest}
+    return DATA.replace(BLANK.encode(), digest.encode()), {CHECKSUM_KEY: digest}
 
 
 def test_the_digest_is_that_of_the_file_with_zeros_in_its_place() -> None:
     data, metadata = sealed()
-    assert seal(DATA) == data
-    assert check_seal(data, "ganctl", metadata, "x")
+    assert add_checksum(DATA) == data
+    assert check_metadata(data, "ganctl", metadata, "x")
 
 
 def test_any_flipped_bit_is_noticed() -> None:
@@ -31,7 +31,7 @@ def test_any_flipped_bit_is_noticed() -> None:
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(CheckFailed, match="x is damaged"):
-            check_seal(bytes(flipped), "ganctl", metadata, "x")
+            check_metadata(bytes(flipped), "ganctl", metadata, "x")
 
 
 def test_a_flipped_bit_in_the_digests_entry_is_damage(trained: Path) -> None:
@@ -41,27 +41,27 @@ def test_a_flipped_bit_in_the_digests_entry_is_damage(trained: Path) -> None:
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(CheckFailed, match="x is damaged"):
-            check_digest(bytes(flipped), "x")
+            check_entry(bytes(flipped), "x")
 
 
 @given(st.binary(min_size=1, max_size=20), st.text(max_size=70))
 def test_neither_junk_at_the_end_nor_another_digest_passes(junk: bytes, digest: str) -> None:
     data, metadata = sealed()
     with pytest.raises(CheckFailed):
-        check_seal(data + junk, "ganctl", metadata, "x")
-    if digest != metadata[SEAL_KEY]:
+        check_metadata(data + junk, "ganctl", metadata, "x")
+    if digest != metadata[CHECKSUM_KEY]:
         with pytest.raises(CheckFailed):
-            check_seal(data, "ganctl", {SEAL_KEY: digest}, "x")
+            check_metadata(data, "ganctl", {CHECKSUM_KEY: digest}, "x")
 
 
 def test_only_what_others_made_may_be_without() -> None:
-    assert not check_seal(b"data", "pytorch", {"author": "someone"}, "x")
+    assert not check_metadata(b"data", "pytorch", {"author": "someone"}, "x")
     for producer, metadata in (("ganctl", {}), ("pytorch", {"ganctl.model_card": "{}"})):
         with pytest.raises(CheckFailed, match="has no digest"):
-            check_seal(b"data", producer, metadata, "x")
+            check_metadata(b"data", producer, metadata, "x")
 
 
 @pytest.mark.parametrize("data", [b"", BLANK.encode() * 2, BLANK.encode() + b" " + BLANK.encode()])
 def test_the_place_of_the_digest_must_be_there_once(data: bytes) -> None:
     with pytest.raises(ValueError):
-        seal(data)
+        add_checksum(data)
