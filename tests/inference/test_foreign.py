@@ -60,7 +60,7 @@ def test_a_range_that_the_graph_does_not_say_is_asked_for() -> None:
     model = generators.linear("Identity")
     with pytest.raises(BadInput, match="x does not say what its images' values are") as caught:
         load(model)
-    assert "value_range='-1,1'" in caught.value.hint
+    assert "--value-range -1,1" in caught.value.hint
     drawn = plain(model, z=Z)
     for value_range, expected in (("-1,1", drawn), ("0,1", drawn * 2 - 1)):
         generator = load(model, Told(value_range=value_range))
@@ -88,7 +88,7 @@ def test_a_layout_that_could_be_either_is_asked_for() -> None:
     model = generators.linear(image=(3, 6, 1))
     with pytest.raises(BadInput, match="its channels could be first or last") as caught:
         load(model)
-    assert "layout='nchw'" in caught.value.hint
+    assert "--layout nchw" in caught.value.hint
     assert load(model, Told(layout="nchw")).image_shape == (3, 6, 1)
     assert load(model, Told(layout="nhwc")).image_shape == (1, 3, 6)
     with pytest.raises(BadInput, match="which is not NHWC"):
@@ -132,7 +132,7 @@ def test_a_graph_that_says_no_shape_of_its_latents_is_asked_for_it() -> None:
     assert np.array_equal(load(model, Told(latent_dim=5))(Z), load(generators.linear())(Z))
     with pytest.raises(BadInput, match="sizes do not go together") as caught:
         load(model, Told(latent_dim=6))
-    assert caught.value.hint.startswith("is latent_dim=6 right?")
+    assert caught.value.hint.startswith("is --latent-dim 6 right?")
 
 
 def test_inputs_of_one_width_are_told_apart_by_their_names() -> None:
@@ -167,7 +167,7 @@ def test_a_size_that_is_open_is_asked_for() -> None:
     model = generators.linear(latent_shape=("n", "dim"))
     with pytest.raises(BadInput, match="does not say how many values") as caught:
         load(model)
-    assert "latent_dim=" in caught.value.hint
+    assert "--latent-dim" in caught.value.hint
     assert np.array_equal(load(model, Told(latent_dim=5))(Z), load(generators.linear())(Z))
     with pytest.raises(BadInput, match="takes latents of 5 values, not 6"):
         load(generators.linear(), Told(latent_dim=6))
@@ -210,7 +210,7 @@ def test_two_inputs_that_could_be_latents_are_told_apart_by_name_or_size() -> No
     model = generators.asked("one-hot", labels="c")
     with pytest.raises(BadInput, match="several inputs that could be its latents") as caught:
         load(model)
-    assert "latent_dim=" in caught.value.hint
+    assert "--latent-dim" in caught.value.hint
     assert load(model, Told(latent_dim=5)).class_names == ("0", "1", "2", "3")
 
 

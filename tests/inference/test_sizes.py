@@ -138,7 +138,7 @@ def test_the_peak_is_what_is_alive_at_once() -> None:
     with pytest.raises(OutOfResources) as caught:
         measured(data, at_most - 1, x=(4, 10))
     assert caught.value.message == "x needs 1 MB for a batch of 4"
-    assert "batch_size=" in caught.value.hint and "max_image_mb=" in caught.value.hint
+    assert "--batch-size" in caught.value.hint and "--max-image-mb" in caught.value.hint
 
 
 def test_what_constants_make_stays_and_is_counted() -> None:
