@@ -106,10 +106,11 @@ def explain(error: OSError) -> str:
 
 def missing_extra(error: ModuleNotFoundError, what: str) -> MissingDependency | None:
     """Return the error to show if ``what`` needs one of `TRAIN_PACKAGES`; None for a bug."""
-    if error.name not in TRAIN_PACKAGES:
+    package = (error.name or "").partition(".")[0]
+    if package not in TRAIN_PACKAGES:
         return None
     return MissingDependency(
-        f"{what} needs {error.name}, which is not installed", 'pip install "ganctl[train]"'
+        f"{what} needs {package}, which is not installed", 'pip install "ganctl[train]"'
     )
 
 

@@ -193,6 +193,7 @@ def test_an_onnx_file_needs_no_torch_and_all_else_says_so(workplace: Path) -> No
     )
     assert (done.returncode, done.stderr) == (0, "")
     for line in done.stdout.splitlines():
-        assert line == '4|this needs torch, which is not installed|pip install "ganctl[train]"'
+        assert line.startswith("4|this needs ")
+        assert line.endswith(', which is not installed|pip install "ganctl[train]"')
     assert len(done.stdout.splitlines()) == 2
     assert Path("grid.png").stat().st_size > 500
