@@ -12,7 +12,7 @@ import typer
 
 from ganctl.cli import complete, screen
 from ganctl.cli.options import DataDir, Json, refuse_same
-from ganctl.text import counted
+from ganctl.text import counted, format_bytes
 
 if TYPE_CHECKING:
     from ganctl.data.inspect import Inspection
@@ -54,8 +54,8 @@ def list_known(data_dir: DataDir = None, as_json: Json = False) -> None:
                 each["name"],
                 f"{each['images']:,}",
                 f"{each['side']}×{each['side']}",
-                sized(each["size"]) if each["here"] else "not here",
-                sized(each["download"]) if each["download"] else "",
+                format_bytes(each["size"]) if each["here"] else "not here",
+                format_bytes(each["download"]) if each["download"] else "",
                 each["what"],
                 each["source"],
             ]
@@ -242,7 +242,7 @@ def _training_rows(found: Inspection, source: str) -> list[tuple[str, str]]:
     from ganctl.data.inspect import FEW_IMAGES
 
     side, channels = found.img_size, found.channels
-    size = sized(found.images * channels * side * side)
+    size = format_bytes(found.images * channels * side * side)
     result = f"{found.images:,} images of {channels}×{side}×{side}, {size} in memory"
     for count, what in (
         (found.cropped, "cropped to the centre square"),

@@ -14,6 +14,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from PIL import Image
 
+from ganctl.checksums import read_shipped
 from ganctl.data.decode import fit
 from ganctl.data.image_data import DIGIT_NAMES
 from ganctl.images import Pixels, picture
