@@ -37,21 +37,14 @@ def decode(file: BinaryIO, size: int, channels: int) -> NDArray[np.uint8]:
     """Return a PNG or JPEG picture as (channels, size, size), 0 to 255.
 
     EXIF orientation is applied, transparency is laid over white, 16-bit grey is scaled to 8 bits,
-    and an animation gives its first frame.
-
-    Raises:
-        Unreadable: see the class.
+    and an animation gives its first frame. Raises `Unreadable`.
     """
     with _opened(file) as image:
         return fit(_flatten(ImageOps.exif_transpose(image)), size, channels)
 
 
 def describe_picture(file: BinaryIO) -> PictureInfo:
-    """Return what kind of picture a file holds. It is decoded whole, like `decode` does.
-
-    Raises:
-        Unreadable: see the class.
-    """
+    """Return what kind of picture a file holds; raises `Unreadable` whenever `decode` does."""
     with _opened(file) as image:
         is_16_bit = ";16" in str(getattr(image, "tile", ""))  # the mode does not say it
         upright = ImageOps.exif_transpose(image)

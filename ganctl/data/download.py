@@ -35,16 +35,10 @@ def fetch(
     seconds: float = CONNECT_SECONDS,
     progress: Progress | None = None,
 ) -> float:
-    """Download a file to ``path`` from the first mirror that serves it intact.
+    """Download a file to ``path`` from the first of ``urls`` that serves it intact.
 
-    A failure leaves nothing behind.
-
-    Args:
-        urls: addresses of the file, best first.
-        path: the destination; its folder is made if necessary.
-        sha256: of the file, in hexadecimal.
-        seconds: to connect, for all mirrors together. What is left of them is returned.
-        progress: called after each chunk.
+    Connecting to all mirrors together may take ``seconds``; what is left of them is returned. A
+    failure leaves nothing behind.
 
     Raises:
         DownloadError: no mirror served it.

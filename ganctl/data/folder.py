@@ -55,12 +55,9 @@ class PictureFiles:
         names: Sequence[PurePosixPath] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Iterator[tuple[PurePosixPath, T]]:
-        """Yield the name and ``function(file)`` of each picture; skip unreadable ones.
+        """Yield each picture, or each of ``names``, and ``function(file)``; skip unreadable ones.
 
-        Args:
-            function: reads one open file, or raises Unreadable.
-            names: some of the pictures; None means all.
-            progress: called with the number of files read and the number of all.
+        ``progress`` is called with the number of files read and the number of all.
         """
         names = self.pictures if names is None else names
         for done, name in enumerate(names, 1):
@@ -97,17 +94,10 @@ class PictureFiles:
 def load_pictures(
     path: Path, size: int, channels: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, tuple[str, ...]]:
-    """Return the images (N, C, S, S), labels and class names of a folder or .zip, as `classes`.
+    """Return the images of a folder or .zip, (N, channels, size, size), and their `classes`.
 
-    Unreadable files are skipped with a warning.
-
-    Args:
-        path: the folder or .zip.
-        size: height and width of the result.
-        channels: 1 or 3.
-
-    Raises:
-        BadInput: it is not a zip or a folder of images, or fewer than two pictures are readable.
+    Unreadable files are skipped with a warning. Raises BadInput if it is not a zip or a folder of
+    images, or if fewer than two pictures are readable.
     """
     names: list[PurePosixPath] = []
     with open_pictures(path) as files:
@@ -123,10 +113,9 @@ def load_pictures(
 
 @contextmanager
 def open_pictures(path: Path) -> Iterator[PictureFiles]:
-    """Open a folder or .zip of pictures. Nothing is unpacked to the disk.
+    """Open a folder or .zip of pictures; BadInput if it is neither, or hardly holds pictures.
 
-    Raises:
-        BadInput: it cannot be read, is a file but not a zip, or hardly holds pictures.
+    Nothing is unpacked to the disk.
     """
     if os.path.isdir(path):
         names = [PurePosixPath(file.relative_to(path).as_posix()) for file in _walk(path)]

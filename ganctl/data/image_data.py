@@ -41,12 +41,7 @@ class GreyImages(NamedTuple):
 
 
 def fingerprint(images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> str:
-    """Return the SHA-256, in hexadecimal, of the shape, the pixels and the labels (if any).
-
-    Args:
-        images: (N, C, H, W).
-        labels: (N,) or None.
-    """
+    """Return the SHA-256, in hexadecimal, of the shape, pixels (N, C, H, W) and labels (N,)."""
     digest = hashlib.sha256(repr(images.shape).encode())
     digest.update(np.ascontiguousarray(images).data)
     if labels is not None:

@@ -78,18 +78,15 @@ def inspect_data(
 ) -> Inspection:
     """Read a whole data set and describe it; nothing is downloaded.
 
-    Args:
-        source: see `ganctl.data.load_data`.
-        data_dir: see `ganctl.data.load_data`.
-        img_size: to train at; None proposes the median shorter side, a multiple of 4, at most
-            `MAX_SIDE`.
-        channels: 1 or 3; None means 3 if any picture has colour.
-        progress: called with the number of files read and the number of all.
+    Arguments and errors are those of `ganctl.data.load_data`. A data set that is not downloaded is
+    BadInput.
 
-    Raises:
-        BadInput: there is no such data set, it is not downloaded, it cannot be read, or it has
-            fewer than two images.
-        CheckFailed: a file of a named data set does not have its known SHA-256.
+    Args:
+        source: a name or path.
+        data_dir: of named data sets.
+        img_size: None proposes the median shorter side as a multiple of 4, at most `MAX_SIDE`.
+        channels: None means 3 if any picture has colour.
+        progress: called with the number of files read and the number of all.
     """
     name, shape = data_name(source), (img_size, channels)
     grey = load_grey(source, data_dir, download=False)
