@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ganctl.cli.doctor import Machine
-from ganctl.cli.notes import shown_notes
+from ganctl.cli.screen import log_as_notes
 from ganctl.environment import THREADS_VARIABLE, neutral_environment
 from ganctl.errors import CheckFailed, GanctlError
 from ganctl.text import counted
@@ -193,7 +193,7 @@ def print_machine(machine: Machine, threads: int | None = None) -> None:
 def run(main: Callable[[], None]) -> None:
     """Run a benchmark's ``main`` as a program: errors end it as they end ganctl."""
     try:
-        with shown_notes():
+        with log_as_notes():
             main()
     except GanctlError as error:
         print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)

@@ -16,9 +16,8 @@ from typer.core import TyperGroup
 
 from ganctl import __version__
 from ganctl.cli import screen
-from ganctl.cli.lasting import lasting_stderr
-from ganctl.cli.notes import shown_notes
 from ganctl.cli.signals import EXIT_BASE, end_on_signals
+from ganctl.cli.streams import safe_stderr
 from ganctl.cli.usage import explain_usage
 from ganctl.errors import (
     BadInput,
@@ -158,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no × gets a ?
             stream.reconfigure(errors="replace")
     end_on_signals()
-    with lasting_stderr(), shown_notes():
+    with safe_stderr(), screen.log_as_notes():
         return _main(options, given[len(options) :], debug)
 
 

@@ -88,7 +88,7 @@ def fetch(
 
     Example: [bold]ganctl data fetch mnist kmnist[/]
     """
-    from ganctl.cli.bar import Bar
+    from ganctl.cli.progress import Bar
     from ganctl.data.registry import (
         DATASETS,
         check_downloadable,
@@ -157,7 +157,7 @@ def show(
 
     Example: [bold]ganctl data show pictures.zip sheet.png --img-size 64[/]
     """
-    from ganctl.cli.bar import Bar
+    from ganctl.cli.progress import Bar
     from ganctl.data.inspect import inspect_data
     from ganctl.data.load import data_name
     from ganctl.files import write_atomic

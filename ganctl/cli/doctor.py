@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ganctl import __version__
 from ganctl.cli import screen
 from ganctl.cli.options import Json, Threads
+from ganctl.cli.progress import status_line
 from ganctl.environment import DEVICE_VARIABLE, RUNS, THREADS_VARIABLE, VARIABLES, cpu_count
 from ganctl.errors import TRAIN_PACKAGES, MissingDependency
 from ganctl.text import duration, nearest
@@ -93,7 +94,7 @@ def doctor(threads: Threads = 0, as_json: Json = False) -> None:
     """
     from ganctl.cli.tables import show_sections
 
-    with screen.phases() as say:
+    with status_line() as say:
         found = check_up(threads, say)
     if as_json:
         plain = dataclasses.asdict(found)

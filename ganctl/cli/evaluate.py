@@ -14,6 +14,7 @@ import typer
 
 from ganctl.cli import complete, screen
 from ganctl.cli.options import DataDir, Json, SeedOfAll, Threads
+from ganctl.cli.progress import DrawingBar, status_line
 from ganctl.environment import RUNS
 from ganctl.errors import BadInput
 from ganctl.text import counted
@@ -88,7 +89,7 @@ def evaluate(
     threads = min(threads, cpu_count())
     classifier = Classifier(threads)
     samples, source = _samples(target, count, seed, data, threads)
-    with screen.phases() as progress:
+    with status_line() as progress:
         progress("classifying real images")
         reference = find_reference(source, samples.images.shape[1:], classifier, data_dir)
         evaluation = evaluate_samples(samples, reference, classifier, progress)
@@ -211,7 +212,7 @@ def _draw(
 
     inputs = seeded(seed, latent_dim, class_shares)
     drawn = []
-    with screen.DrawingScreen(count) as progress:
+    with DrawingBar(count) as progress:
         for batch in draw(generator, inputs, start=0, count=count, batch_size=BATCH_SIZE):
             drawn.append(batch)
             progress.drawn(min(len(drawn) * BATCH_SIZE, count))

@@ -12,6 +12,7 @@ import typer
 
 from ganctl.cli import complete, screen
 from ganctl.cli.options import Checkpoint, nothing_written, refuse_same
+from ganctl.cli.progress import DrawingBar
 from ganctl.errors import BadInput, CheckFailed
 from ganctl.text import counted
 
@@ -143,7 +144,7 @@ def _frechet_distances(*files: Exported) -> list[float]:
 
     classifier, mnist = Classifier(), mnist_statistics()
     distances: list[float] = []
-    with screen.DrawingScreen(len(files) * EVALUATED) as progress:
+    with DrawingBar(len(files) * EVALUATED) as progress:
         for file in files:
             generator = parse_onnx(file.data, "the new file")
             inputs = seeded(0, generator.latent_dim, file.card.class_shares)

@@ -147,8 +147,7 @@ def infer(
     Example: [bold]ganctl infer gen.onnx -n 64 --seed 7 out.png[/]
     """
     from ganctl.cli.asked import Asked
-    from ganctl.cli.deliver import deliver
-    from ganctl.cli.piped import check_place, file_for
+    from ganctl.cli.deliver import check_target, deliver, file_for
     from ganctl.environment import cpu_count
     from ganctl.inference.generator import load_onnx
     from ganctl.inference.session import Limits
@@ -170,7 +169,7 @@ def infer(
             param_hint="--verify",
         )
     if out is not None:
-        check_place(out, show)
+        check_target(out, show)
     with nothing_written():
         generator = load_onnx(
             model,
@@ -187,7 +186,7 @@ def infer(
             return
         if out is None and not show:
             out = model.with_suffix(".png")
-            check_place(out, show)
+            check_target(out, show)
         if out is not None:
             refuse_same(file_for(out), model, "the images would take the model's place")
         drawn = asked.of(model, generator.latent_dim, generator.class_names, generator.class_shares)

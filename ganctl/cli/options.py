@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ganctl.cli import complete, screen
-from ganctl.cli.piped import STDOUT
+from ganctl.cli.streams import STDOUT
 from ganctl.config import MAX_SEED
 from ganctl.environment import THREADS_VARIABLE
 

@@ -61,7 +61,7 @@ def sample(
     """
     from ganctl.checkpoint_file import read_header
     from ganctl.cli.asked import Asked
-    from ganctl.cli.piped import check_place, file_for
+    from ganctl.cli.deliver import check_target, deliver, file_for
     from ganctl.environment import introduce
     from ganctl.runs.run_dir import find_checkpoint
 
@@ -70,7 +70,7 @@ def sample(
     if out is None and not show:
         out = Path("samples.png")
     if out is not None:
-        check_place(out, show)
+        check_target(out, show)
     path = find_checkpoint(checkpoint)
     read_header(path)  # before torch, which takes seconds to load
     if out is not None:
@@ -78,7 +78,6 @@ def sample(
     if checkpoint is None:
         screen.note(f"drawing from {introduce(path)}")
 
-    from ganctl.cli.deliver import deliver
     from ganctl.training.checkpoint import as_function, load_generator
     from ganctl.training.device import limit_threads
 

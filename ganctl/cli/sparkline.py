@@ -1,4 +1,4 @@
-"""A figure's course over a run, as a small curve of block characters."""
+"""The values of a metric over a run, drawn as a small curve of block characters."""
 
 from __future__ import annotations
 
@@ -8,22 +8,19 @@ from dataclasses import dataclass, field
 BLOCKS = " ▁▂▃▄▅▆▇█"
 EIGHTHS = len(BLOCKS) - 1
 
-ROUNDING = 1e-9
-"""Of a value, what sums may differ by and be alike."""
-
-MOST_POINTS = 512
-"""That a curve keeps: of a longer one, two become one."""
+ROUNDING = 1e-9  # relative difference below which two sums are equal
+MOST_POINTS = 512  # of a curve; when there are more, each pair of points becomes one
 
 
 @dataclass
 class Curve:
-    """A figure's means over stretches of steps, which may be of any lengths."""
+    """The means of a metric over intervals of steps, which may have any lengths."""
 
     points: list[tuple[float, float]] = field(default_factory=list)  # (steps, mean over them)
-    longest: float = 0  # steps that a point is to have
+    longest: float = 0  # steps of the longest interval
 
     def add(self, steps: float, mean: float) -> None:
-        """Add the mean over so many more steps, above 0; a short stretch joins the last one."""
+        """Add the mean over the next ``steps`` steps; a short interval is joined with the last."""
         self.longest = max(self.longest, steps)
         is_short = steps < self.longest / 2
         if self.points and is_short and self.points[-1][0] <= self.longest:
@@ -36,7 +33,7 @@ class Curve:
             self.longest *= 2
 
     def values(self, width: int) -> list[float]:
-        """Return ``width`` values, each the mean over as many steps; of no point none."""
+        """Return ``width`` means over intervals of equal length; [] if there are no points."""
         points, count = self.points, width if self.points else 0
         total = sum(steps for steps, _ in points)
         values, index, left = [], 0, points[0][0] if points else 0.0
@@ -59,9 +56,9 @@ def _joined(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def sparkline(values: Sequence[float], low: float, high: float, rows: int) -> list[str]:
-    """Return ``rows`` lines, the upper one first, of a character a value.
+    """Return ``rows`` lines, the top one first, with one character per value.
 
-    ``low`` is an eighth of a row high, so that it is seen, and ``high`` fills all rows.
+    ``low`` is an eighth of a row high, so that it is visible; ``high`` fills all rows.
     """
     heights = [_height(value, low, high, rows) for value in values]
     return [

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ganctl.cli import screen
-from ganctl.cli.notes import hide_notes
 from ganctl.cli.signals import EXIT_BASE, caught_signals, last_words
 from ganctl.cli.train_options import with_signature
 from ganctl.config import MONITOR_IMAGES, RunOptions, TrainConfig, split, without_recipe
@@ -60,7 +59,7 @@ def train(
     is_main = os.environ.get("RANK", "0") == "0"
     quiet = options.quiet or not is_main
     if quiet:
-        hide_notes()
+        screen.hide_log()
     with ExitStack() as opened:
         with last_words(lambda: None if quiet else _say_not_started()):
             if dry_run:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganctl import latents
-from ganctl.cli.screen import DrawingScreen
+from ganctl.cli.progress import DrawingBar
 from ganctl.environment import cpu_count
 from ganctl.export import onnx as export
 from ganctl.text import counted
@@ -128,9 +128,9 @@ def test_a_long_drawing_shows_a_bar_and_its_speed(
     command: list[str], workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal = Terminal()
-    monkeypatch.setattr(DrawingScreen, "PATIENCE", 3600)
+    monkeypatch.setattr(DrawingBar, "DELAY", 3600)
     assert ganctl(*command, "-n", 200, "quick.npy").out.endswith("200 images of seed 0\n")
-    monkeypatch.setattr(DrawingScreen, "PATIENCE", 0)
+    monkeypatch.setattr(DrawingBar, "DELAY", 0)
     piped = ganctl(*command, "-n", 200, "x.npy")
     assert re.search(r"200 images of seed 0, [\d,]+ images/s\n$", piped.out)
     assert "200/200" not in piped.err
@@ -241,7 +241,7 @@ def test_the_export_never_takes_the_checkpoints_place(workplace: Path, ganctl: G
     path = Path("checkpoints/small/last.safetensors")
     before = path.read_bytes()
     outcome = ganctl("export", path)
-    assert outcome.code == 2 and "the checkpoint's place" in outcome.err
+    assert outcome.code == 2 and "would overwrite the checkpoint" in outcome.err
     assert path.read_bytes() == before
 
 

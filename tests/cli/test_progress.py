@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from ganctl.cli.bar import Bar
+from ganctl.cli.progress import Bar
 
 
 def shown(capsys: pytest.CaptureFixture[str], in_bytes: bool) -> str:
@@ -19,7 +19,7 @@ def shown(capsys: pytest.CaptureFixture[str], in_bytes: bool) -> str:
 def test_a_pipe_gets_no_bar(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Bar, "PATIENCE", 0.0)
+    monkeypatch.setattr(Bar, "DELAY", 0.0)
     assert shown(capsys, in_bytes=True) == ""
 
 
@@ -33,6 +33,6 @@ def test_a_terminal_gets_one_when_it_takes_long(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert shown(capsys, in_bytes) == ""
-    monkeypatch.setattr(Bar, "PATIENCE", 0.0)
+    monkeypatch.setattr(Bar, "DELAY", 0.0)
     seen = shown(capsys, in_bytes)
     assert "[second].gz" in seen and counts in seen

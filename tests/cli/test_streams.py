@@ -1,4 +1,4 @@
-"""What writes to nobody goes on, and its exit code stays what it was."""
+"""A closed reader changes neither what a command does nor its exit code."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.cli.lasting import Lasting
+from ganctl.cli.streams import SafeStream
 
 PROGRAM = """
 import sys
 from rich.console import Console
 from ganctl.cli import screen
-from ganctl.cli.lasting import lasting_stderr
-with lasting_stderr():
+from ganctl.cli.streams import safe_stderr
+with safe_stderr():
     console = Console(stderr=True, force_terminal=True)
     sys.stdin.readline()
     for _ in range(3):
@@ -30,7 +30,7 @@ sys.exit(5)
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("ends", [os.pipe, getattr(os, "openpty", os.pipe)])
-def test_whoever_reads_may_go_away(ends: object, tmp_path: Path) -> None:
+def test_a_closed_reader_is_not_an_error(ends: object, tmp_path: Path) -> None:
     main_end, other_end = ends()  # type: ignore[operator]
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=other_end, stderr=other_end
@@ -41,11 +41,11 @@ def test_whoever_reads_may_go_away(ends: object, tmp_path: Path) -> None:
     assert process.returncode == 5
 
 
-def test_what_is_read_is_whole(tmp_path: Path) -> None:
+def test_text_is_written_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "out.txt"
     with open(path, "w", encoding="utf-8") as file:
-        lasting = Lasting(file)
-        assert lasting.write("a line\n") == 7
-        lasting.flush()
-        assert not lasting.isatty()
+        stream = SafeStream(file)
+        assert stream.write("a line\n") == 7
+        stream.flush()
+        assert not stream.isatty()
         assert path.read_text("utf-8") == "a line\n"
