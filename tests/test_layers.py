@@ -1,8 +1,10 @@
-"""The design's arrows, read from the source, and what each command may load."""
+"""The import rules of the design, read from the source, and what each command may load."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,27 +17,22 @@ from ganctl.cli.app import COMMANDS
 
 ROOT = Path(ganctl.__file__).parent
 
-# Which of our folders may import which ("" is the package's root).
-ARROWS = {
-    "": {""},
-    "data": {"", "data"},
-    "models": {"", "models"},
-    "inference": {"", "data", "inference"},
-    "evaluation": {"", "data", "evaluation"},
-    "runs": {"", "evaluation", "runs"},
-    "training": {"", "data", "evaluation", "models", "runs", "training"},
-    "export": {"", "data", "inference", "models", "export"},
+# Which folders a folder may import, beside itself and the modules in ganctl/ ("").
+LAYERS: dict[str, set[str]] = {
+    "": set(),
+    "data": set(),
+    "models": set(),
+    "inference": {"data"},
+    "evaluation": {"data"},
+    "runs": {"evaluation"},
+    "training": {"data", "models", "evaluation", "runs"},
+    "export": {"data", "models", "inference"},
 }
-EVERY = set(ARROWS)
-ARROWS["api"] = EVERY | {"api"}
-ARROWS["cli"] = EVERY | {"api", "cli"}
-ALLOWED_BESIDE = {
-    ("__main__.py", "cli"),
-    ("__init__.py", "api"),  # by name, when it is asked for
-    ("__init__.py", "training"),  # likewise
-}
+LAYERS["api"] = set(LAYERS)
+LAYERS["cli"] = set(LAYERS)
+ENTRY_POINTS = {"__init__.py": "api", "__main__.py": "cli"}  # they import their layer when used
 
-# Which folders may import which packages; all others must be for everyone.
+# Which folders may import a package; all other packages must be for everyone.
 OWNERS = {
     "typer": {"cli"},
     "rich": {"cli"},
@@ -47,7 +44,7 @@ OWNERS = {
     "google": {"inference"},  # google.protobuf
     "tomli": {""},  # before Python 3.11
 }
-EVERYWHERE = {"numpy", "PIL", "typing_extensions"}  # the last for type checkers alone
+EVERYWHERE = {"numpy", "PIL"}
 
 
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
@@ -63,19 +60,49 @@ def imports(file: str) -> Iterator[str]:
 
 
 def folder_of(file: str) -> str:
-    return file.rpartition("/")[0]
+    return ENTRY_POINTS.get(file, file.rpartition("/")[0])
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_every_import_follows_the_arrows(file: str) -> None:
+def test_every_import_follows_the_layers(file: str) -> None:
+    folder = folder_of(file)
     for name in imports(file):
         package, _, rest = name.partition(".")
         if package == "ganctl":
             assert rest == "__version__" or rest not in ganctl.__all__, f"{name}: not its module"
             target = rest.split(".")[0] if (ROOT / rest.split(".")[0]).is_dir() else ""
-            assert target in ARROWS[folder_of(file)] or (file, target) in ALLOWED_BESIDE, name
+            assert target in LAYERS[folder] | {"", folder}, name
         elif package not in sys.stdlib_module_names and package not in EVERYWHERE:
-            assert folder_of(file) in OWNERS[package], name
+            assert folder in OWNERS[package], name
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Imports inside functions and under TYPE_CHECKING count too."""
+    files = [file for file in FILES if file not in ENTRY_POINTS]
+    modules = {"ganctl." + file.removesuffix(".py").replace("/", "."): file for file in files}
+    modules = {name.removesuffix(".__init__"): file for name, file in modules.items()}
+    graph: dict[str, set[str]] = {}
+    for module, file in modules.items():
+        graph[module] = set()
+        for name in imports(file):
+            while name and name not in modules:
+                name = name.rpartition(".")[0]
+            graph[module] |= {name} - {module, ""}
+    list(graphlib.TopologicalSorter(graph).static_order())  # CycleError names the modules
+
+
+def test_the_map_of_the_code_has_the_same_layers() -> None:
+    page = (ROOT.parent / "docs/code.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `ganctl/(\w+)/` \|[^|]*\|([^|]*)\|([^|]*)\|$", page, re.M)
+    words = {name: tuple(set(re.findall(r"\w+", cell)) for cell in cells) for name, *cells in rows}
+    assert words == {
+        folder: (
+            targets - {""},
+            {package for package, owners in OWNERS.items() if folder in owners},
+        )
+        for folder, targets in LAYERS.items()
+        if folder
+    }
 
 
 BLOCK = """

@@ -85,7 +85,7 @@ class Asked:
         if self.interpolate:
             return 8
         if self.show and self.out is None and not several:
-            from ganctl.cli.show import screenful  # and with it rich, which takes a while
+            from ganctl.cli.terminal_pictures import screenful  # with rich: slow to import
 
             return screenful()
         return 10 if several else 64

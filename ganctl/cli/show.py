@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,13 @@ from ganctl import latents
 from ganctl.cli import screen
 from ganctl.cli.terminal_pictures import (
     GAP,
+    SMALLEST,
     draw_pictures,
     fitting_cols,
-    fitting_count,
     fitting_width,
     rendered,
     shows_colours,
+    terminal_room,
 )
 from ganctl.latents import GeneratorFunction
 from ganctl.text import counted
@@ -26,19 +26,8 @@ from ganctl.text import counted
 if TYPE_CHECKING:
     from ganctl.cli.asked import Drawing
 
-SMALLEST = 14
-"""Columns that a picture is shrunk to, at the smallest, so that all fit: half a digit's."""
-
 MOST = 100
 """Pictures that are shown: ten of each digit."""
-
-KEPT_FREE = 4
-"""Lines of the terminal that are left to the command, what is told of the pictures and a prompt."""
-
-
-def screenful() -> int:
-    """Return how many small pictures are seen at once."""
-    return max(1, fitting_count((SMALLEST, SMALLEST), SMALLEST, *_size()))
 
 
 def show_drawing(
@@ -69,7 +58,7 @@ def show_drawing(
 
 def _layout(count: int, cols: int, shape: tuple[int, int]) -> tuple[int, int]:
     """Return the width of each picture and how many stand side by side."""
-    columns, lines = _size()
+    columns, lines = terminal_room()
     least = min(SMALLEST, shape[1], columns)
     if cols:  # the rows of a table stay rows, if that leaves anything to be seen
         width = min((columns + GAP) // cols - GAP, shape[1])
@@ -77,9 +66,3 @@ def _layout(count: int, cols: int, shape: tuple[int, int]) -> tuple[int, int]:
             return width, cols
     width = max(fitting_width(count, shape, columns, lines), least)
     return width, fitting_cols(width, columns)
-
-
-def _size() -> tuple[int, int]:
-    """Return the columns and the lines that pictures may take."""
-    size = shutil.get_terminal_size()
-    return max(size.columns, 1), max(size.lines - KEPT_FREE, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -149,3 +150,18 @@ def rendered(lines: Sequence[Text], console: Console) -> str:
     with paper.capture() as written:
         paper.print(Text("\n").join(lines), end="", soft_wrap=True)
     return written.get()
+
+
+SMALLEST = 14  # columns of an image, at least, where all are to fit: half of a digit's
+KEPT_FREE = 4  # lines that are left to the command, the notes and the prompt
+
+
+def screenful() -> int:
+    """Return how many small images fit on the screen."""
+    return max(1, fitting_count((SMALLEST, SMALLEST), SMALLEST, *terminal_room()))
+
+
+def terminal_room() -> tuple[int, int]:
+    """Return the columns and the lines that images may take."""
+    size = shutil.get_terminal_size()
+    return max(size.columns, 1), max(size.lines - KEPT_FREE, 1)
