@@ -33,8 +33,8 @@ from ganctl.text import option
 
 GROUPS = {
     "Train and draw": {
-        "data": "Say what can be trained on, download it, and look through your own pictures.",
-        "train": "Train a GAN on pictures: handwritten digits, or your own.",
+        "data": "List data sets, download them, and inspect your own pictures.",
+        "train": "Train a GAN on images: handwritten digits, or your own.",
         "sample": "Draw images from a checkpoint.",
     },
     "Take it elsewhere": {
