@@ -74,6 +74,12 @@ def alternate(
     return measured
 
 
+def neutral_environment() -> dict[str, str]:
+    """Return the environment without ganctl's variables, except the folder of the data."""
+    removed = VARIABLES.keys() - {DATA_VARIABLE}
+    return {name: value for name, value in os.environ.items() if name not in removed}
+
+
 @contextmanager
 def running(arguments: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Run ``ganctl arguments`` in ``folder`` during the block, and kill it at the end.

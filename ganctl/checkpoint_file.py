@@ -121,7 +121,7 @@ def parse_header(data: bytes, name: str) -> Header:
         raise CheckFailed(
             f"{name} is damaged: its SHA-256 is not the one written in it", "use another checkpoint"
         )
-    end = _header_end(data)
+    end = 8 + int.from_bytes(data[:8], "little")
     return _parse(data[8:end], len(data) - end, name)
 
 
@@ -185,12 +185,9 @@ def _shapes(tensors: dict[str, Any], size: int) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _header_end(data: bytes) -> int:
-    return 8 + int.from_bytes(data[:8], "little")
-
-
 def _checksum_start(data: bytes, name: str) -> int:
-    found = _CHECKSUM.search(data, 8, min(_header_end(data), len(data)))
+    length = int.from_bytes(data[:8], "little")
+    found = _CHECKSUM.search(data, 8, min(8 + length, len(data)))
     if found is None:
         raise not_a_checkpoint(name)
     return found.start(1)

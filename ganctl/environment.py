@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from ganctl.errors import BadInput, WrongValue
@@ -59,12 +58,6 @@ def check_environment() -> None:
     device = os.environ.get(DEVICE_VARIABLE)
     if device and not is_device(device):
         raise WrongValue(f"{DEVICE_VARIABLE} is {device}, which is no device", f"use {DEVICES}")
-
-
-def neutral_environment() -> Mapping[str, str]:
-    """Return the environment without ganctl's variables, except the folder of the data."""
-    removed = VARIABLES.keys() - {DATA_VARIABLE}
-    return {name: value for name, value in os.environ.items() if name not in removed}
 
 
 def pretrained_path(name: str = PRETRAINED_NAMES[0]) -> str:

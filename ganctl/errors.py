@@ -33,11 +33,9 @@ OUT_OF_MEMORY = re.compile(
 
 
 class GanctlError(Exception):
-    """An error for the user: what went wrong, and how to continue.
+    """An error for the user: a ``message`` with the reason, and a ``hint`` how to continue.
 
-    Args:
-        message: names the thing and the reason, in one line without a final full stop.
-        hint: how to continue, in one line.
+    Both are one line without a final full stop.
     """
 
     exit_code = 1
@@ -66,13 +64,7 @@ class WrongValue(BadInput):
 
 
 class InvalidOption(WrongValue):
-    """A value that an option does not allow: ``lr=-1`` in Python, ``--lr -1`` on a command line.
-
-    Args:
-        name: the field or parameter.
-        value: the value given.
-        allowed: the allowed values, as text.
-    """
+    """A value that an option does not allow; ``allowed`` says in words which values it does."""
 
     def __init__(self, name: str, value: object, allowed: str) -> None:
         shown = " ".join(repr(value).split())

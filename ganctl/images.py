@@ -268,8 +268,7 @@ class Images(np.ndarray[Any, np.dtype[np.uint8]]):
     cols: int
 
     def __array_finalize__(self, other: object) -> None:
-        same = isinstance(other, Images) and other.shape == self.shape
-        self.cols = other.cols if same and isinstance(other, Images) else 0
+        self.cols = other.cols if isinstance(other, Images) and other.shape == self.shape else 0
 
     def save(self, path: str | os.PathLike[str], cols: int = 0) -> None:
         """Write the images, all or none, as ``ganctl sample OUT`` does.

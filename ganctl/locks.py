@@ -7,20 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from enum import Enum, auto
 from pathlib import Path
 
 from ganctl.errors import GanctlError
 
 TRIES, TRY_SECONDS = 5, 0.02  # `is_held` of another process takes a lock for less than this
-
-
-class Lock(Enum):
-    """The result of trying to take a lock."""
-
-    HELD = auto()  # by this process
-    TAKEN = auto()  # by another process
-    UNKNOWN = auto()  # the file system, or Windows, has no such locks
 
 
 class LockFile:
@@ -40,25 +31,25 @@ class LockFile:
         self.is_exclusive = False
 
     def acquire(self) -> None:
-        """Take the lock if this object does not hold it, or its file has been removed.
+        """Take the lock, also again after its file was removed.
 
         Raises:
             GanctlError: another process holds it.
             OSError: the file cannot be created.
         """
-        while not self._is_held():  # the previous holder may remove the file as it ends
+        while not self._is_held():  # again if the previous holder removes the file as it ends
             self._close()
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-            state = lock(self._descriptor)
-            for _ in range(TRIES - 1):
-                if state is Lock.TAKEN:
+            for attempt in range(TRIES):
+                if attempt:
                     time.sleep(TRY_SECONDS)
-                    state = lock(self._descriptor)
-            if state is Lock.TAKEN:
+                if (locked := lock(self._descriptor)) is not False:
+                    break
+            else:
                 holder = os.read(self._descriptor, 20).decode("ascii", "replace").strip()
                 self._close()
                 raise self._taken(holder)
-            self.is_exclusive = state is Lock.HELD
+            self.is_exclusive = locked is True
             os.truncate(self._descriptor, 0)
             os.write(self._descriptor, f"{os.getpid()}\n".encode())
 
@@ -77,7 +68,7 @@ class LockFile:
         self._close()
 
     def _is_held(self) -> bool:
-        """Tell whether the open file is still the one at the path."""
+        """Tell whether the locked file is still the one at the path."""
         if self._descriptor is None:
             return False
         try:
@@ -94,13 +85,10 @@ class LockFile:
 def is_held(path: Path) -> bool:
     """Tell whether a process holds the lock file ``path``; without locks, whether it exists."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        with open(path, "rb") as file:
+            return lock(file.fileno(), shared=True) is not True
     except OSError:
         return False
-    try:
-        return lock(descriptor, shared=True) is not Lock.HELD
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -110,7 +98,7 @@ def hold(path: Path) -> Iterator[bool]:
     with suppress(OSError):  # Windows opens no folder
         descriptor = os.open(path, os.O_RDONLY)
     try:
-        yield descriptor is not None and lock(descriptor) is Lock.HELD
+        yield descriptor is not None and lock(descriptor) is True
     finally:
         if descriptor is not None:
             os.close(descriptor)
@@ -118,23 +106,26 @@ def hold(path: Path) -> Iterator[bool]:
 
 if sys.platform == "win32":
 
-    def lock(descriptor: int, wait: bool = False, shared: bool = False) -> Lock:
-        """Return that it is unknown."""
-        return Lock.UNKNOWN
+    def lock(descriptor: int, wait: bool = False, shared: bool = False) -> bool | None:
+        """Return None: not supported."""
+        return None
 
 else:
     import fcntl
 
-    def lock(descriptor: int, wait: bool = False, shared: bool = False) -> Lock:
+    def lock(descriptor: int, wait: bool = False, shared: bool = False) -> bool | None:
         """Lock an open file or folder against other processes, until it is closed.
 
         Several processes may hold a ``shared`` lock together; it excludes the other kind.
+
+        Returns:
+            False if another process holds a lock, None if the file system has no such locks.
         """
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
             fcntl.flock(descriptor, kind | (0 if wait else fcntl.LOCK_NB))
         except (BlockingIOError, PermissionError):  # EACCES: flock on NFS
-            return Lock.TAKEN
+            return False
         except OSError:  # ENOLCK, EOPNOTSUPP, ENOSYS; EBADF: a file on NFS opened only to read
-            return Lock.UNKNOWN
-        return Lock.HELD
+            return None
+        return True

@@ -74,34 +74,22 @@ def _are_figures(value: Any) -> bool:
     )
 
 
-def _rule(fits: Callable[[Any], bool], what: str) -> dict[str, Any]:
-    """Return the metadata of a field: a check of its JSON value, and what a valid value is."""
-    return {"fits": fits, "what": what}
+def _must(fit: Callable[[Any], bool]) -> dict[str, Any]:
+    """Return the metadata of a field whose JSON value must pass the check ``fit``."""
+    return {"check": fit}
 
 
-def _whole(low: int, high: int) -> dict[str, Any]:
-    return _rule(lambda value: _is_whole(value, low, high), f"a whole number, {low:,} to {high:,}")
-
-
-_TEXT = _rule(is_text, f"one line of text of up to {MAX_TEXT:,} characters")
-_COUNT = _whole(0, MAX_COUNT)
-_FIGURES = _rule(_are_figures, "an object of finite numbers")
-_SHAPE = _rule(_is_shape, f"channels (1 or 3), height and width of up to {MAX_SIZE:,}")
-_NAMES = _rule(
-    lambda value: _is_list(value, is_text) and len(value) <= MAX_SIZE,
-    f"a list of up to {MAX_SIZE:,} lines of text",
-)
-_SHA256 = _rule(
-    lambda value: isinstance(value, str) and bool(re.fullmatch("([0-9a-f]{64})?", value)),
-    "a SHA-256 in hex",
-)
-_WEIGHTS = _rule(lambda value: value in ("ema", "live"), "ema or live")
-_OBJECT = _rule(lambda value: isinstance(value, dict), "an object")
-_SHARES = _rule(_are_shares, "a share a class, adding up to 1")
-_RANGE = _rule(
-    lambda value: _is_list(value, is_number, 2) and value[0] < value[1],
-    "two finite numbers, the lower first",
-)
+_TEXT = _must(is_text)
+_SIZE = _must(lambda value: _is_whole(value, 1, MAX_SIZE))
+_COUNT = _must(lambda value: _is_whole(value, 0, MAX_COUNT))
+_FIGURES = _must(_are_figures)
+_SHAPE = _must(_is_shape)
+_NAMES = _must(lambda value: _is_list(value, is_text) and len(value) <= MAX_SIZE)
+_SHA256 = _must(lambda value: is_text(value) and re.fullmatch("([0-9a-f]{64})?", value) is not None)
+_WEIGHTS = _must(lambda value: value in ("ema", "live"))
+_OBJECT = _must(lambda value: isinstance(value, dict))
+_SHARES = _must(_are_shares)
+_RANGE = _must(lambda value: _is_list(value, is_number, 2) and value[0] < value[1])
 
 
 @dataclass(frozen=True)
@@ -110,7 +98,7 @@ class Card:
 
     name: str = field(metadata=_TEXT)  # of the run
     architecture: str = field(metadata=_TEXT)  # "mlp"
-    latent_dim: int = field(metadata=_whole(1, MAX_SIZE))  # dimensions of z ~ N(0, I)
+    latent_dim: int = field(metadata=_SIZE)  # dimensions of z ~ N(0, I)
     image_shape: tuple[int, int, int] = field(metadata=_SHAPE)  # (C, H, W)
     class_names: tuple[str, ...] = field(metadata=_NAMES)  # of the data; () when it has none
     data_name: str = field(metadata=_TEXT)
@@ -177,9 +165,9 @@ def card_from_json(text: str) -> Card:
     for name, value in values.items():
         if not is_text(name):
             raise _unreadable("the name of a field is not one line of text")
-        rule = FIELDS[name].metadata if name in FIELDS else {}
-        if rule and not rule["fits"](value):
-            raise _unreadable(f"its {name} is not {rule['what']}")
+        check = FIELDS[name].metadata.get("check") if name in FIELDS else None
+        if check and not check(value):
+            raise _unreadable(f"its {name} is not valid")
         if not is_kept(value):
             limit = f"or is nested more than {MAX_DEPTH} levels deep"
             raise _unreadable(f"its {name} holds a number that is too large, {limit}")

@@ -1,5 +1,3 @@
-"""What counts as memory that ran out: as those who run out of it say it."""
-
 from __future__ import annotations
 
 import errno

@@ -80,20 +80,12 @@ def cards(draw: st.DrawFn) -> Card:
 def test_a_card_reads_back(card: Card) -> None:
     assert card_from_json(card.to_json()) == card
     assert card_from_json(card.to_json()).to_json() == card.to_json()
-
-
-def test_equal_cards_have_equal_bytes() -> None:
     forth, back = {"a": 1.0, "b": 2.0}, {"b": 2.0, "a": 1.0}
     assert example(quality=forth).to_json() == example(quality=back).to_json()
 
 
-def test_a_newer_card_says_so() -> None:
-    with pytest.raises(BadInput, match="version 2, not 1"):
-        card_from_json(example(card_version=2).to_json())
-
-
 @given(st.text() | st.sampled_from(["{}", "[]", "null", '{"card_version": 1}']))
-def test_what_is_no_card_is_refused(text: str) -> None:
+def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="the model card cannot be read"):
         card_from_json(text)
 
@@ -119,29 +111,13 @@ def test_any_value_in_any_field_gives_a_card_or_bad_input(
         assert json.loads(read.to_json()) == values
 
 
-@given(JSON)
-def test_any_json_gives_bad_input(value: object) -> None:
-    with pytest.raises(BadInput):
-        card_from_json(json.dumps(value))
-
-
 HUGE = 10**400
-# What each field refuses; the first value of each is one that docs/card.schema.json refuses too.
+# Invalid values of each field; docs/card.schema.json refuses the first of each too.
 BAD: dict[str, list[object]] = {
     "name": [None, 7, ["x"], "a\nb", "\x1b[2J", "a\u2028b", "\x9b", "x" * 1001],
     "architecture": [{}, "\x00"],
     "latent_dim": [0, -1, 65_537, 100.0, "100", True, None, HUGE, float("nan")],
-    "image_shape": [
-        [28, 28],
-        ["1", "28", "28"],
-        [2, 28, 28],
-        [1, 0, 28],
-        [1, 28, HUGE],
-        [1, 28, 28.0],
-        {"C": 1},
-        "abc",
-        None,
-    ],
+    "image_shape": [[28, 28], ["1", "28", "28"], [2, 28, 28], [1, 0, 28], [1, 28, HUGE], "abc"],
     "class_names": ["01", ["x"] * 70_000, [1, 2], ["\x1b"], [["0"]], None, {}],
     "data_name": [None],
     "data_fingerprint": ["abc", "AB" * 32, "ab" * 32 + "\n", 7],
@@ -163,7 +139,7 @@ BAD: dict[str, list[object]] = {
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_field_that_holds_what_it_cannot_hold_is_named(name: str) -> None:
+def test_an_invalid_value_is_refused(name: str) -> None:
     for value in BAD[name]:
         text = json.dumps(json.loads(example().to_json()) | {name: value})
         with pytest.raises(BadInput) as caught:
@@ -172,7 +148,7 @@ def test_a_field_that_holds_what_it_cannot_hold_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(REQUIRED | {"card_version"}))
-def test_a_field_that_every_card_has_is_missed(name: str) -> None:
+def test_a_missing_field_is_named(name: str) -> None:
     values = json.loads(example().to_json())
     del values[name]
     with pytest.raises(BadInput, match=f"the model card cannot be read: its {name} is"):
@@ -181,41 +157,30 @@ def test_a_field_that_every_card_has_is_missed(name: str) -> None:
 
 @pytest.mark.parametrize("depth", [33, 500, 100_000])
 @pytest.mark.parametrize("field", ["config", "novel"])
-def test_json_in_json_without_end_is_refused(field: str, depth: int) -> None:
+def test_deeply_nested_json_is_refused(field: str, depth: int) -> None:
     deep = '{"x":' * depth + "1" + "}" * depth
     with pytest.raises(BadInput, match="the model card cannot be read"):
         card_from_json(f'{example().to_json()[:-1]}, "{field}": {deep}}}')
 
 
-@given(st.lists(st.integers(1, 1000), min_size=1, max_size=20))
-def test_class_shares_read_back(counts: list[int]) -> None:
-    shares = tuple(count / sum(counts) for count in counts)
-    card = example(class_names=tuple(map(str, range(len(shares)))), class_shares=shares)
-    assert card_from_json(card.to_json()) == card
-
-
 @pytest.mark.parametrize(
     "shares", [(1.0,), (0.5, 0.6), (1.5, -0.5), (float("nan"), 0.5), ("0.5", "0.5"), (0.0, 0.0)]
 )
-def test_shares_that_no_class_can_be_drawn_by_are_refused(shares: tuple[object, ...]) -> None:
+def test_class_shares_must_add_up_to_1(shares: tuple[object, ...]) -> None:
     with pytest.raises(BadInput, match="the model card cannot be read"):
         card_from_json(json.dumps(json.loads(example().to_json()) | {"class_shares": shares}))
 
 
-def test_what_a_newer_ganctl_wrote_besides_is_kept() -> None:
+def test_unknown_fields_are_preserved() -> None:
     newer = {"novel": {"a": [1, 2.5, None]}, "extra": "its own", "zeta": True}
     text = json.dumps(json.loads(example().to_json()) | newer, sort_keys=True)
     card = card_from_json(text)
     assert card.extra == newer
     assert card.to_json() == text
     assert dataclasses.replace(card, epochs=4).extra == newer
-
-
-def test_no_extra_field_takes_the_place_of_a_known_one() -> None:
     assert example(extra={"name": "other"}).to_json() == example().to_json()
-
-
-def test_a_card_that_could_not_be_read_is_not_written() -> None:
+    with pytest.raises(BadInput, match="version 2, not 1"):
+        card_from_json(example(card_version=2).to_json())
     with pytest.raises(ValueError, match="JSON"):
         example(quality={"x": float("nan")}).to_json()
 

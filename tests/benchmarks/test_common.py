@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks import common
-from benchmarks.common import COMMAND, Spread, alternate, process_seconds, ratio, running, spread
+from benchmarks.common import (
+    COMMAND,
+    Spread,
+    alternate,
+    neutral_environment,
+    process_seconds,
+    ratio,
+    running,
+    spread,
+)
+from ganctl.environment import VARIABLES
 from ganctl.errors import BadInput, CheckFailed
 
 
@@ -68,3 +78,9 @@ def test_a_program_prints_notes_and_ends_with_the_code_of_its_error(
     assert capsys.readouterr().err == (
         "note: half done\nerror: the file is missing\nhint: name another\n"
     )
+
+
+def test_a_measured_process_does_not_get_our_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "x")
+    assert {name for name in VARIABLES if name in neutral_environment()} == {"GANCTL_DATA"}
