@@ -59,65 +59,63 @@ def _is_list(value: Any, fits: Callable[[Any], bool], size: int | None = None) -
     return isinstance(value, list) and size in (None, len(value)) and all(map(fits, value))
 
 
-def _is_shape(value: Any) -> bool:
-    return _is_list(value, lambda n: _is_whole(n, 1, MAX_SIZE), 3) and value[0] in (1, 3)
-
-
-def _are_shares(value: Any) -> bool:
-    is_list = _is_list(value, lambda share: is_number(share) and 0 <= share <= 1)
-    return is_list and (not value or abs(math.fsum(value) - 1) < 1e-6)
-
-
-def _are_figures(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        is_text(name) and is_number(figure) for name, figure in value.items()
-    )
-
-
-def _must(fit: Callable[[Any], bool]) -> dict[str, Any]:
-    """Return the metadata of a field whose JSON value must pass the check ``fit``."""
-    return {"check": fit}
-
-
-_TEXT = _must(is_text)
-_SIZE = _must(lambda value: _is_whole(value, 1, MAX_SIZE))
-_COUNT = _must(lambda value: _is_whole(value, 0, MAX_COUNT))
-_FIGURES = _must(_are_figures)
-_SHAPE = _must(_is_shape)
-_NAMES = _must(lambda value: _is_list(value, is_text) and len(value) <= MAX_SIZE)
-_SHA256 = _must(lambda value: is_text(value) and re.fullmatch("([0-9a-f]{64})?", value) is not None)
-_WEIGHTS = _must(lambda value: value in ("ema", "live"))
-_OBJECT = _must(lambda value: isinstance(value, dict))
-_SHARES = _must(_are_shares)
-_RANGE = _must(lambda value: _is_list(value, is_number, 2) and value[0] < value[1])
+def _is_valid(name: str, value: Any) -> bool:
+    """Tell whether a field may have a JSON value."""
+    match name:
+        case "latent_dim":
+            return _is_whole(value, 1, MAX_SIZE)
+        case "image_shape":
+            return _is_list(value, lambda n: _is_whole(n, 1, MAX_SIZE), 3) and value[0] in (1, 3)
+        case "class_names":
+            return _is_list(value, is_text) and len(value) <= MAX_SIZE
+        case "class_shares":
+            is_list = _is_list(value, lambda share: is_number(share) and 0 <= share <= 1)
+            return is_list and (not value or abs(math.fsum(value) - 1) < 1e-6)
+        case "data_fingerprint":
+            return is_text(value) and re.fullmatch("([0-9a-f]{64})?", value) is not None
+        case "data_count" | "epochs" | "steps":
+            return _is_whole(value, 0, MAX_COUNT)
+        case "weights":
+            return value in ("ema", "live")
+        case "config":
+            return isinstance(value, dict)
+        case "value_range":
+            return _is_list(value, is_number, 2) and bool(value[0] < value[1])
+        case "quality" | "parity":
+            return (
+                isinstance(value, dict)
+                and all(map(is_text, value))
+                and all(map(is_number, value.values()))
+            )
+        case "card_version":
+            return _is_whole(value, 1, MAX_COUNT)
+    return is_text(value)
 
 
 @dataclass(frozen=True)
 class Card:
     """The metadata of a generator, in the checkpoint and in the ONNX file."""
 
-    name: str = field(metadata=_TEXT)  # of the run
-    architecture: str = field(metadata=_TEXT)  # "mlp"
-    latent_dim: int = field(metadata=_SIZE)  # dimensions of z ~ N(0, I)
-    image_shape: tuple[int, int, int] = field(metadata=_SHAPE)  # (C, H, W)
-    class_names: tuple[str, ...] = field(metadata=_NAMES)  # of the data; () when it has none
-    data_name: str = field(metadata=_TEXT)
-    data_fingerprint: str = field(metadata=_SHA256)  # of the images as the network saw them
-    data_count: int = field(metadata=_COUNT)  # training images
-    data_note: str = field(metadata=_TEXT)  # about the data, such as a fallback; or ""
-    weights: str = field(metadata=_WEIGHTS)
-    epochs: int = field(metadata=_COUNT)  # finished
-    steps: int = field(metadata=_COUNT)  # finished
-    config: dict[str, Any] = field(metadata=_OBJECT)  # TrainConfig as a dict
-    ganctl_version: str = field(metadata=_TEXT)
-    # Class frequencies in the training data; (): the generator is unconditional.
-    class_shares: tuple[float, ...] = field(default=(), metadata=_SHARES)
-    latent_distribution: str = field(default="standard normal", metadata=_TEXT)
-    value_range: tuple[float, float] = field(default=(-1.0, 1.0), metadata=_RANGE)  # of a pixel
-    quality: dict[str, float] = field(default_factory=dict, metadata=_FIGURES)  # metrics
-    parity: dict[str, float] = field(default_factory=dict, metadata=_FIGURES)  # ONNX against torch
-    # Of the weights as they are stored; the arithmetic is float32.
-    precision: str = field(default="fp32", metadata=_TEXT)
+    name: str  # of the run
+    architecture: str  # "mlp"
+    latent_dim: int  # dimensions of z ~ N(0, I)
+    image_shape: tuple[int, int, int]  # (C, H, W)
+    class_names: tuple[str, ...]  # of the data; () when it has none
+    data_name: str
+    data_fingerprint: str  # SHA-256 of the training images as the network saw them
+    data_count: int  # training images
+    data_note: str  # about the data, such as a fallback; or ""
+    weights: str  # "ema" or "live"
+    epochs: int  # finished
+    steps: int  # finished
+    config: dict[str, Any]  # TrainConfig as a dict
+    ganctl_version: str
+    class_shares: tuple[float, ...] = ()  # frequencies in the training data; (): unconditional
+    latent_distribution: str = "standard normal"
+    value_range: tuple[float, float] = (-1.0, 1.0)  # of the images' values
+    quality: dict[str, float] = field(default_factory=dict)  # metrics by name
+    parity: dict[str, float] = field(default_factory=dict)  # ONNX against torch
+    precision: str = "fp32"  # of the weights as they are stored; the arithmetic is float32
     card_version: int = CARD_VERSION
     extra: Mapping[str, Any] = field(default_factory=dict)  # unknown fields, which are preserved
 
@@ -151,8 +149,8 @@ def card_from_json(text: str) -> Card:
     if not isinstance(values, dict):
         raise _unreadable("it is not an object")
     version = values.get("card_version")
-    if not _is_whole(version, 1, MAX_COUNT):
-        raise _unreadable("its card_version is not a whole number from 1 on")
+    if not _is_valid("card_version", version):
+        raise _unreadable("its card_version is not valid")
     if version != CARD_VERSION:
         raise BadInput(
             f"the model card has version {version}, not {CARD_VERSION}",
@@ -165,8 +163,7 @@ def card_from_json(text: str) -> Card:
     for name, value in values.items():
         if not is_text(name):
             raise _unreadable("the name of a field is not one line of text")
-        check = FIELDS[name].metadata.get("check") if name in FIELDS else None
-        if check and not check(value):
+        if name in FIELDS and not _is_valid(name, value):
             raise _unreadable(f"its {name} is not valid")
         if not is_kept(value):
             limit = f"or is nested more than {MAX_DEPTH} levels deep"
