@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ganctl.cli.doctor import Machine
 from ganctl.cli.screen import log_as_notes
-from ganctl.environment import THREADS_VARIABLE, neutral_environment
+from ganctl.environment import DATA_VARIABLE, THREADS_VARIABLE, VARIABLES
 from ganctl.errors import CheckFailed, GanctlError
 from ganctl.text import counted
 
