@@ -27,9 +27,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
 # A command line for each command that is right but for what is put into it.
 LINES = {
     "train": "train --data small --name new",
-    "sample": "sample --checkpoint asked new.png",
+    "sample": "sample --checkpoint asked --seed 37 new.png",
     "export": "export --checkpoint asked new.onnx",
-    "infer": "infer asked.onnx new.png",
+    "infer": "infer asked.onnx --seed 38 new.png",
     "info": "info asked.onnx",
     "evaluate": "evaluate images.npy --data small",
     "doctor": "doctor",
@@ -112,8 +112,8 @@ WRONG: dict[str, tuple[str, ...]] = {
     "name": ("", ".", "..", "a/b", "/", "-x", "two\nlines", "\x1b[2J", "x" * 300, "asked"),
     "device": (*TEXTS, "gpu", "cuda:x", "cuda:99"),
     "objective": (*TEXTS, "gan"),
-    "config_file": (*NOT_THERE, *odd(".json"), *odd(".toml", "")[2:], "folder.png", "asked.onnx"),
-    "out": (*unwritable(".png", ".npy"), "x.jpg", "fifo.png", "endless.npy"),
+    "config": (*NOT_THERE, *odd(".json"), *odd(".toml", "")[2:], "folder.png", "asked.onnx"),
+    "out": (*unwritable(".png", ".npy"), "x.jpg", "fifo.png", "endless.npy", "text"),
     "report": (*unwritable(".html", ".png"), "x.pdf", "x", "folder.png"),
     "checkpoint": (*GENERATORS, "asked.onnx"),
     "model": (*GENERATORS, "asked"),
@@ -148,7 +148,8 @@ class Case(NamedTuple):
 
     def words(self) -> list[str]:
         """Return words none of which the parameter can take."""
-        name, kind = self.parameter.name, self.parameter.type
+        name, kind = self.parameter.opts[-1].lstrip("-"), self.parameter.type
+        name = name.replace("-", "_")
         known = OWN.get((self.command, name)) or WRONG.get(name)
         if known is None and getattr(kind, "choices", None):
             first = str(kind.choices[0])
@@ -157,6 +158,8 @@ class Case(NamedTuple):
             low, high = getattr(kind, "min", None), getattr(kind, "max", None)
             known = (*WHOLE, *TEXTS, *([] if low is None else [str(low - 1)]))
             known += () if high is None else (str(high + 1), "9" * 40)
+        if known is None and type(kind).__name__.startswith("Float"):
+            known = (*NUMBERS, *TEXTS)
         assert known is not None, f"{self}: say in WRONG what it cannot be"
         return random.Random(name).sample(known, min(EACH, len(known)))
 
@@ -253,7 +256,7 @@ def place(
         patch.setenv("GANCTL_DATA", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("https_proxy", "http://127.0.0.1:9")  # the discard port: no download
         patch.setenv("http_proxy", "http://127.0.0.1:9")
-        patch.setattr(np.random, "Philox", begun)  # of which all latents are drawn
+        patch.setattr(np.random, "Philox", begun)  # latents of a new seed are drawn by it
         yield here
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -15,22 +14,6 @@ from ..conftest import Ganctl
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(estimate, "SECONDS", 0.0)
-
-
-def test_a_dry_run_makes_nothing_and_can_be_fed_back(
-    ganctl: Ganctl, small_data: Path, tmp_path: Path
-) -> None:
-    options = ["--data", small_data, "--epochs", 3, "--arch", "conv", "--conditional"]
-    asked = ["train", *options, "--batch-size", 50, "--name", "run"]
-    dry = ganctl(*asked, "--dry-run")
-    assert (dry.code, dry.err) == (0, "")
-    assert list(tmp_path.iterdir()) == []
-    file = tmp_path / "run.toml"
-    file.write_text(dry.out)
-    assert ganctl("train", "--config", file, "--epochs", 1).code == 0
-    assert ganctl(*asked[:-1], "same", "--epochs", 1).code == 0
-    first, second = (Path("checkpoints", name, "config.json") for name in ("run", "same"))
-    assert json.loads(first.read_text()) == json.loads(second.read_text())
 
 
 def test_the_data_that_was_asked_for_is_kept_though_it_cannot_be_had(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ import pytest
 from ganctl.data.digits import load_digits
 
 from ..conftest import Ganctl
-from .test_app import MISSING
 
 
 @pytest.fixture(autouse=True)
@@ -126,39 +123,6 @@ def test_what_was_asked_for_has_its_line(
     assert re.search(r"drawn as asked +↑ +\d\.00% +100\.00%", outcome.out)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["none"], "there is no file, folder or run none"),
-        (["none.onnx"], "cannot read model none.onnx: no such file"),
-        (["none.npy"], "cannot read none.npy: no such file"),
-        (["none.npz"], "cannot read none.npz: no such file"),
-        (["none.safetensors"], "there is no file, folder or run none.safetensors"),
-        (["text.onnx"], "text.onnx is not an ONNX file"),
-        (["text.npy"], "text.npy is no array"),
-        (["text.safetensors"], "not a ganctl checkpoint"),
-        (["text.jpg"], "text.jpg cannot be evaluated"),
-        (["empty"], "no readable PNG or JPEG picture"),
-        (["x" * 300], "there is no file, folder or run xxx"),
-        (["small.onnx"], "was trained on 'small', which is no data set known by name"),
-        (["small.onnx", "--data", "mnits"], "no data set or path named 'mnits'"),
-        (["small.onnx", "--data", "empty"], "0 readable PNG or JPEG images"),
-        (["small.onnx", "--data", "data", "-n", "2"], "of 2 images"),
-    ],
-)
-def test_what_cannot_be_evaluated_is_named(
-    arguments: list[str], message: str, workplace: Path, ganctl: Ganctl, small_data: Path
-) -> None:
-    shutil.copytree(small_data, "data")
-    Path("empty").mkdir()
-    for kind in ("onnx", "npy", "jpg", "safetensors"):
-        Path(f"text.{kind}").write_text("hello")
-    outcome = ganctl("evaluate", *arguments)
-    assert outcome.code == 3 and message in outcome.err and outcome.out == ""
-    first, second = (line for line in outcome.err.splitlines() if not line.startswith("note: "))
-    assert first.startswith("error: ") and second.startswith("hint: ")
-
-
 def test_a_run_is_measured_against_pictures_of_ones_own_where_they_still_lie(
     tmp_path: Path, small_data: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,30 +149,6 @@ def test_without_any_run_the_way_out_is_to_train(
     monkeypatch.chdir(tmp_path)
     outcome = ganctl("evaluate")
     assert outcome.code == 3 and "hint: train one: ganctl train" in outcome.err
-
-
-def test_a_checkpoint_needs_torch_and_says_so(workplace: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", MISSING, "evaluate", "small", "--data", "digits"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 4
-    assert re.search("error: this command needs (torch|safetensors), which is not", done.stderr)
-    assert 'hint: pip install "ganctl[train]"' in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("out", "message"),
-    [("x.gif", "'.gif'"), ("none/x.png", "does not exist"), (".", "no kind of report")],
-)
-def test_a_report_that_cannot_be_written_is_refused_before_the_work(
-    out: str, message: str, workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ganctl.evaluation.classifier.Classifier", None)
-    outcome = ganctl("evaluate", "small.onnx", "--report", out)
-    assert outcome.code == 3 and f"cannot write {out}: " in outcome.err and message in outcome.err
 
 
 @pytest.mark.parametrize(("out", "start"), [("x.html", b"<!doctype html>"), ("x.png", b"\x89PNG")])

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ganctl.config_file import read_config
-from ganctl.training.checkpoint import load_checkpoint
 
 from ..conftest import Ganctl
 
@@ -20,13 +19,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_data: Path) -> N
         f'data = "{small_data}"\nepochs = 1\nbatch-size = 50\nema_decay = 0.9\n'
         'name = "run"\ndevice = "cpu"\nconditional = true\neval_every = 0\n'
     )
-
-
-def test_a_file_says_what_is_not_typed(ganctl: Ganctl) -> None:
-    assert ganctl("train", "--config", "run.toml", "--b1", 0.4, "--no-conditional").code == 0
-    config = load_checkpoint(CHECKPOINTS / "run/last.safetensors").config
-    assert (config.batch_size, config.ema_decay, config.epochs) == (50, 0.9, 1)
-    assert (config.b1, config.conditional, config.classes) == (0.4, False, 0)
 
 
 def test_a_saved_configuration_makes_the_same_run_or_another(ganctl: Ganctl) -> None:
@@ -80,12 +72,3 @@ def test_a_run_goes_on_by_its_file_or_not_at_all(ganctl: Ganctl) -> None:
     refused = ganctl("train", "--resume", "run", "--no-conditional", "--epochs", 3)
     assert refused.code == 3
     assert "--no-conditional contradicts the run, which was started with it" in refused.err
-
-
-def test_a_wrong_key_is_one_line(ganctl: Ganctl, tmp_path: Path) -> None:
-    Path("run.toml").write_text("epoch = 1\n")
-    outcome = ganctl("train", "--config", "run.toml")
-    assert outcome.code == 3 and outcome.out == ""
-    error, hint = outcome.err.splitlines()
-    assert error == "error: run.toml has an unknown key 'epoch': did you mean 'epochs'?"
-    assert hint.startswith("hint: keys: ") and not CHECKPOINTS.exists()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 from ..conftest import Ganctl
 
@@ -56,39 +58,6 @@ def test_verify_writes_nothing(workplace: Path, ganctl: Ganctl) -> None:
     )
 
 
-@pytest.mark.parametrize("options", [[], ["--verify"]])
-def test_a_damaged_file_draws_nothing(options: list[str], workplace: Path, ganctl: Ganctl) -> None:
-    whole = Path("small.onnx").read_bytes()
-    for place in (100, len(whole) // 2):  # in a node, in a weight
-        data = bytearray(whole)
-        data[place] ^= 1
-        Path("flipped.onnx").write_bytes(data)
-        outcome = ganctl("infer", "flipped.onnx", *options)
-        assert (outcome.code, outcome.err.count("\n")) == (5, 2)
-        assert "flipped.onnx is damaged: its SHA-256 is not the one written in it" in outcome.err
-    assert not Path("flipped.png").exists()
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--latent-dim", 0],
-        ["--value-range", "0,2"],
-        ["--layout", "chwn"],
-        ["--max-model-mb", 0],
-        ["--max-image-mb", -1],
-        ["--max-seconds", "nan"],
-        ["--max-seconds", 0],
-    ],
-)
-def test_options_out_of_range_are_refused(
-    options: list[str], workplace: Path, ganctl: Ganctl
-) -> None:
-    outcome = ganctl("infer", "small.onnx", *options, "out.png")
-    assert outcome.code == 2 and str(options[0]) in outcome.err
-    assert not Path("out.png").exists()
-
-
 def test_what_the_file_says_itself_cannot_be_told_otherwise(
     workplace: Path, ganctl: Ganctl
 ) -> None:
@@ -101,16 +70,17 @@ def test_what_the_file_says_itself_cannot_be_told_otherwise(
 
 
 @pytest.mark.parametrize(
-    ("command", "stopped"),
+    ("command", "module", "stopped"),
     [
-        (["infer", "small.onnx", "new.png"], "ganctl.cli.deliver.draw"),
-        (["infer", "small.onnx", "new"], "ganctl.inference.generator.load_onnx"),
-        (["sample", "new.png"], "ganctl.cli.deliver.draw"),
-        (["export", "new.onnx"], "ganctl.export.onnx.export_onnx"),
+        ("infer small.onnx --seed 31 new.png", np.random, "Philox"),
+        ("infer small.onnx --seed 32 new", np.random, "Philox"),
+        ("sample --seed 33 new.png", np.random, "Philox"),
+        ("export new.onnx", torch.onnx, "export"),
     ],
 )
 def test_ctrl_c_says_that_nothing_was_written(
-    command: list[str],
+    command: str,
+    module: ModuleType,
     stopped: str,
     workplace: Path,
     ganctl: Ganctl,
@@ -120,8 +90,8 @@ def test_ctrl_c_says_that_nothing_was_written(
         raise KeyboardInterrupt
 
     before = sorted(workplace.rglob("*"))
-    monkeypatch.setattr(stopped, interrupt)
-    code, out, err = ganctl(*command)
+    monkeypatch.setattr(module, stopped, interrupt)
+    code, out, err = ganctl(*command.split())
     assert (code, out) == (130, "")
     assert err.splitlines()[-1] == "note: stopped; nothing was written"
     assert sorted(workplace.rglob("*")) == before

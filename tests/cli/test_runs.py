@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from ganctl.cli.runs import age
 from ganctl.cli.tables import show_fitting_table
-from ganctl.runs import report
 from ganctl.runs.run_dir import REPORT_FILES
 
 from ..conftest import Ganctl
@@ -46,7 +46,7 @@ def test_failed_report_is_a_note(
     assert (missing.code, "report.html" in missing.out) == (0, False)
     assert not (tmp_path / "checkpoints/missing/report.html").exists()
     with monkeypatch.context() as patch:
-        patch.setattr(report, "page", lambda *_, **__: 1 / 0)
+        patch.setattr(Figure, "savefig", lambda *_, **__: 1 / 0)
         broken = ganctl(*arguments, "broken")
     assert broken.code == 0 and "ZeroDivisionError" in broken.err
     again = ganctl("runs", "report", "broken")

@@ -6,14 +6,13 @@ import dataclasses
 import json
 import os
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.training import session
 from ganctl.training.checkpoint import load_checkpoint
 
 from ..conftest import Ganctl
@@ -131,23 +130,16 @@ def test_a_run_without_a_name_gets_one(ganctl: Ganctl, small_data: Path) -> None
     assert re.fullmatch(r"small-default-\d{8}-\d{6}", folder.name)
 
 
-def test_a_name_says_what_is_unusual_and_is_nobody_elses(
-    ganctl: Ganctl, small_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class OneMoment:
-        @staticmethod
-        def now() -> datetime:
-            return datetime(2026, 11, 26, 9, 30)
-
-    monkeypatch.setattr(session, "datetime", OneMoment)
-    kind = ["--arch", "conv", "--conditional", "--objective", "hinge"]
-    for _ in range(3):
-        assert (
-            ganctl("train", "--data", small_data, "--epochs", 1, "--eval-every", 0, *kind).code == 0
-        )
-    name = "small-default-conv-conditional-hinge-20261126-093000"
-    folders = sorted(path.name for path in Path("checkpoints").iterdir())
-    assert folders == [name, f"{name}-2", f"{name}-3"]
+def test_a_name_says_what_is_unusual_and_is_nobody_elses(ganctl: Ganctl, small_data: Path) -> None:
+    now, kind = datetime.now(), "small-default-conv-conditional-hinge"
+    taken = {f"{kind}-{now + timedelta(seconds=each):%Y%m%d-%H%M%S}" for each in range(600)}
+    for name in taken:
+        Path("checkpoints", name).mkdir(parents=True)
+        Path("checkpoints", name, "metrics.jsonl").touch()
+    options = ["--arch", "conv", "--conditional", "--objective", "hinge", "--eval-every", 0]
+    assert ganctl("train", "--data", small_data, "--epochs", 1, *options).code == 0
+    (folder,) = {path.name for path in Path("checkpoints").iterdir()} - taken
+    assert folder.removesuffix("-2") in taken and folder.endswith("-2")
 
 
 def test_what_is_not_made_is_not_named(ganctl: Ganctl, small_data: Path) -> None:

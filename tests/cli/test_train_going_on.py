@@ -68,15 +68,6 @@ def test_what_a_kill_after_the_last_save_left_undone_is_made_good(
     assert (folder / "report.html").exists() and not litter.exists()
 
 
-def test_a_run_is_not_overwritten(ganctl: Ganctl, small_data: Path) -> None:
-    arguments = ["train", "--data", small_data, "--epochs", 1, "--name", "run"]
-    assert ganctl(*arguments).code == 0
-    before = LAST.read_bytes()
-    outcome = ganctl(*arguments)
-    assert outcome.code == 3 and "--resume run" in outcome.err
-    assert LAST.read_bytes() == before
-
-
 def test_other_data_is_not_taken_for_the_runs(
     ganctl: Ganctl, small_data: Path, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
@@ -90,6 +91,14 @@ def write_digits(folder: Path, count: int) -> None:
     ):
         header = struct.pack(f">4B{len(sizes)}I", 0, 0, 8, len(sizes), *sizes)
         (folder / name).write_bytes(header + data.tobytes())
+
+
+@pytest.fixture(scope="package", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is computed of data in a folder of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANCTL_DATA", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import ganctl as package
 from .conftest import ganctl, in_process
 
 COMMANDS = {
-    ".onnx": ["infer -n 4", "evaluate", "info"],
+    ".onnx": ["infer -n 4", "infer --verify", "evaluate", "info"],
     ".safetensors": [
         "sample new.png --checkpoint",
         "export new.onnx --checkpoint",

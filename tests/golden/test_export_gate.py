@@ -77,7 +77,7 @@ def sabotage(edit: Edit, monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "edit", "command"),
     [
         ("plain", change_one_weight, "export new.onnx"),
-        ("plain", take_another_activation, "export plain.onnx"),
+        ("plain", take_another_activation, "export --precision int8 plain.onnx"),
         ("classes", swap_the_classes, "export plain.onnx"),
         ("plain", look_at_the_batch, "export --for torch-fidelity new.onnx"),
     ],

@@ -128,7 +128,6 @@ def test_the_keys_that_say_where_it_comes_from(place: Path) -> None:
     card = json.loads(done("info plain.onnx --json").out)["card"]
     config = json.loads(Path("checkpoints/plain/config.json").read_text())
     assert card["config"].keys() == config.keys() - {"data_dir"}
-    assert card["config"].keys() == config.keys() - {"data_dir"}
     assert card["parity"].keys() == {"max_difference", "max_grey_levels", "mean_grey_levels"}
     run = json.loads(done("info plain --json").out)["run"]
     expected = {"epoch", "step", "g_loss", "d_loss", "d_real", "d_fake"}

@@ -68,6 +68,8 @@ TABLE = """
 2 | export --opset 9 plain.onnx                             | Invalid value for '--opset'
 2 | export --precision int4 plain.onnx                      | Invalid value for '--precision'
 2 | export --precision int8 new.safetensors                 | Invalid value for OUT
+2 | export --for torch-fidelity new.safetensors             | Invalid value for OUT
+2 | export --opset 20 new.safetensors                       | Invalid value for OUT
 2 | export --checkpoint plain.safetensors plain.safetensors | Invalid value for OUT
 2 | infer                                                   | Missing argument 'MODEL'
 2 | infer plain.onnx --batch-size 0 mine.png                | Invalid value for '--batch-size'
@@ -94,6 +96,7 @@ TABLE = """
 3 | evaluate empty                                          | empty: no readable PNG or JPEG
 3 | evaluate plain.onnx                                     | plain.onnx was trained on 'digits-200'
 3 | evaluate plain.onnx --data none                         | no data set or path named 'none'
+3 | evaluate plain.onnx --data digits-200 -n 2              | cannot compute the 3
 3 | evaluate plain.onnx --data digits-200 --report mine.pdf | cannot write mine.pdf
 2 | data                                                    | Missing command
 3 | data fetch imagenet                                     | no data set named 'imagenet'
