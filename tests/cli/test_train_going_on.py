@@ -31,7 +31,7 @@ def test_a_run_goes_on_where_it_ended(ganctl: Ganctl, small_data: Path) -> None:
     more = ganctl("train", "--resume", "--epochs", 3)
     assert re.match(r"trained 2 more epochs in \d:\d\d, 3 in all\n", more.out)
     fewer = ganctl("train", "--resume", "--epochs", 2)
-    assert fewer.code == 3 and "run is further than 2 epochs" in fewer.err
+    assert fewer.code == 3 and "more than 2 epochs" in fewer.err
     assert more.code == 0 and "epoch 2/3" in more.err and "epoch 1/3" not in more.err
     assert load_checkpoint(LAST).step == 12
     lines = Path("checkpoints/run/metrics.jsonl").read_text().splitlines()
