@@ -61,21 +61,13 @@ class Header:
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Tell a checkpoint from an ONNX file, by its suffix or its content.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Tell a checkpoint from an ONNX file, by its suffix or its content; OSError if unreadable."""
     with open(path, "rb") as file:
         return path.suffix.lower() == SUFFIX or file.read(9)[8:] == b"{"
 
 
 def read_checkpoint(path: Path) -> bytes:
-    """Return the file's bytes.
-
-    Raises:
-        BadInput: it cannot be read.
-    """
+    """Return the file's bytes, or raise BadInput if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -128,10 +120,8 @@ def parse_header(data: bytes, name: str) -> Header:
 def peek(path: Path) -> Header:
     """Return a checkpoint's header by reading only the start of the file, without verifying it.
 
-    Use it to look through many files, but compute nothing from the result.
-
-    Raises:
-        BadInput: as `read_header`, or the file is incomplete.
+    Use it to look through many files, but compute nothing from it. Raises BadInput as `read_header`
+    does, or for an incomplete file.
     """
     try:
         with open(path, "rb") as file:

@@ -65,11 +65,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 @contextmanager
 def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
-    """Make a hidden folder in ``parent`` for what will be called ``name``; remove it at the end.
-
-    Raises:
-        OSError: it cannot be made.
-    """
+    """Make a hidden folder in ``parent`` for what will be called ``name``; remove it at the end."""
     sweep(parent, name)
     folder = parent / _temporary_name(name)
     folder.mkdir()
@@ -153,12 +149,7 @@ def check_writable(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create ``folder`` and its parents where they are missing.
-
-    Raises:
-        BadInput: it cannot be made.
-        OutOfResources: the disk is full.
-    """
+    """Create ``folder`` and its parents where they are missing; errors as of `write_error`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -166,7 +157,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_error(path: Path, error: OSError) -> GanctlError:
-    """Return the error for a failed write to ``path``."""
+    """Return the error for a failed write to ``path``: OutOfResources if the disk is full."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutOfResources(f"cannot write {path}: {explain(error)}", "make room and try again")
     return BadInput(f"cannot write {path}: {explain(error)}", "name a place that can be written")

@@ -107,19 +107,12 @@ def _uniform_block(seed: int, block: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of a generator as a function of the image index.
+    """The inputs of a generator as a function of the image index: ``inputs(first, count)``."""
 
-    ``inputs(first, count)`` returns z (count, latent_dim), and the labels (count,), or None for an
-    unconditional generator. Row k belongs to index first + k, however many rows are requested.
-
-    Attributes:
-        at: returns the rows of any indices (B,).
-    """
-
-    at: Callable[[Indices], Batch]
+    at: Callable[[Indices], Batch]  # returns the rows of any indices (B,)
 
     def __call__(self, first: int, count: int) -> Batch:
-        """Return the rows ``first`` … ``first + count - 1``."""
+        """Return z (count, latent_dim) and labels (count,) of ``first`` … ``first + count - 1``."""
         return self.at(np.arange(first, first + count))
 
     def shift(self, start: int) -> Inputs:
@@ -160,13 +153,9 @@ class Inputs:
     def interpolate(self, keys: int, frames: int, ends: bool = False) -> Inputs:
         """Return inputs that lead from image 0 to 1, and so on to ``keys - 1``, then back to 0.
 
-        Frame k of a section is `slerp` at k / ``frames``. Between two classes, the first half of a
-        section has the first one.
-
-        Args:
-            keys: the number of images to interpolate between.
-            frames: of a section, beginning with the image that it leaves.
-            ends: whether each section also has the image that it leads to, as its last frame.
+        Each section from one image to the next has ``frames`` frames, the first being the image
+        that it leaves, and one more for the image that it leads to if ``ends``. Frame k is `slerp`
+        at k / ``frames``, and has the nearer image's class.
         """
 
         def frame_inputs(indices: Indices) -> Batch:
@@ -218,16 +207,11 @@ def class_numbers(
     class_names: Sequence[str],
     class_shares: Sequence[float],
 ) -> list[int]:
-    """Return the numbers of classes that are given by number, from 0, or by name.
-
-    Args:
-        classes: any number of them.
-        path: of the generator, for the errors.
-        class_names: of its training data.
-        class_shares: their frequencies; () for an unconditional generator.
+    """Return the numbers of ``classes``, which are given by number, from 0, or by name.
 
     Raises:
-        BadInput: the generator is not conditional, or has no such class.
+        BadInput: the generator in ``path`` is not conditional (it has no class shares), or has no
+            such class.
     """
     if not classes:
         return []
@@ -254,7 +238,7 @@ def check_indices(start: int, count: int) -> None:
     """Check that the indices ``start`` … ``start + count - 1`` are below `MAX_INDEX`.
 
     Raises:
-        WrongValue: one of them is not.
+        WrongValue: they are not.
     """
     if start + count > MAX_INDEX:
         raise WrongValue(f"image indices are 0 … {MAX_INDEX - 1}", "use a smaller start or count")

@@ -19,7 +19,7 @@ from ganctl.config import MAX_SEED
 from ganctl.environment import cpu_count
 from ganctl.errors import BadInput, GanctlError, InvalidOption, OutOfResources, missing_extra
 from ganctl.html_page import image
-from ganctl.images import Images, notebook_png
+from ganctl.images import Images
 from ganctl.inference.watched import Watched
 from ganctl.latents import GeneratorFunction, check_indices, class_numbers, draw, seeded
 from ganctl.model_card import Card
@@ -33,10 +33,7 @@ MAX_SHOWN = 200  # characters of a value in a notebook's table
 
 Class = SupportsIndex | str  # a class by its number, from 0, or by its name
 
-
-def note(text: str) -> None:
-    """Log what the command line prints after ``note:``."""
-    logging.getLogger("ganctl").warning("%s", printable(text))
+log = logging.getLogger("ganctl")
 
 
 @contextmanager
@@ -131,10 +128,8 @@ class Generator:
             images[done : done + len(batch)] = batch
             done += len(batch)
         if self.card is None and watched.share_beyond:
-            note(
-                f"{self.path}: {watched.share_beyond:.1%} of the values lay outside the range "
-                "taken and were cut off"
-            )
+            share = f"{watched.share_beyond:.1%} of the values lay outside the range taken"
+            log.warning("%s", printable(f"{self.path}: {share} and were cut off"))
         return images
 
     def __repr__(self) -> str:
@@ -176,8 +171,9 @@ class Generator:
             images = self.sample(1 if classes else STRIP, digit=classes or None, batch_size=STRIP)
         except GanctlError as error:  # of another tool's file: still show the table
             return f"<p>{_html(error.message)}</p>"
+        images.cols = STRIP
         about = f"{counted(len(images), 'image')} of seed 0"
-        return image(notebook_png(images, STRIP), "png", about)
+        return image(images._repr_png_() or b"", "png", about)
 
 
 def _html(value: str) -> str:
@@ -279,7 +275,7 @@ def load(
     cores = min(threads, cpu_count())
     generator = load_onnx(path, cores, provider, batch_size, told, Limits(*limits))
     for guess in generator.guesses:
-        note(f"{path}: {guess}")
+        log.warning("%s", printable(f"{path}: {guess}"))
     return Generator(
         path,
         generator.card,

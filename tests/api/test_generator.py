@@ -19,80 +19,44 @@ from ganctl.errors import BadInput
 
 from ..conftest import Ganctl
 from ..inference import generators
-from ..test_layers import HEAVY
 
 load = ganctl.load  # the fixture `ganctl` hides the module in tests that run commands
 
 
-def drawn(ganctl: Ganctl, *arguments: object) -> np.ndarray[Any, Any]:
-    """Return what a command draws."""
-    outcome = ganctl(*arguments, "drawn.npy")
-    assert outcome.code == 0, outcome.err
-    array: np.ndarray[Any, Any] = np.load("drawn.npy")
-    return array
-
-
-@pytest.fixture
-def asked(conditional: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh current folder, and where the conditional run lies."""
-    monkeypatch.chdir(tmp_path)
-    return conditional
-
-
-def test_an_onnx_file_draws_what_infer_draws(workplace: Path, ganctl: Ganctl) -> None:
+def test_a_generator_describes_itself_and_draws_slices(workplace: Path) -> None:
     generator = load("small.onnx")
     assert (generator.image_shape, generator.latent_dim) == ((1, 28, 28), 100)
     assert generator.classes == () and generator.card and generator.card.name == "small"
-    images = generator.sample(5, seed=7, start=254, truncation=0.5)
-    assert images.shape == (5, 1, 28, 28) and images.dtype == np.uint8 and images.std() > 1
-    options = ("-n", 5, "--seed", 7, "--start", 254, "--truncation", 0.5)
-    assert np.array_equal(images, drawn(ganctl, "infer", "small.onnx", *options))
-    assert np.array_equal(generator.sample(70)[65:], generator.sample(5, start=65, batch_size=2))
-    assert np.array_equal(generator.sample(), drawn(ganctl, "infer", "small.onnx"))
+    images = generator.sample(70, truncation=0.5)
+    assert images.shape == (70, 1, 28, 28) and images.dtype == np.uint8 and images.std() > 1
+    part = generator.sample(5, start=65, truncation=0.5, batch_size=2)
+    assert np.array_equal(images[65:], part) and not np.array_equal(generator.sample(70), images)
 
 
-@pytest.mark.parametrize(
-    "source", ["small", "checkpoints/small", "checkpoints/small/last.safetensors", None]
-)
-def test_a_checkpoint_draws_what_sample_draws(
-    source: str | None, workplace: Path, ganctl: Ganctl
-) -> None:
-    options = ("-n", 3, "--seed", 2, "--start", 9)
-    for weights in ("ema", "live"):
+def test_a_checkpoint_has_an_average_and_live_weights(workplace: Path, ganctl: Ganctl) -> None:
+    for weights, source in (("ema", None), ("live", "checkpoints/small/last.safetensors")):
         generator = load(source and Path(source), weights=weights)
         assert generator.card and generator.card.weights == weights
-        images = generator.sample(3, seed=2, start=9)
-        assert np.array_equal(images, drawn(ganctl, "sample", *options, "--weights", weights))
+        options = ("-n", 3, "--seed", 2, "--start", 9, "--weights", weights, "drawn.npy")
+        assert ganctl("sample", *options).code == 0
+        assert np.array_equal(generator.sample(3, seed=2, start=9), np.load("drawn.npy"))
 
 
-def test_digits_are_those_of_the_commands(asked: Path, ganctl: Ganctl) -> None:
-    checkpoint, file = asked / "checkpoints" / "asked", asked / "asked.onnx"
-    for generator, command in (
-        (load(checkpoint), ("sample", "--checkpoint", checkpoint)),
-        (load(file), ("infer", file)),
-    ):
-        assert generator.classes == tuple("0123456789")
-        options = ("-n", 3, "--seed", 5, "--start", 1)
-        for digit, spelt in ((None, ()), (4, ("--digit", 4)), ([1, 3, 0], ("--digit", "1,3,0"))):
-            images = generator.sample(3, seed=5, start=1, digit=digit)
-            assert np.array_equal(images, drawn(ganctl, *command, *options, *spelt))
-        assert images.shape == (9, 1, 28, 28) and images.cols == 3
-        named = generator.sample(3, seed=5, start=1, digit=("1", np.int64(3), "0"))
-        assert np.array_equal(named, images)
+def test_classes_have_a_row_each(conditional: Path) -> None:
+    generator = load(conditional / "asked.onnx")
+    assert generator.classes == tuple("0123456789")
+    images = generator.sample(3, seed=5, start=1, digit=[1, 3, 0])
+    assert images.shape == (9, 1, 28, 28) and images.cols == 3
+    assert np.array_equal(images[3:6], generator.sample(3, seed=5, start=1, digit=3))
+    named = generator.sample(3, seed=5, start=1, digit=("1", np.int64(3), "0"))
+    assert np.array_equal(named, images)
 
 
 def test_what_cannot_be_drawn_is_refused(workplace: Path, conditional: Path) -> None:
     generator, asked = load("small.onnx"), load(conditional / "asked.onnx")
     for wrong, message in (
-        ({"count": 0}, "count=0"),
-        ({"batch_size": 0}, "batch_size=0"),
-        ({"seed": -1}, "seed=-1"),
-        ({"start": -1}, "start=-1"),
         ({"start": 2**53}, "image indices are 0"),
-        ({"truncation": 0}, "truncation=0"),
-        ({"truncation": float("nan")}, "truncation=nan"),
         ({"digit": 3}, "small.onnx cannot be asked for a class"),
-        ({"digit": "3"}, "small.onnx cannot be asked for a class"),
     ):
         with pytest.raises(BadInput, match=message):
             generator.sample(**wrong)
@@ -112,9 +76,6 @@ def test_what_cannot_be_loaded_is_refused(workplace: Path) -> None:
         ("none.onnx", {}, "cannot read model none.onnx"),
         ("none", {}, "there is no checkpoint none"),
         ("broken.onnx", {}, "broken.onnx"),
-        ("small", {"weights": "best"}, "weights='best'"),
-        ("small.onnx", {"value_range": "0,2"}, "value_range='0,2'"),
-        ("small.onnx", {"layout": "chw"}, "layout='chw'"),
         ("small.onnx", {"provider": "abacus"}, "no provider 'abacus'"),
     ]
     for source, options, message in wrong:
@@ -165,35 +126,24 @@ def test_what_a_notebook_shows_is_escaped(workplace: Path) -> None:
     assert "x" * 201 not in page
 
 
-WITHOUT_TORCH = """
+LAZY = """
 import sys
-for name in {blocked!r}:
-    sys.modules[name] = None
 import ganctl
-assert not sys.modules.keys() & {{"numpy", "PIL", "onnxruntime", "logging"}}
+assert not sys.modules.keys() & {"numpy", "PIL", "onnxruntime", "logging"}
 assert [name for name in sys.modules if name.startswith("ganctl.")] == []
+sys.modules["torch"] = None
 images = ganctl.load("small.onnx").sample(4, seed=1)
-ganctl.grid(images).save("grid.png")
 assert ganctl.load("small.onnx")._repr_html_() and images._repr_png_()
+assert "PIL" not in sys.modules
 for needy in (lambda: ganctl.load("small"), lambda: ganctl.train(data="digits")):
     try:
         needy()
     except ganctl.GanctlError as error:
-        print(error.exit_code, error.message, error.hint, sep="|")
+        print(error.exit_code, error.hint)
 """
 
 
-def test_an_onnx_file_needs_no_torch_and_all_else_says_so(workplace: Path) -> None:
-    blocked = [name for name in HEAVY if not name.startswith("ganctl.")]
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH.format(blocked=blocked)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+def test_importing_is_lazy_and_only_a_checkpoint_needs_torch(workplace: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
-    for line in done.stdout.splitlines():
-        assert line.startswith("4|this needs ")
-        assert line.endswith(', which is not installed|pip install "ganctl[train]"')
-    assert len(done.stdout.splitlines()) == 2
-    assert Path("grid.png").stat().st_size > 500
+    assert done.stdout == '4 pip install "ganctl[train]"\n' * 2
