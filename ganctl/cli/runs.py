@@ -18,8 +18,7 @@ from ganctl.errors import BadInput, WrongValue
 from ganctl.text import counted, format_bytes
 
 if TYPE_CHECKING:
-    from ganctl.runs.compare import Table
-    from ganctl.runs.history import RunStatus
+    from ganctl.runs.history import RunStatus, Table
 
 runs = typer.Typer(
     add_completion=False,
@@ -129,8 +128,7 @@ def compare(
     Example: [bold]ganctl runs compare first-try second-try both.png[/]
     """
     from ganctl.files import check_writable, write_atomic
-    from ganctl.runs.compare import config_table, metrics_table, read_run
-    from ganctl.runs.history import DISTANCE
+    from ganctl.runs.history import DISTANCE, config_table, metrics_table, read_run
     from ganctl.runs.plots import MAX_RUNS, draw_comparison
     from ganctl.runs.report import real_metrics_of
     from ganctl.runs.run_dir import RunDir, find_run
@@ -149,7 +147,7 @@ def compare(
         raise BadInput(f"{out} is in a run's folder", "name a .png in another folder")
     check_writable(out)
     compared = [read_run(find_run(each)) for each in paths]
-    names = [each.name for each in compared]
+    names = [each.run.name for each in compared]
     tables = {"configuration": config_table(compared), "figures": metrics_table(compared)}
     known = [real_metrics_of(each.config) for each in compared]
     real = known[0].get(DISTANCE) if all(known) else None

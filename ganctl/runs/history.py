@@ -1,4 +1,4 @@
-"""The metrics of a run through its epochs, and the state of each run."""
+"""The metrics of runs through their epochs, their state, and tables that compare them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ganctl.checkpoint_file import Header, peek
-from ganctl.config import TrainConfig
+from ganctl.config import TrainConfig, to_dict
 from ganctl.errors import BadInput
 from ganctl.evaluation.metrics import MONITORED
 from ganctl.model_card import is_kept, is_number
-from ganctl.runs.run_dir import RunDir
+from ganctl.runs.run_dir import RunDir, modified
+from ganctl.text import duration
 
 DISTANCE = "frechet_distance"
-
 MAX_METRICS_BYTES = 200_000_000  # about a million epochs; the rest is not read
 
 Metrics = dict[str, Any]
+Table = Sequence[tuple[str, list[str]]]  # rows: a label and one value per run
+
 # Name and format of the metrics of an epoch.
 METRIC_NAMES = {
     "g_loss": ("generator's loss", "{:.3f}"),
@@ -52,11 +54,6 @@ class History:
         ]
         return [x for x, _ in pairs], [y for _, y in pairs]
 
-    def until(self, step: int) -> History:
-        """Return the history without the lines of steps after ``step``."""
-        lines = self.lines
-        return History([x for x in lines if not is_number(x.get("step")) or x["step"] <= step])
-
     def last(self, name: str) -> float | None:
         """Return the latest value of a metric; None without one."""
         values = self.series(name, name)[1]
@@ -76,14 +73,11 @@ class History:
 
 def read_history(run: RunDir) -> History:
     """Return a run's metrics without torn and invalid lines."""
-    if not os.path.isfile(run.metrics):  # a FIFO would block
-        return History([])
-    try:
-        with open(run.metrics, "rb") as file:
-            data = file.read(MAX_METRICS_BYTES)
-    except OSError:
-        return History([])
-    lines = []
+    data, lines = b"", []
+    with suppress(OSError):
+        if os.path.isfile(run.metrics):  # a FIFO would block
+            with open(run.metrics, "rb") as file:
+                data = file.read(MAX_METRICS_BYTES)
     for line in data.splitlines():
         with suppress(ValueError, RecursionError):  # torn
             metrics = json.loads(line)
@@ -141,7 +135,10 @@ def read_status(run: RunDir) -> RunStatus:
         except BadInput as error:
             unreadable = error.message
     if saved is not None and not running:
-        history = history.until(saved.step)
+        step = saved.step
+        history = History(
+            [x for x in history.lines if not is_number(x.get("step")) or x["step"] <= step]
+        )
     recorded = int(history.last("epoch") or 0)
     if running or unreadable:
         epochs = recorded
@@ -162,12 +159,12 @@ def read_status(run: RunDir) -> RunStatus:
     elif min(epochs, recorded) >= config.epochs:  # the last metrics may be missing
         state = "finished"
     else:
-        state = "diverged" if _is_newer(run.diverged, run.checkpoint) else "stopped"
+        state = "diverged" if 0 < modified(run.checkpoint) <= modified(run.diverged) else "stopped"
     return RunStatus(run, state, problem, config, saved, epochs, history)
 
 
 def data_name(config: TrainConfig) -> str:
-    """Return the data's name: that of a data set, or the last part of a path."""
+    """Return the name of a data set, or the last part of a path."""
     return Path(config.data).name or config.data
 
 
@@ -179,8 +176,52 @@ def describe(config: TrainConfig) -> str:
     return " · ".join(parts)
 
 
-def _is_newer(path: Path, other: Path) -> bool:
-    try:
-        return os.stat(path).st_mtime_ns >= os.stat(other).st_mtime_ns
-    except OSError:
-        return False
+class ComparedRun(NamedTuple):
+    """The parts of a run that pictures and tables show."""
+
+    run: RunDir
+    config: TrainConfig
+    history: History
+
+
+def read_run(run: RunDir) -> ComparedRun:
+    """Return a run to compare.
+
+    Raises:
+        BadInput: its configuration cannot be read.
+    """
+    return ComparedRun(run, run.read_config(), read_status(run).history)
+
+
+def config_table(runs: Sequence[ComparedRun]) -> Table:
+    """Return the options whose values differ."""
+    configs = [to_dict(run.config) for run in runs]
+    rows = [(name, [str(config[name]) for config in configs]) for name in configs[0]]
+    return [(name.replace("_", " "), values) for name, values in rows if len(set(values)) > 1]
+
+
+def metrics_table(runs: Sequence[ComparedRun]) -> Table:
+    """Return how far each run came and its latest metrics; "" for a missing value."""
+
+    def row(name: str, form: str, values: Sequence[float | None]) -> tuple[str, list[str]]:
+        return name, [form.format(value) if is_number(value) else "" for value in values]
+
+    histories = [run.history for run in runs]
+    best = [history.best or (None, None) for history in histories]
+    done = [f"{run.history.last('epoch') or 0:,.0f} of {run.config.epochs:,}" for run in runs]
+    seconds = [history.series("seconds")[1] for history in histories]
+    rows = [
+        ("epochs done", done),
+        row("best Fréchet distance", "{:.2f}", [distance for distance, _ in best]),
+        row("after epoch", "{:,.0f}", [epoch for _, epoch in best]),
+        *(
+            row(*METRIC_NAMES[key], [history.measured.get(key) for history in histories])
+            for key in MONITORED
+        ),
+        ("training time", [duration(sum(each)) if each else "" for each in seconds]),
+        *(
+            row(*METRIC_NAMES[key], [history.last(key) for history in histories])
+            for key in ("images_per_second", "g_loss", "d_loss")
+        ),
+    ]
+    return [(name, values) for name, values in rows if any(values)]

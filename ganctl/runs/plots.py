@@ -13,8 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ganctl.images import PADDING, Pixels, encode_gif
-from ganctl.runs.compare import ComparedRun, Table
-from ganctl.runs.history import DISTANCE, describe
+from ganctl.runs.history import DISTANCE, ComparedRun, Table, describe
 from ganctl.runs.run_dir import RunDir
 from ganctl.text import printable
 
@@ -56,7 +55,7 @@ SPACES = {"wspace": 0.9, "hspace": 0.42}  # between curves, in their sizes
 FEW = 3  # points up to which a line gets dots, since a single point would be invisible
 FEW_DISTANCES = 40  # the same for distances, which are not measured every epoch
 
-CURVES_INCHES, ROW_INCHES, GAP_INCHES = 5.4, 0.2, 0.15  # heights in compare.png
+CURVES_INCHES, ROW_INCHES, GAP_INCHES = 5.4, 0.2, 0.15  # heights
 
 MAX_FRAMES, MAX_COLOUR_FRAMES = 100, 25  # of progress.gif; colour takes long to encode
 FRAME_MS, LAST_FRAME_MS = 200, 2000
@@ -72,8 +71,8 @@ def draw_curves(run: ComparedRun, real: float | None) -> bytes:
         run: its metrics; missing values are left out.
         real: Fréchet distance of real images, if known.
     """
-    with _figure(9, 5.4) as (figure, png):
-        figure.text(0.065, 0.955, shorten(run.name), fontsize=13, color=INK)
+    with _figure(9, CURVES_INCHES) as (figure, png):
+        figure.text(0.065, 0.955, shorten(run.run.name), fontsize=13, color=INK)
         figure.text(0.065, 0.92, shorten(describe(run.config), 130), color=SOFT)
         _draw_panels(figure, [run], real, right=0.985, top=0.86)
     return png.getvalue()
@@ -97,7 +96,7 @@ def draw_comparison(
         _draw_panels(parts[0], runs, real, right=0.73, top=0.95)
         _draw_samples(parts[0], runs)
         for part, height, (title, rows) in zip(parts[1:], heights[1:], tables.items(), strict=True):
-            _draw_table(part, GAP_INCHES / height, title, [run.name for run in runs], rows)
+            _draw_table(part, GAP_INCHES / height, title, [run.run.name for run in runs], rows)
     return png.getvalue()
 
 
@@ -140,9 +139,8 @@ def last_sample(run: RunDir) -> Path | None:
 
 def spread(items: Sequence[T], count: int) -> list[T]:
     """Return at most ``count`` items, evenly spread, including the first and the last."""
-    if len(items) <= count:
-        return list(items)
-    return [items[index] for index in np.linspace(0, len(items) - 1, count).round().astype(int)]
+    indices = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[index] for index in indices]
 
 
 def shorten(text: str, length: int = 60) -> str:
@@ -168,10 +166,8 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
         yield figure, png
         figure.savefig(drawn, format="png")
     # A palette takes a third of the bytes; MAXCOVERAGE keeps the rare colours of the lines.
-    with Image.open(drawn) as image:
-        few = image.convert("RGB").quantize(
-            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-        )
+    image = Image.open(drawn).convert("RGB")
+    few = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(png, "PNG", optimize=True)
 
 
@@ -202,8 +198,10 @@ def _draw_panels(
     )
     distance, outputs, g_loss, d_loss, speed = (axes[letter] for letter in "ABCDE")
     end = max((x for run in runs for x in series(run, "step")[0][-1:]), default=1)
-    titles = ("Fréchet distance", _outputs_title(runs), "generator loss", "discriminator loss")
-    for each, title in zip(axes.values(), (*titles, "images/s"), strict=True):
+    titles = ["Fréchet distance", "discriminator outputs", "generator loss", "discriminator loss"]
+    if any(run.config.objective == "wasserstein" for run in runs):
+        titles[1] = "sigmoid of outputs (Wasserstein: not a probability)"
+    for each, title in zip(axes.values(), [*titles, "images/s"], strict=True):
         each.set_title(title)
         each.set_xlabel("epoch" if by_epoch else "1,000 images seen")
         each.set_xlim(0, max(end, 1) * 1.02)
@@ -228,8 +226,9 @@ def _draw_panels(
             each.text(0.5, 0.5, "no data", color=SOFT, ha="center", transform=each.transAxes)
     outputs.set_ylim(-0.03, 1.03)
     outputs.axhline(0.5, color=GREY, lw=1, ls=":")
-    outputs.plot([], [], "-", color=BLUE if len(runs) == 1 else SOFT, label="D(x), real")
-    outputs.plot([], [], "--", color=ORANGE if len(runs) == 1 else SOFT, label="D(G(z)), generated")
+    real_colour, generated_colour = (BLUE, ORANGE) if len(runs) == 1 else (SOFT, SOFT)
+    outputs.plot([], [], "-", color=real_colour, label="D(x), real")
+    outputs.plot([], [], "--", color=generated_colour, label="D(G(z)), generated")
     outputs.legend()
     speed.set_ylim(bottom=0)
     speed.yaxis.set_major_formatter("{x:,.0f}")
@@ -253,16 +252,6 @@ def _draw_panels(
     distance.yaxis.set_major_formatter("{x:,.4g}")
 
 
-def _outputs_title(runs: Sequence[ComparedRun]) -> str:
-    """Say what the discriminator's outputs are: no probabilities with the Wasserstein loss."""
-    objectives = {run.config.objective for run in runs}
-    if "wasserstein" not in objectives:
-        return "discriminator outputs"
-    if len(objectives) == 1:
-        return "sigmoid of critic outputs (not a probability)"
-    return "sigmoid of outputs (Wasserstein: not a probability)"
-
-
 def _draw_samples(figure: Figure | SubFigure, runs: Sequence[ComparedRun]) -> None:
     """Draw the last sample grid of each run, right of the curves."""
     columns = 1 if len(runs) <= 3 else 2
@@ -275,7 +264,7 @@ def _draw_samples(figure: Figure | SubFigure, runs: Sequence[ComparedRun]) -> No
         axes.set_axis_off()
         distance = run.history.last(DISTANCE)
         below = "" if distance is None else f"\nFD {distance:,.{1 if distance < 1000 else 0}f}"
-        title = shorten(run.name, 34 // columns) + below
+        title = shorten(run.run.name, 34 // columns) + below
         axes.set_title(title, color=colour, fontsize=8, loc="center", pad=3)
         if (path := last_sample(run.run)) is not None:
             axes.imshow(Image.open(path).convert("RGB"), interpolation="nearest")

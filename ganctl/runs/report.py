@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import platform
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,8 +20,7 @@ from ganctl.evaluation.monitor import real_metrics
 from ganctl.evaluation.reference import FINGERPRINTS
 from ganctl.files import write_atomic
 from ganctl.html_page import card, image, joined, page, side_by_side
-from ganctl.runs.compare import read_run
-from ganctl.runs.history import DISTANCE, History, describe, read_status
+from ganctl.runs.history import DISTANCE, ComparedRun, History, describe, read_status
 from ganctl.runs.plots import draw_animation, draw_curves, last_sample
 from ganctl.runs.run_dir import RunDir
 from ganctl.text import counted
@@ -48,10 +48,9 @@ def draw_report(run: RunDir) -> list[Path]:
     """
     try:
         return write_report(run)
-    except GanctlError as error:
-        reason = error.message
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
+        known = isinstance(error, GanctlError)
+        reason = error.message if known else f"{type(error).__name__}: {error}"
     logging.getLogger("ganctl").warning(
         f"no report was drawn: {reason}; to try again: ganctl runs report {run.folder}"
     )
@@ -69,22 +68,27 @@ def write_report(run: RunDir) -> list[Path]:
         OutOfResources: the disk is full.
         ModuleNotFoundError: matplotlib is missing.
     """
-    compared, saved = read_run(run), read_status(run).saved
-    config, history = compared.config, compared.history
-    real = real_metrics_of(config)
-    curves = draw_curves(compared, real.get(DISTANCE))
-    files = {run.curves: curves}
+    config, status = run.read_config(), read_status(run)
+    history, saved, real = status.history, status.saved, real_metrics_of(config)
+    curves = draw_curves(ComparedRun(run, config, history), real.get(DISTANCE))
+    files, progress = {run.curves: curves}, ""
     animation = draw_animation(run, config.img_size, config.channels)
     if animation is not None:
         files[run.animation] = animation
+        moving = image(animation, "gif", "the same latents through training", "squares")
+        progress = card("Progress", moving)
     cards = [
-        _beside(_samples(run), _animation(animation)),
+        _beside(_samples(run), progress),
         card("Curves", image(curves, "png", "metrics by epoch", "chart")),
         _beside(_metrics(run, history, real), _repeat(run, config, saved)),
         _config(config),
         _notes(saved),
     ]
-    headline = f"{_progress(config, history)} · {describe(config)}"
+    done = f"{history.last('epoch') or 0:,.0f} of {counted(config.epochs, 'epoch')}"
+    if history.best is not None:
+        distance, epoch = history.best
+        done += f" · best Fréchet distance {distance:.2f}, after epoch {epoch:,.0f}"
+    headline = f"{done} · {describe(config)}"
     files[run.report] = page(run.name, headline, cards, maker="ganctl", style=STYLE)
     for path, data in files.items():
         write_atomic(path, data)
@@ -110,20 +114,6 @@ def _samples(run: RunDir) -> str:
     epoch = int(path.stem)
     caption = f"After epoch {epoch:,}." if epoch else "Before the first step."
     return card("Latest samples", picture, caption)
-
-
-def _animation(gif: bytes | None) -> str:
-    if gif is None:
-        return ""
-    return card("Progress", image(gif, "gif", "the same latents through training", "squares"))
-
-
-def _progress(config: TrainConfig, history: History) -> str:
-    done = f"{history.last('epoch') or 0:,.0f} of {counted(config.epochs, 'epoch')}"
-    if history.best is None:
-        return done
-    distance, epoch = history.best
-    return f"{done} · best Fréchet distance {distance:.2f}, after epoch {epoch:,.0f}"
 
 
 def _metrics(run: RunDir, history: History, real: Mapping[str, float]) -> str:
@@ -153,19 +143,12 @@ def _repeat(run: RunDir, config: TrainConfig, saved: Header | None) -> str:
         repeat_command(config, saved.threads if saved else 0),
         f"ganctl sample --checkpoint {shlex.quote(run.label)} out.png",
     ]
-    versions = ", ".join(f"{escape(name)} {escape(number)}" for name, number in _versions())
-    caption = f"Versions when this page was made: {versions}."
-    return card("Repeat it", f"<pre>{escape(joined(commands))}</pre>", caption)
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    yield "ganctl", ganctl.__version__
-    yield "Python", platform.python_version()
+    versions = [f"ganctl {ganctl.__version__}", f"Python {platform.python_version()}"]
     for package in PACKAGES:
-        try:
-            yield package, version(package)
-        except PackageNotFoundError:
-            pass
+        with suppress(PackageNotFoundError):
+            versions.append(f"{package} {version(package)}")
+    caption = f"Versions when this page was made: {escape(', '.join(versions))}."
+    return card("Repeat it", f"<pre>{escape(joined(commands))}</pre>", caption)
 
 
 def _config(config: TrainConfig) -> str:

@@ -12,8 +12,14 @@ from PIL import Image, ImageSequence
 from ganctl.config import TrainConfig
 from ganctl.images import encode_png, make_grid
 from ganctl.runs import plots
-from ganctl.runs.compare import ComparedRun, config_table, metrics_table, read_run
-from ganctl.runs.history import History, Metrics
+from ganctl.runs.history import (
+    ComparedRun,
+    History,
+    Metrics,
+    config_table,
+    metrics_table,
+    read_run,
+)
 from ganctl.runs.plots import BLUE, COLOURS, MAX_RUNS, ORANGE, shorten, spread
 from ganctl.runs.run_dir import RunDir
 
