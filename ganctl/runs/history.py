@@ -54,6 +54,11 @@ class History:
         ]
         return [x for x, _ in pairs], [y for _, y in pairs]
 
+    def until(self, step: int) -> History:
+        """Return the history without the lines of steps after ``step``."""
+        lines = self.lines
+        return History([x for x in lines if not is_number(x.get("step")) or x["step"] <= step])
+
     def last(self, name: str) -> float | None:
         """Return the latest value of a metric; None without one."""
         values = self.series(name, name)[1]
@@ -135,10 +140,7 @@ def read_status(run: RunDir) -> RunStatus:
         except BadInput as error:
             unreadable = error.message
     if saved is not None and not running:
-        step = saved.step
-        history = History(
-            [x for x in history.lines if not is_number(x.get("step")) or x["step"] <= step]
-        )
+        history = history.until(saved.step)
     recorded = int(history.last("epoch") or 0)
     if running or unreadable:
         epochs = recorded

@@ -49,8 +49,9 @@ def draw_report(run: RunDir) -> list[Path]:
     try:
         return write_report(run)
     except Exception as error:
-        known = isinstance(error, GanctlError)
-        reason = error.message if known else f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, GanctlError):
+            reason = error.message
     logging.getLogger("ganctl").warning(
         f"no report was drawn: {reason}; to try again: ganctl runs report {run.folder}"
     )

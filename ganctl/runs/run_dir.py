@@ -277,9 +277,8 @@ class RunDir:
         Snapshots of later steps exist after a rollback, and are removed.
         """
         paths, this = sorted(self.folder.glob(SNAPSHOTS)), self.snapshot(step)
-        before = [path for path in paths if path < this]
-        after = [path for path in paths if path > this]
-        for path in before[: max(0, len(before) - keep)] + after:
+        kept = [this, *[path for path in reversed(paths) if path < this][:keep]]
+        for path in set(paths).difference(kept):
             path.unlink(missing_ok=True)
 
 
@@ -299,9 +298,8 @@ def new_run(name: str) -> RunDir:
         BadInput: the run exists.
     """
     if not is_run_name(name):
-        raise WrongValue(
-            f"{option('name', name)} is not a plain folder name", "such as --name first-try"
-        )
+        message = f"{option('name', name)} is not a plain folder name"
+        raise WrongValue(message, "such as --name first-try")
     run = RunDir(RUNS / name)
     if os.path.lexists(run.folder) and not run.is_blank:
         raise _exists_error(run)
@@ -329,21 +327,17 @@ def find_run(given: Path | None) -> RunDir:
     Raises:
         BadInput: there is none.
     """
-    runs = runs_with(CONFIG)
     if given is None:
-        if not runs:
-            raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
-        return runs[0]
+        return _newest_with(CONFIG)
     folder = given.parent if os.path.isfile(given) else given
     for candidate in (RunDir(folder), RunDir(RUNS / given)):
         if os.path.isfile(candidate.config):
             return candidate
     if error := blank_run_error(given):
         raise error
-    guess = did_you_mean(str(given), [run.name for run in runs])
-    raise BadInput(
-        f"there is no run {given}{guess}", "name a run's folder or its name: ganctl runs"
-    )
+    guess = did_you_mean(str(given), [run.name for run in runs_with(CONFIG)])
+    hint = "name a run's folder or its name: ganctl runs"
+    raise BadInput(f"there is no run {given}{guess}", hint)
 
 
 def find_resumable(given: Path | None) -> tuple[RunDir, Path]:
@@ -356,8 +350,7 @@ def find_resumable(given: Path | None) -> tuple[RunDir, Path]:
         BadInput: there is none.
     """
     if given is None:
-        if (newest := newest_run()) is None:
-            raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
+        newest = _newest_with(LAST)
         return newest, newest.checkpoint
     path = find_checkpoint(given)
     run = RunDir(path.parent)
@@ -406,8 +399,8 @@ def blank_run_error(given: Path) -> BadInput | None:
     run = RunDir(RUNS / given.name)
     if given.parent not in (Path(), RUNS) or not is_run_name(given.name):
         return None
-    reason = run.blank_reason
-    return BadInput(f"there is no checkpoint in {run.folder}", reason) if reason else None
+    hint = run.blank_reason
+    return BadInput(f"there is no checkpoint in {run.folder}", hint) if hint else None
 
 
 def checkpoint_names(limit: int | None = None) -> list[str]:
@@ -425,6 +418,12 @@ def checkpoint_names(limit: int | None = None) -> list[str]:
                 elif place == RUNS and os.path.isfile(os.path.join(entry.path, LAST)):
                     names.append(entry.name)
     return sorted(names)
+
+
+def _newest_with(file: str) -> RunDir:
+    for run in runs_with(file):
+        return run
+    raise BadInput(f"there is no run in {RUNS}/", "train one: ganctl train")
 
 
 def _step(line: bytes) -> float:
