@@ -33,22 +33,6 @@ def test_nothing_is_guessed_of_a_file_with_a_card(
     assert (outcome.code, outcome.err) == (0, "")
 
 
-@pytest.mark.parametrize("options", [[], ["--for", "torch-fidelity"], ["--precision", "int8"]])
-def test_every_kind_of_export_is_drawn_from_and_verified(
-    options: list[str], workplace: Path, ganctl: Ganctl, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ganctl.cli.export.EVALUATED", 500)
-    assert ganctl("export", "it.onnx", *options).code == 0
-    assert "identical" in ganctl("infer", "it.onnx", "--verify").out
-    for name in ("small", "it"):
-        assert ganctl("infer", f"{name}.onnx", "-n", 20, f"{name}.npy").code == 0
-    small, it = np.load("small.npy").astype(int), np.load("it.npy")
-    assert np.abs(small - it).mean() < 0.5
-    assert it.shape[1] == (3 if "--for" in options else 1)
-    if "--precision" not in options:
-        assert (small == it).all()
-
-
 def test_verify_writes_nothing(workplace: Path, ganctl: Ganctl) -> None:
     for option in (["out.png"], ["-n", 5], ["--seed", 0], ["--digit", 7], ["--cols", 2]):
         outcome = ganctl("infer", "small.onnx", "--verify", *option)

@@ -110,3 +110,7 @@ def test_other_kinds_of_file_pass(options: str, place: Path) -> None:
     done(f"export --checkpoint plain {options} new.onnx")
     assert "identical" in done("infer new.onnx --verify").out
     onnx.checker.check_model(onnx.load("new.onnx"), full_check=True)
+    for name in ("plain", "new"):
+        done(f"infer {name}.onnx -n 20 {name}.npy")
+    off = np.abs(np.load("plain.npy").astype(np.int16) - np.load("new.npy"))  # grey or 3 alike
+    assert off.mean() < 0.5 and (off.max() == 0 or "int8" in options)
