@@ -155,15 +155,19 @@ def check_output(out: Path) -> None:
         check_writable(out / "000000.png")
         return
     if out.name.lower() in ("-", ".png", ".gif", ".npy"):
-        raise BadInput(f"cannot write {out}: that is no name", "name a file, such as out.png")
+        raise BadInput(
+            f"cannot write {out}: that is not a file name", "name a file, such as out.png"
+        )
     if out.suffix.lower() not in ("", ".png", ".gif", ".npy"):
         raise BadInput(
-            f"cannot write {out}: '{out.suffix}' is no kind of output",
+            f"cannot write {out}: '{out.suffix}' is not an output format",
             "end it in .png (a grid), .gif (an animation) or .npy (an array), or name a folder",
         )
     check_writable(out)
     if os.path.exists(out) and (out.suffix == "" or not os.path.isfile(out)):
-        raise BadInput(f"cannot write {out}: it is in the way", "name another file or folder")
+        raise BadInput(
+            f"cannot write {out}: it exists and cannot be replaced", "name another file or folder"
+        )
 
 
 def check_size(
@@ -348,7 +352,7 @@ def as_pixels(images: ArrayLike) -> Pixels:
 
 def _not_images(reason: str) -> BadInput:
     return BadInput(
-        f"these are no images: {reason}",
+        f"these are not images: {reason}",
         "(N, C, H, W) with C = 1 or 3, or (N, H, W); uint8, or floats in [-1, 1]",
     )
 

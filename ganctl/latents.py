@@ -266,7 +266,7 @@ def draw(
         images = generator(*inputs(start + done, batch_size))[: count - done]
         if not np.isfinite(images).all():
             raise CheckFailed(
-                "the generator draws values that are not finite",
+                "the generator draws NaN or infinite values",
                 "its training diverged, or its file is broken: train or export it again",
             )
         yield to_uint8(images)

@@ -274,7 +274,7 @@ def test_grey_levels_and_floats_give_the_same_grid(images: NDArray[np.uint8]) ->
     ],
 )
 def test_other_arrays_are_refused(images: Any, reason: str) -> None:
-    with pytest.raises(BadInput, match=f"these are no images: {reason}"):
+    with pytest.raises(BadInput, match=f"these are not images: {reason}"):
         ganctl.grid(images)
 
 
@@ -288,5 +288,5 @@ def test_save_writes_what_the_commands_write(tmp_path: Path) -> None:
     images[3].save(tmp_path / "folder")
     with Image.open(tmp_path / "folder" / "000000.png") as saved:
         assert np.array_equal(np.asarray(saved), GREYS[3, 0])
-    with pytest.raises(BadInput, match="no kind of output"):
+    with pytest.raises(BadInput, match="not an output format"):
         images.save(tmp_path / "grid.jpg")

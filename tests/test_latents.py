@@ -226,7 +226,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     def broken(z: Floats, labels: Labels | None) -> Floats:
         return generator(z, labels) * np.float32("nan")
 
-    with pytest.raises(CheckFailed, match="not finite"):
+    with pytest.raises(CheckFailed, match="NaN or infinite"):
         batches = draw(broken, seeded(0, 4), start=0, count=3, batch_size=2)
         write_images(tmp_path / "x.npy", batches, 3)
     assert list(tmp_path.iterdir()) == []

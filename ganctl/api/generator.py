@@ -151,7 +151,7 @@ class Generator:
         rows = [
             ("generator", str(self.path)),
             ("images", "×".join(map(str, self.image_shape))),
-            ("classes", ", ".join(self.classes) or "none to be asked for"),
+            ("classes", ", ".join(self.classes) or "none, not conditional"),
         ]
         if card := self.card:
             rows += [

@@ -84,7 +84,6 @@ def _damaged(name: str) -> CheckFailed:
 
 def _missing(name: str) -> CheckFailed:
     return CheckFailed(
-        f"{name} is damaged, or older than digests: it says that ganctl made it, and has no digest "
-        "to prove it",
+        f"{name} is damaged: it says that ganctl made it, but it has no checksum",
         _HINT,
     )

@@ -100,7 +100,7 @@ def test_another_tools_file_is_told_and_its_guesses_are_said(
 
 def test_a_notebook_shows_what_it_is(workplace: Path, conditional: Path) -> None:
     page = load("small.onnx")._repr_html_()
-    for text in ("small.onnx", "1×28×28", "none to be asked for", "200 images", "2 epochs"):
+    for text in ("small.onnx", "1×28×28", "none, not conditional", "200 images", "2 epochs"):
         assert text in page
     for generator, digit in ((load("small"), None), (load(conditional / "asked.onnx"), range(10))):
         (data,) = re.findall('base64,([^"]+)"', generator._repr_html_())

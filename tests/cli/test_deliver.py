@@ -43,7 +43,7 @@ def test_a_file_of_that_name_is_not_stdout(
 ) -> None:
     outcome = ganctl(*command, "./-")
     assert (outcome.code, outcome.out) == (3, "")
-    assert "/-: that is no name" in outcome.err and not Path("./-").exists()
+    assert "/-: that is not a file name" in outcome.err and not Path("./-").exists()
 
 
 def test_a_walk_is_a_strip(workplace: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -153,7 +153,7 @@ def test_what_a_folder_holds_stays_and_that_is_said(workplace: Path, ganctl: Gan
 def test_an_ending_alone_is_no_name(name: str, workplace: Path, ganctl: Ganctl) -> None:
     for command in (["sample"], ["infer", "small.onnx"]):
         outcome = ganctl(*command, "-n", 1, "--", name)
-        assert outcome.code == 3 and "that is no name" in outcome.err
+        assert outcome.code == 3 and "that is not a file name" in outcome.err
     assert not Path(name).exists()
 
 

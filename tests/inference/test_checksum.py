@@ -57,7 +57,7 @@ def test_neither_junk_at_the_end_nor_another_digest_passes(junk: bytes, digest: 
 def test_only_what_others_made_may_be_without() -> None:
     assert not check_metadata(b"data", "pytorch", {"author": "someone"}, "x")
     for producer, metadata in (("ganctl", {}), ("pytorch", {"ganctl.model_card": "{}"})):
-        with pytest.raises(CheckFailed, match="has no digest"):
+        with pytest.raises(CheckFailed, match="has no checksum"):
             check_metadata(b"data", producer, metadata, "x")
 
 

@@ -58,7 +58,7 @@ def test_more_is_another_picture() -> None:
 
 
 def test_values_that_are_not_finite_are_an_error() -> None:
-    with pytest.raises(CheckFailed, match="not finite"):
+    with pytest.raises(CheckFailed, match="NaN or infinite"):
         run_self_test(TEXT, Drawer(SHAPE, shift=float("nan")), "x")
 
 
