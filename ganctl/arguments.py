@@ -1,24 +1,19 @@
-"""Arguments as they are needed, or an error: the parameter, its value, and what it may be."""
+"""Convert Python arguments to plain values; each function raises `InvalidOption` otherwise."""
 
 from __future__ import annotations
 
 import operator
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import fields
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import SupportsFloat, SupportsIndex
 
 from ganctl.errors import InvalidOption
 
 
 def whole(name: str, value: object, low: int | None = None, high: int | None = None) -> int:
-    """Return a whole number ``low`` … ``high``, NumPy's being some too, and truth values none.
-
-    Raises:
-        InvalidOption: it is none, or outside.
-    """
+    """Return a whole number from ``low`` to ``high``, also of NumPy; truth values are refused."""
     if isinstance(value, SupportsIndex) and not isinstance(value, bool):
         with suppress(TypeError):  # an array has the method, and refuses
             number = operator.index(value)
@@ -28,11 +23,7 @@ def whole(name: str, value: object, low: int | None = None, high: int | None = N
 
 
 def real(name: str, value: object) -> float:
-    """Return a number, NumPy's being some too; texts and truth values are none.
-
-    Raises:
-        InvalidOption: it is none.
-    """
+    """Return a number, also of NumPy; texts and truth values are refused."""
     if isinstance(value, SupportsFloat) and not _is_truth(value):
         with suppress(TypeError, ValueError, OverflowError):
             return float(value)
@@ -40,22 +31,14 @@ def real(name: str, value: object) -> float:
 
 
 def truth(name: str, value: object) -> bool:
-    """Return True or False, NumPy's being some too.
-
-    Raises:
-        InvalidOption: it is something else.
-    """
+    """Return True or False, also of NumPy."""
     if not _is_truth(value):
         raise InvalidOption(name, value, "True or False")
     return bool(value)
 
 
 def text(name: str, value: object, allowed: str = "a text, or a path") -> str:
-    """Return a text, or a path as one.
-
-    Raises:
-        InvalidOption: it is something else.
-    """
+    """Return a text, or a path as one."""
     found = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(found, str):  # nor bytes
         raise InvalidOption(name, value, allowed)
@@ -63,34 +46,10 @@ def text(name: str, value: object, allowed: str = "a text, or a path") -> str:
 
 
 def one_of(name: str, value: object, known: Collection[str]) -> str:
-    """Return one of the texts ``known``.
-
-    Raises:
-        InvalidOption: it is none of them.
-    """
+    """Return one of the texts ``known``."""
     if not isinstance(value, str) or value not in known:
         raise InvalidOption(name, value, " or ".join(map(repr, known)))
     return value
-
-
-PLAIN: Mapping[str, Callable[[str, object], Any]] = {
-    "int": whole,
-    "float": real,
-    "bool": truth,
-    "str": text,
-}
-
-
-def make_plain(config: Any) -> None:
-    """Make each number, truth value and text in a dataclass plain, so that it can be saved.
-
-    Raises:
-        InvalidOption: a field has a value of another type.
-    """
-    for each in fields(config):
-        if plain := PLAIN.get(str(each.type)):
-            value = plain(each.name, getattr(config, each.name))
-            object.__setattr__(config, each.name, value)  # it may be frozen
 
 
 def _is_truth(value: object) -> bool:

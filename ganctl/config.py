@@ -9,6 +9,8 @@ schema in the docs, and the command that repeats a run. All functions here accep
 from __future__ import annotations
 
 import dataclasses
+import math
+import operator
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -49,6 +51,12 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "classic": {"mlp": _CLASSIC, "conv": _CLASSIC},
 }
 
+BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str, str]] = {  # with their JSON schema words
+    "ge": (operator.ge, "{:,} or more", "minimum"),
+    "gt": (operator.gt, "above {:,}", "exclusiveMinimum"),
+    "le": (operator.le, "up to {:,}", "maximum"),
+    "lt": (operator.lt, "below {:,}", "exclusiveMaximum"),
+}
 DATA, TRAINING, RUN, ADVANCED = "Data", "Training", "Run", "Advanced"  # panels of the help
 
 
@@ -78,6 +86,11 @@ class Option:
     envvar: str = ""
 
     @property
+    def limits(self) -> dict[str, float]:
+        """Return the bounds that the option has, by their keys in `BOUNDS`."""
+        return {key: getattr(self, key) for key in BOUNDS if getattr(self, key) is not None}
+
+    @property
     def allowed(self) -> str:
         """Return the allowed values in words, such as "a whole number, 2 to 65,536"."""
         if self.choices:
@@ -86,15 +99,10 @@ class Option:
             return self.expected
         kinds = {bool: "true or false", str: "text, or a path"}
         kinds |= {int: "a whole number", float: "a number"}
-        limits = []
-        if self.ge is not None and self.le is not None:
-            limits = [f"{self.ge:,} to {self.le:,}"]
-        else:
-            limits += [f"{self.ge:,} or more"] if self.ge is not None else []
-            limits += [f"above {self.gt:,}"] if self.gt is not None else []
-            limits += [f"up to {self.le:,}"] if self.le is not None else []
-            limits += [f"below {self.lt:,}"] if self.lt is not None else []
-        return ", ".join(filter(None, (kinds[self.kind], " and ".join(limits))))
+        limits = " and ".join(BOUNDS[key][1].format(limit) for key, limit in self.limits.items())
+        if self.limits.keys() == {"ge", "le"}:
+            limits = f"{self.ge:,} to {self.le:,}"
+        return ", ".join(filter(None, (kinds[self.kind], limits)))
 
     def check(self, value: Any) -> Any:
         """Return ``value`` as a plain Python value; NumPy's scalars and paths are accepted.
@@ -110,11 +118,8 @@ class Option:
             raise InvalidOption(self.name, value, self.allowed) from error
         ok = (
             (not self.choices or plain in self.choices)
-            and (self.ge is None or plain >= self.ge)
-            and (self.gt is None or plain > self.gt)
-            and (self.le is None or plain <= self.le)
-            and (self.lt is None or plain < self.lt)
-            and (self.kind is not float or abs(plain) < float("inf"))
+            and all(BOUNDS[key][0](plain, limit) for key, limit in self.limits.items())
+            and (self.kind is not float or math.isfinite(plain))
             and (self.valid is None or self.valid(plain))
         )
         if not ok:
@@ -133,10 +138,12 @@ class _Options:
     """Base of configuration classes: a field left out or None takes its default."""
 
     def __post_init__(self) -> None:
-        for name, each in fields(type(self)).items():
-            value = getattr(self, name)
-            plain = each.default if value is None else each.check(value)
-            object.__setattr__(self, name, plain)
+        for name in fields(type(self)):
+            object.__setattr__(self, name, self._checked(name))
+
+    def _checked(self, name: str) -> Any:
+        value, each = getattr(self, name), fields(type(self))[name]
+        return each.default if value is None else each.check(value)
 
 
 _known_fields: dict[type, dict[str, Option]] = {}
@@ -144,12 +151,8 @@ _known_fields: dict[type, dict[str, Option]] = {}
 
 def fields(kind: type[_Options]) -> dict[str, Option]:
     """Return the fields of a configuration class by name, in their order."""
-    if kind not in _known_fields:
-        _known_fields[kind] = _read_fields(kind)
-    return _known_fields[kind]
-
-
-def _read_fields(kind: type[_Options]) -> dict[str, Option]:
+    if kind in _known_fields:
+        return _known_fields[kind]
     hints = get_type_hints(kind)
     found = {}
     for each in dataclasses.fields(kind):
@@ -158,6 +161,7 @@ def _read_fields(kind: type[_Options]) -> dict[str, Option]:
             details["choices"] = get_args(hint)
             hint = type(details["choices"][0])
         found[each.name] = Option(each.name, hint, **details)
+    _known_fields[kind] = found
     return found
 
 
@@ -285,12 +289,8 @@ class TrainConfig(_Options):
     classes: int = option(0, "Classes of a conditional run.", panel="", ge=0, le=65536)
 
     def __post_init__(self) -> None:
-        known = fields(type(self))
-        chosen = []
-        for name in ("recipe", "arch"):
-            value = getattr(self, name)
-            chosen.append(known[name].default if value is None else known[name].check(value))
-        for name, value in RECIPES[chosen[0]][chosen[1]].items():
+        overrides = RECIPES[self._checked("recipe")][self._checked("arch")]
+        for name, value in overrides.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         super().__post_init__()
@@ -466,13 +466,11 @@ def _short(value: Any) -> Any:
 def json_schema(kind: type[TrainConfig]) -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of a run's config.json."""
     types = {bool: "boolean", int: "integer", float: "number", str: "string"}
-    bounds = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
     properties: dict[str, Any] = {}
     for name, each in fields(kind).items():
-        limits = {word: getattr(each, key) for key, word in bounds.items()}
         found: dict[str, Any] = {"type": types[each.kind], "description": each.help}
         found |= {"enum": list(each.choices)} if each.choices else {"default": each.default}
-        properties[name] = found | {key: n for key, n in limits.items() if n is not None}
+        properties[name] = found | {BOUNDS[key][2]: n for key, n in each.limits.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ganctl training configuration",

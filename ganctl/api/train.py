@@ -139,8 +139,7 @@ def train(
                 self.on_progress(training, epoch.progress)
 
         reporter = Reporter()
-        stop = lambda: bool(caught) or reporter.raised is not None  # noqa: E731
-        finished = session.train([reporter], stop)
+        finished = session.train([reporter], lambda: bool(caught) or reporter.raised is not None)
         session.draw_report()
         raised = reporter.raised
         if raised is not None and not isinstance(raised, KeyboardInterrupt):

@@ -6,10 +6,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
+AnyBar = TypeVar("AnyBar", bound="Bar")
 
 
 class Bar:
@@ -26,7 +25,7 @@ class Bar:
         self._bar: Any = None
         self._terminal = sys.stderr.isatty()
 
-    def __enter__(self) -> Self:
+    def __enter__(self: AnyBar) -> AnyBar:
         self._start = time.perf_counter()
         return self
 

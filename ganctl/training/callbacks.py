@@ -14,9 +14,11 @@ import torch
 
 from ganctl.config import MONITOR_IMAGES
 from ganctl.errors import CheckFailed, MissingDependency, explain
-from ganctl.images import Pixels
+from ganctl.images import Pixels, make_grid
+from ganctl.training.health import discriminator_saturated, mode_collapse
 from ganctl.training.loop import Callback, Epoch, Stopped, Training, log
 from ganctl.training.progress import Progress, Throttle
+from ganctl.training.run_files import epoch_metrics
 
 SAMPLES = 64  # images of a sample grid
 MONITOR_START = 2**40  # the first index of the images that are evaluated; users do not reach it
@@ -100,16 +102,12 @@ class HealthChecks(Callback):
     def on_epoch_end(self, training: Training, epoch: Epoch) -> None:
         """Check the discriminator's mean outputs."""
         if training.config.objective != "wasserstein":  # whose outputs are no probabilities
-            from ganctl.training.health import discriminator_saturated
-
             progress = epoch.progress
             found = discriminator_saturated(progress.d_real, progress.d_fake)
             self._warn("discriminator saturated", found)
 
     def on_samples(self, training: Training, images: Pixels, epoch: int | None) -> None:
         """Check the variety of the images."""
-        from ganctl.training.health import mode_collapse
-
         apart = max(1, len(training.data.images) // SAMPLES)  # over all classes
         real = training.data.images[::apart]
         self._warn("mode collapse", mode_collapse(images, real, training.state.step))
@@ -180,9 +178,6 @@ class TensorBoard(Callback):
             log.warning(f"cannot write TensorBoard files: {explain(error)}; training continues")
 
     def _write(self, training: Training, epoch: Epoch) -> None:
-        from ganctl.images import make_grid
-        from ganctl.training.run_files import epoch_metrics
-
         step = training.state.step
         if self._writer is None:
             folder = str(training.run.folder / "tensorboard")
@@ -197,9 +192,12 @@ class TensorBoard(Callback):
         self._writer.flush()
 
     def on_rollback(self, training: Training) -> None:
-        """Open new files, which replace the entries of later steps."""
-        self.on_end(training)
+        """Let new files replace the entries of later steps."""
         self.on_start(training)
+
+    def on_diverged(self, training: Training) -> None:
+        """Close the files: training may end here."""
+        self.on_end(training)
 
     def on_end(self, training: Training) -> None:
         """Close the files."""

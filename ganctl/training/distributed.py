@@ -111,13 +111,13 @@ class World:
 ALONE = World()
 
 
-def is_restart() -> bool:
-    """Tell whether torchrun has restarted this run after a failure."""
-    return _restarts() > 0
+def _variable(name: str, default: int = 0) -> int:
+    return int(os.environ.get(name, default))
 
 
-def _restarts() -> int:
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+def restarts() -> int:
+    """Return how often torchrun has restarted this run after a failure."""
+    return _variable("TORCHELASTIC_RESTART_COUNT")
 
 
 def job() -> str:
@@ -127,17 +127,17 @@ def job() -> str:
 
 def may_restart() -> bool:
     """Tell whether torchrun would restart this run after a failure."""
-    return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
+    return _variable("TORCHELASTIC_MAX_RESTARTS") > 0
 
 
 def local_rank() -> int:
     """Return the rank of this process on this machine."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
+    return _variable("LOCAL_RANK")
 
 
 def local_size() -> int:
     """Return how many processes of the run are on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return _variable("LOCAL_WORLD_SIZE", 1)
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def joined(device: torch.device) -> Iterator[World]:
         BadInput: the device cannot take part, or the environment is not torchrun's.
         OutOfResources: the others cannot be reached.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = _variable("WORLD_SIZE", 1)
     if size == 1:
         yield ALONE
         return
@@ -169,9 +169,8 @@ def joined(device: torch.device) -> Iterator[World]:
             # torchrun keeps one store over all restarts, with the addresses of dead processes
             # (torch 2.14). Machines count restarts separately, so on several machines only
             # TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 helps.
-            store = dist.PrefixStore(  # type: ignore[attr-defined]
-                f"attempt {_restarts()}", store
-            )
+            prefix = f"attempt {restarts()}"
+            store = dist.PrefixStore(prefix, store)  # type: ignore[attr-defined]
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
     try:
         yield World(rank, size)

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +64,8 @@ class Epoch:
 class Callback:
     """Work around the training step. Only the main process has callbacks.
 
-    They are called in the order in which they were passed. Each method may be left out.
+    They are called in the order in which they were passed; ``on_end`` in reverse order, and of all
+    of them, even if one raises an exception. Each method may be left out.
     """
 
     def on_start(self, training: Training) -> None:
@@ -149,7 +151,9 @@ class Training:
                 if self.state.rollbacks >= self.config.max_rollbacks:
                     raise self._with_way_out(error) from None
                 self._roll_back(error)
-        self.emit("on_end")
+        with ExitStack() as stack:
+            for callback in self._callbacks:
+                stack.callback(callback.on_end, self)
         return finished
 
     def emit(self, event: str, *arguments: object) -> None:
@@ -251,7 +255,6 @@ class Training:
             add_r1_penalty(state.discriminator, real, weight, labels)
 
     def _lr_share(self) -> float:
-        """Return the share of the learning rate for the next step."""
         step, after = self.state.step, self.config.decay_after
         if not after or step <= after:
             return 1.0
@@ -259,25 +262,14 @@ class Training:
         return max(self.config.decay_floor, (total - step) / (total - after))
 
     def _latents(self, count: int) -> Tensor:
-        """Return this process's share of the latents of the next ``count`` images."""
         shape, state = (count, self.config.latent_dim), self.state
         return self.world.share(torch.randn(shape, generator=state.latent_rng, device=state.device))
 
     def _progress(self, epoch: int, seen: int, seconds: float) -> Progress:
         step = self.state.step - epoch * self.steps
         g_loss, d_loss, d_real, d_fake = (self.state.epoch_totals / step).tolist()
-        return Progress(
-            epoch=epoch + 1,
-            epochs=self.config.epochs,
-            step=step,
-            steps=self.steps,
-            g_loss=g_loss,
-            d_loss=d_loss,
-            d_real=d_real,
-            d_fake=d_fake,
-            images_per_second=seen / seconds,
-            frechet_distance=self._distance,
-        )
+        position = epoch + 1, self.config.epochs, step, self.steps
+        return Progress(*position, g_loss, d_loss, d_real, d_fake, seen / seconds, self._distance)
 
     def _finish_epoch(self, progress: Progress, seconds: float) -> bool:
         """Evaluate and record the epoch; return False if a stop interrupts the evaluation.

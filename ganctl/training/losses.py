@@ -7,14 +7,13 @@ Each loss is a mean over the batch. With D = sigmoid(logit), -log D = softplus(-
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 
-@dataclass(frozen=True)
-class Objective:
+class Objective(NamedTuple):
     """The losses of both networks."""
 
     generator: Callable[[Tensor], Tensor]  # fake logits (F, 1) -> scalar
@@ -31,8 +30,11 @@ def non_saturating_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     return (softplus(-real).mean() + softplus(fake).mean()) / 2
 
 
-def hinge_generator(fake: Tensor) -> Tensor:
-    """Return -mean D(G(z)), D being the logit (Lim and Ye 2017, eq. 8; Miyato et al. 2018)."""
+def mean_logit_generator(fake: Tensor) -> Tensor:
+    """Return -mean D(G(z)), D being the logit.
+
+    Hinge: Lim and Ye 2017, eq. 8; Miyato et al. 2018. Wasserstein: Arjovsky et al. 2017, eq. 3.
+    """
     return -fake.mean()
 
 
@@ -51,11 +53,6 @@ def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     return ((real - 1).square().mean() + fake.square().mean()) / 2
 
 
-def wasserstein_generator(fake: Tensor) -> Tensor:
-    """Return -mean D(G(z)) (Arjovsky et al. 2017, eq. 3)."""
-    return -fake.mean()
-
-
 def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """Return mean D(G(z)) - mean D(x): the distance, negated, if D is 1-Lipschitz (eq. 2)."""
     return fake.mean() - real.mean()
@@ -63,7 +60,7 @@ def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 
 OBJECTIVES = {
     "non-saturating": Objective(non_saturating_generator, non_saturating_discriminator),
-    "hinge": Objective(hinge_generator, hinge_discriminator),
+    "hinge": Objective(mean_logit_generator, hinge_discriminator),
     "least-squares": Objective(least_squares_generator, least_squares_discriminator),
-    "wasserstein": Objective(wasserstein_generator, wasserstein_discriminator),
+    "wasserstein": Objective(mean_logit_generator, wasserstein_discriminator),
 }

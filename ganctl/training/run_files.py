@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -46,7 +47,8 @@ class RunFiles(Callback):
                 f"file locks do not work in {run.folder}: a second process could train this run "
                 "at the same time"
             )
-        newest = self._read_newest(training)
+        newest = _header(run.checkpoint)
+        self._newest = newest.step if newest else None
         goes_back = newest is not None and newest.step > state.step
         self._keeps_newer = training.is_finished and goes_back  # an older copy, already finished
         if self._keeps_newer:
@@ -59,15 +61,6 @@ class RunFiles(Callback):
         else:
             self._try(training, lambda: self._copy(training, read_checkpoint(run.checkpoint)))
         self._truncate(training)
-
-    def _read_newest(self, training: Training) -> Header | None:
-        path = training.run.checkpoint
-        try:
-            newest = read_header(path)
-        except GanctlError:
-            return None
-        self._newest = newest.step
-        return newest
 
     def on_samples(self, training: Training, images: Pixels, epoch: int | None) -> None:
         """Write the sample grid."""
@@ -128,16 +121,14 @@ class RunFiles(Callback):
     def _best_distance(self, training: Training) -> float:
         """Return the distance of the best file itself, which may be lost; infinite without one."""
         path, known = training.run.best, training.state.best_distance
-        try:
-            best = read_header(path)
-        except GanctlError:
-            if math.isfinite(known):
-                log.warning(
-                    f"{path} is missing or damaged: the best generator so far, at a Fréchet "
-                    f"distance of {known:.1f}, is lost; the present one replaces it"
-                )
-            return math.inf
-        return best.card.quality.get("frechet_distance", math.inf)
+        if best := _header(path):
+            return best.card.quality.get("frechet_distance", math.inf)
+        if math.isfinite(known):
+            log.warning(
+                f"{path} is missing or damaged: the best generator so far, at a Fréchet distance "
+                f"of {known:.1f}, is lost; the present one replaces it"
+            )
+        return math.inf
 
     def _save(self, training: Training) -> None:
         """Write the newest checkpoint and, if some are kept, its copy.
@@ -188,6 +179,14 @@ class RunFiles(Callback):
         return error
 
 
+def _header(path: Path) -> Header | None:
+    """Return the header of a checkpoint; None if it is missing or damaged."""
+    try:
+        return read_header(path)
+    except GanctlError:
+        return None
+
+
 def epoch_metrics(training: Training, epoch: Epoch) -> dict[str, float]:
     """Return a finished epoch's line of metrics."""
     metrics = dataclasses.asdict(epoch.progress)
@@ -204,18 +203,11 @@ def epoch_metrics(training: Training, epoch: Epoch) -> dict[str, float]:
 def checkpoint(
     training: Training, tensors: dict[str, Tensor], quality: dict[str, float]
 ) -> Checkpoint:
-    """Return these tensors of the training as a checkpoint."""
-    card = dataclasses.replace(make_card(training), quality=quality)
-    threads = torch.get_num_threads()
-    return Checkpoint(training.config, card, training.state.step, tensors, threads)
-
-
-def make_card(training: Training) -> Card:
-    """Return the card of the generator as it stands; it holds no paths of this machine."""
+    """Return these tensors of the training as a checkpoint; its card holds no paths."""
     state, data, config = training.state, training.data, training.config
     described = to_dict(config) | {"data": data.name}
     del described["data_dir"]
-    return Card(
+    card = Card(
         name=training.run.name,
         architecture=config.arch,
         latent_dim=config.latent_dim,
@@ -231,4 +223,6 @@ def make_card(training: Training) -> Card:
         steps=state.step,
         config=described,
         ganctl_version=__version__,
+        quality=quality,
     )
+    return Checkpoint(config, card, state.step, tensors, torch.get_num_threads())

@@ -27,16 +27,16 @@ from ganctl.training.callbacks import (
     TensorBoard,
     summary_writer,
 )
-from ganctl.training.checkpoint import Checkpoint, load_checkpoint
+from ganctl.training.checkpoint import load_checkpoint
 from ganctl.training.device import DTYPES, resolve_device, resolve_precision, use_threads
 from ganctl.training.distributed import (
     World,
-    is_restart,
     job,
     joined,
     local_rank,
     local_size,
     may_restart,
+    restarts,
 )
 from ganctl.training.loop import Callback, Training
 from ganctl.training.run_files import RunFiles
@@ -126,19 +126,10 @@ class Session:
     def _training(
         self, callbacks: Sequence[Callback] = (), should_stop: Callable[[], bool] = lambda: False
     ) -> Training:
-        return Training(
-            self.state,
-            self.data,
-            self.config,
-            self.run,
-            callbacks,
-            should_stop,
-            self.world,
-            self.quality,
-        )
+        state, data, config, run, world = self.state, self.data, self.config, self.run, self.world
+        return Training(state, data, config, run, callbacks, should_stop, world, self.quality)
 
     def _check_unchanged(self) -> None:
-        """Refuse a run that another process has continued before it was locked."""
         newest = self.run.checkpoint_id
         changed = self.found not in (None, newest) or (self.is_new and newest is not None)
         if self.world.any(changed, self.state.device):
@@ -187,7 +178,7 @@ def open_session(
         # After a restart the same command continues the run that it started, and no other. The
         # main process decides, since machines count their restarts separately.
         named = RunDir(RUNS / name) if name else None
-        ours = is_restart() and named is not None and named.belongs_to(job())
+        ours = restarts() > 0 and named is not None and named.belongs_to(job())
         started = world.any(main and ours, device)
         saved = ours and named is not None and named.checkpoint.exists()
         if resume is False and not world.any(main and saved, device):
@@ -249,31 +240,22 @@ def _resume(
     state = new_state(config, device)
     state.restore(checkpoint.tensors, checkpoint.step)
     session = Session(state, data, config, run, world, found=found, quality=dict(card.quality))
-    _check_epochs(session)
-    if session.is_finished or not world.is_main:
-        return session
-    _warn_of_threads(run, checkpoint, device)
-    log.info(f"resuming {run.name} after step {checkpoint.step:,}")
-    return session
-
-
-def _check_epochs(session: Session) -> None:
-    steps = session.steps
-    if session.state.step > steps * session.config.epochs:
+    if checkpoint.step > session.steps * config.epochs:
         raise BadInput(
-            f"{session.run.name} has already taken {counted(session.state.step, 'step')}, more "
-            f"than {counted(session.config.epochs, 'epoch')} of {steps:,}",
+            f"{run.name} has already taken {counted(checkpoint.step, 'step')}, more than "
+            f"{counted(config.epochs, 'epoch')} of {session.steps:,}",
             "leave --epochs out to continue, or ask for more",
         )
-
-
-def _warn_of_threads(run: RunDir, checkpoint: Checkpoint, device: torch.device) -> None:
-    threads = torch.get_num_threads()
-    if device.type == "cpu" and checkpoint.threads not in (0, threads):
+    if session.is_finished or not world.is_main:
+        return session
+    before, now = checkpoint.threads, torch.get_num_threads()
+    if device.type == "cpu" and before not in (0, now):
         log.warning(
-            f"{run.name} was trained with {option('threads', checkpoint.threads)} and continues "
-            f"with {threads}: sums are rounded differently, so its weights will differ"
+            f"{run.name} was trained with {option('threads', before)} and continues with {now}: "
+            "sums are rounded differently, so its weights will differ"
         )
+    log.info(f"resuming {run.name} after step {checkpoint.step:,}")
+    return session
 
 
 def load(config: TrainConfig, fallback: bool, world: World) -> ImageData:

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganctl.config import TrainConfig
 from ganctl.errors import BadInput
+from ganctl.latents import Stream, latents
 from ganctl.models.networks import Discriminator, Generator, seeded_networks
 from ganctl.training.adam import Adam, flatten, unflatten
-from ganctl.training.ema import STATISTICS_BATCHES, recompute_statistics, update_average
+
+STATISTICS_BATCHES, STATISTICS_BATCH = 16, 256  # of latents, for BatchNorm's statistics
 
 
 @dataclass
@@ -81,7 +84,7 @@ class TrainState:
             tensors["best_distance"] = torch.tensor(self.best_distance, dtype=torch.float64)
         for name, network in self._networks().items():
             tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
-        for name, moments in zip(("generator", "discriminator"), self.adam.moments, strict=True):
+        for name, moments in self._moments().items():
             network = self._networks()[name]
             for key, value in moments.items():
                 count = len(list(network.parameters()))
@@ -107,9 +110,7 @@ class TrainState:
         try:
             for name, network in self._networks().items():
                 network.load_state_dict(under(name, tensors))
-            for name, moments in zip(
-                ("generator", "discriminator"), self.adam.moments, strict=True
-            ):
+            for name, moments in self._moments().items():
                 self._restore_moments(moments, name, under(f"{name}_adam", tensors))
             self.epoch_totals.copy_(tensors["epoch_totals"])
             self.rollbacks = int(tensors.get("rollbacks", 0))
@@ -138,12 +139,11 @@ class TrainState:
                 raise ValueError(f"{key} has other shapes than the parameters")
             moments[key].copy_(torch.cat([piece.flatten() for piece in pieces]))
 
+    def _moments(self) -> dict[str, dict[str, Tensor]]:
+        return dict(zip(("generator", "discriminator"), self.adam.moments, strict=True))
+
     def _networks(self) -> dict[str, nn.Module]:
-        networks: dict[str, nn.Module] = {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-        }
-        return networks | ({"generator_ema": self.generator_ema} if self.generator_ema else {})
+        return {name: getattr(self, name) for name in self.vectors}
 
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:
@@ -176,3 +176,42 @@ def under(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors whose names begin with ``name.``, by the rest of their names."""
     prefix = name + "."
     return {key[len(prefix) :]: tensors[key] for key in tensors if key.startswith(prefix)}
+
+
+@torch.no_grad()
+def update_average(average: Tensor, live: Tensor, decay: float, updates: int) -> None:
+    """Move the weights ``average`` towards ``live``: average ← d · average + (1 - d) · live.
+
+    d = min(decay, (1 + updates) / (10 + updates)), so that a young average forgets its random
+    start (TensorFlow's ExponentialMovingAverage with ``num_updates``); ``updates`` counts earlier
+    updates. BatchNorm's statistics are not averaged: see `recompute_statistics`.
+    """
+    decay = min(decay, (1 + updates) / (10 + updates))
+    average.lerp_(live, 1 - decay)
+
+
+@torch.no_grad()
+def recompute_statistics(generator: Generator, batches: int = STATISTICS_BATCHES) -> None:
+    """Replace BatchNorm's running statistics by those of the generator's present weights.
+
+    The live network's statistics belong to other weights, and an average of statistics is not the
+    statistics of an average. 4,096 fixed latents (256 per batch), over all classes in turn, pass
+    through: the result is a pure function of the weights.
+    """
+    norms = [module for module in generator.modules() if isinstance(module, _BatchNorm)]
+    device = next(generator.parameters()).device
+    labels = None
+    if generator.classes:
+        labels = torch.arange(STATISTICS_BATCH, device=device) % generator.classes
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative average over the batches
+    generator.train()
+    for index in range(batches if norms else 0):
+        first = index * STATISTICS_BATCH
+        z = latents(0, first, STATISTICS_BATCH, generator.latent_dim, Stream.STATISTICS)
+        generator(torch.from_numpy(z).to(device), labels)
+    generator.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

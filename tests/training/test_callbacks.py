@@ -18,7 +18,7 @@ from ganctl.evaluation.monitor import Monitor
 from ganctl.images import Pixels, make_grid
 from ganctl.latents import class_labels, draw, seeded
 from ganctl.training import callbacks, health, loop
-from ganctl.training.callbacks import MONITOR_START, SAMPLES, TAGS
+from ganctl.training.callbacks import MONITOR_START, SAMPLES, TAGS, summary_writer
 from ganctl.training.checkpoint import as_function, load_checkpoint, load_generator
 from ganctl.training.loop import Callback, Training
 
@@ -243,3 +243,19 @@ def test_a_full_disk_ends_tensorboard_with_one_warning_and_training_continues(
     assert new_session(small_data, epochs=2, tensorboard=True).train()
     (message,) = caplog.messages
     assert "cannot write TensorBoard files: no space left on device" in message
+
+
+def test_tensorboard_closes_its_files_when_training_diverges(
+    small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, writer = [], summary_writer()
+
+    class Writer(writer):  # type: ignore[misc, valid-type]
+        def close(self) -> None:
+            closed.append(True)
+            super().close()
+
+    monkeypatch.setattr(callbacks, "summary_writer", lambda: Writer)
+    with pytest.raises(CheckFailed, match="diverged"):
+        new_session(small_data, tensorboard=True).train([Diverging({6}, monkeypatch)])
+    assert closed

@@ -9,7 +9,7 @@ from torch import nn
 from ganctl.config import TrainConfig
 from ganctl.latents import Stream, latents
 from ganctl.models.networks import Generator
-from ganctl.training.ema import recompute_statistics, update_average
+from ganctl.training.state import recompute_statistics, update_average
 
 
 @pytest.mark.parametrize(

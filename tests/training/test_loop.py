@@ -129,6 +129,23 @@ def test_callbacks_are_called_in_order_and_told_the_progress(
     ]
 
 
+def test_all_callbacks_end_also_if_one_raises(small_data: Path) -> None:
+    """In reverse order, so that the error of the files that could not be written comes last."""
+    ended = []
+
+    class Ending(Callback):
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def on_end(self, training: Training) -> None:
+            ended.append(self._name)
+            raise ValueError(self._name)
+
+    with pytest.raises(ValueError, match="first"):
+        new_session(small_data, epochs=1).train([Ending("first"), Ending("second")])
+    assert ended == ["second", "first"]
+
+
 def test_only_the_main_process_has_callbacks(small_data: Path) -> None:
     session, seen = new_session(small_data), Recorder()
     Training(

@@ -15,8 +15,7 @@ from ganctl.errors import BadInput
 from ganctl.latents import seeded
 from ganctl.models.networks import Generator
 from ganctl.training.checkpoint import as_function
-from ganctl.training.ema import recompute_statistics
-from ganctl.training.state import TrainState, new_state, under
+from ganctl.training.state import TrainState, new_state, recompute_statistics, under
 
 from .helpers import CPU, assert_equal, at, checkpoint, new_session, trained
 
