@@ -106,11 +106,9 @@ def process_seconds(program: str, arguments: Sequence[str], folder: Path) -> flo
     Raises:
         CheckFailed: the process fails.
     """
-    command = [sys.executable, "-c", program, *arguments]
+    command, env = [sys.executable, "-c", program, *arguments], neutral_environment()
     began = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=folder, env=neutral_environment(), capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
     seconds = time.perf_counter() - began
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[0]
@@ -121,35 +119,30 @@ def process_seconds(program: str, arguments: Sequence[str], folder: Path) -> flo
     return seconds
 
 
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser of command lines with the option --json."""
+def parser(
+    description: str | None,
+    model: bool = False,
+    data: bool = False,
+    rounds: int = 0,
+    threads: bool = False,
+) -> argparse.ArgumentParser:
+    """Return a parser with --json and the chosen options; ``rounds`` is the default of --rounds."""
     made = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--json", action="store_true", help="print JSON")
+    add = made.add_argument
+    add("--json", action="store_true", help="print JSON")
+    if model:
+        add("model", type=Path, nargs="?", help="ONNX file (default: an untrained generator)")
+    if data:
+        add("--data", default="mnist", help="as for ganctl train (%(default)s)")
+        add("--data-dir", type=Path, help="folder of downloaded data sets")
+    if rounds:
+        add("--rounds", type=at_least(1), default=rounds, help="per measurement (%(default)s)")
+    if threads:
+        default = os.environ.get(THREADS_VARIABLE, "0")
+        add("--threads", type=at_least(0), default=default, help="0: all cores")
     return made
-
-
-def add_threads(parser: argparse.ArgumentParser) -> None:
-    """Add the option --threads."""
-    default = os.environ.get(THREADS_VARIABLE, "0")
-    parser.add_argument("--threads", type=at_least(0), default=default, help="0: all cores")
-
-
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add the options --data and --data-dir."""
-    parser.add_argument("--data", default="mnist", help="as for ganctl train (%(default)s)")
-    parser.add_argument("--data-dir", type=Path, help="folder of downloaded data sets")
-
-
-def add_rounds(parser: argparse.ArgumentParser, default: int) -> None:
-    """Add the option --rounds."""
-    parser.add_argument(
-        "--rounds",
-        type=at_least(1),
-        default=default,
-        help="measurements of each side (%(default)s)",
-    )
 
 
 def at_least(low: int) -> Callable[[str], int]:

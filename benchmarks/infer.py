@@ -53,16 +53,12 @@ def bench_infer(
     """Measure an ONNX file in ganctl's session and the same network in torch.
 
     Args:
-        model: the ONNX file; None for a fresh one.
+        model: the ONNX file; None for an untrained generator.
         batches: batch sizes of the networks.
-        rounds: measurements of each side, 1 or more.
+        rounds: measurements of each side.
         count: images that the whole commands draw.
         threads: of onnxruntime and torch, 1 or more.
         clock: measures what happens in this process.
-
-    Raises:
-        BadInput: the model cannot be used.
-        CheckFailed: a measured process fails.
     """
     machine = describe_machine(("onnxruntime", "torch", "numpy", "pillow"))
     torch.set_num_threads(threads)
@@ -77,11 +73,14 @@ def bench_infer(
             results.append(_bench_batch(generator, network, batch, rounds, clock))
         note(f"whole commands, {counted(count, 'image')} each")
         options = ["-n", str(count), "--threads", str(threads)]
-        commands: dict[str, Callable[[], float]] = {
-            out: partial(
-                process_seconds, COMMAND, ["infer", str(path.resolve()), out, *options], folder
+        commands = {
+            kind: partial(
+                process_seconds,
+                COMMAND,
+                ["infer", str(path.resolve()), f"out.{kind}", *options],
+                folder,
             )
-            for out in ("out.npy", "out.png")
+            for kind in ("npy", "png")
         }
         seconds = alternate(commands, rounds, lambda done: note(f"round {done} of {rounds}"))
         shares = [_png_share(generator, count, folder / "grid.png", clock) for _ in range(rounds)]
@@ -92,8 +91,8 @@ def bench_infer(
         "rounds": rounds,
         "batches": results,
         "count": count,
-        "npy": spread([count / each for each in seconds["out.npy"]]),  # images/s
-        "png": spread([count / each for each in seconds["out.png"]]),
+        "npy": spread([count / each for each in seconds["npy"]]),  # images/s
+        "png": spread([count / each for each in seconds["png"]]),
         "png_share": spread(shares),  # of the time from latents to the file
     }
 
@@ -218,24 +217,14 @@ def batch_sizes(text: str) -> list[int]:
     return list(dict.fromkeys(sizes))
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add the argument MODEL."""
-    parser.add_argument(
-        "model", type=Path, nargs="?", help="file of ganctl export (default: an untrained one)"
-    )
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program."""
-    parser = common.parser(__doc__)
-    add_model(parser)
+    parser = common.parser(__doc__, model=True, rounds=7, threads=True)
     parser.add_argument(
         "--batches", type=batch_sizes, default="1,64,1000", help="of the network (%(default)s)"
     )
-    common.add_rounds(parser, 7)
     count = parser.add_argument("-n", "--count", type=common.at_least(1), default=10_000)
     count.help = "images of the whole commands (%(default)s)"
-    common.add_threads(parser)
     options = parser.parse_args(arguments)
     threads = common.use_threads(options.threads)
     result = bench_infer(

@@ -82,15 +82,9 @@ class Tally:
 def bench_kills(times: int, arch: str, conditional: bool, seed: int) -> dict[str, Any]:
     """Train once without kills, then with ``times`` kills by SIGKILL, and compare the results.
 
-    Args:
-        times: number of kills, 1 or more.
-        arch: as for ``ganctl train``.
-        conditional: likewise.
-        seed: seed of the moments.
-
-    Returns:
-        The counts of `Tally`; ``finished``, the number of runs; ``same``, whether each of them has
-        the bytes of the undisturbed one; ``epochs`` of a run; ``seconds``.
+    ``seed`` is that of the moments. The result has the counts of `Tally`; ``finished``, the number
+    of runs; ``same``, whether each has the bytes of the one without kills; ``epochs`` of a run; and
+    ``seconds``.
 
     Raises:
         CheckFailed: a training fails without being killed.
@@ -122,12 +116,13 @@ def bench_kills(times: int, arch: str, conditional: bool, seed: int) -> dict[str
                 tally.step = NONE
             with running(start if tally.step == NONE else resume, killed) as process:
                 if tally.kills < times:
-                    if tally.kills % AT_START == AT_START - 1:
+                    early = tally.kills % AT_START == AT_START - 1
+                    if early:
                         time.sleep(moments.uniform(0, starting))
+                        early = not is_training(process, run) and process.poll() is None
                     else:
                         wait_for_training(process, run)
                         time.sleep(moments.uniform(0, longest))
-                    early = not is_training(process, run) and process.poll() is None
                     process.send_signal(signal.SIGKILL)
                 ended = not was_killed(process)
             tally.add(not ended, checkpoint_step(run.checkpoint))
@@ -224,22 +219,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.json:
         common.print_json(found)
     else:
-        print(
-            f"{counted(found['kills'], 'kill')} of runs of {counted(found['epochs'], 'epoch')}: "
-            f"{found['at_start']} before training began, {found['while_writing']} while a file was "
-            "being written"
-        )
-        print(
-            f"resumed from the checkpoint after {found['recovered']}, started again before the "
-            f"first one after {found['from_the_beginning']}, no step left to take after "
-            f"{found['after_the_end']}"
-        )
+        runs = f"{counted(found['kills'], 'kill')} of runs of {counted(found['epochs'], 'epoch')}"
+        print(f"{runs}, {found['seconds']:,.0f} s")
+        print(f"before training began: {found['at_start']}")
+        print(f"while a file was being written: {found['while_writing']}")
+        print(f"resumed from the checkpoint: {found['recovered']}")
+        print(f"started again before the first checkpoint: {found['from_the_beginning']}")
+        print(f"no step left to take: {found['after_the_end']}")
         print(f"lost: {found['lost']}")
-        same = "each" if found["same"] else "not all"
+        same = "each with" if found["same"] else "not all with"
         print(
-            f"{counted(found['finished'], 'run')} finished, {same} with the same bytes as the one"
+            f"{counted(found['finished'], 'run')} finished, {same} the bytes of one without kills"
         )
-        print(f"without kills; {found['seconds']:,.0f} s")
     if found["lost"] or not found["same"]:
         raise CheckFailed("a killed run has lost something", "report it: this should not happen")
 

@@ -41,20 +41,9 @@ class Look(NamedTuple):
 
 
 def bench_soak(data: str, epochs: int, threads: int, conditional: bool) -> dict[str, Any]:
-    """Train with samples, evaluations and checkpoints in every epoch.
+    """Train with samples, evaluations and checkpoints in every epoch, and `summarize` the run.
 
-    Args:
-        data: as for ``ganctl train``.
-        epochs: at least `SETTLED` + 2.
-        threads: CPU threads; 0 for all cores.
-        conditional: as for ``ganctl train``.
-
-    Returns:
-        The medians of the first (``…_early``) and last epochs (``…_late``) after `SETTLED`, as
-        described in `summarize`.
-
-    Raises:
-        CheckFailed: the training fails, or the system is not Linux.
+    The arguments are options of ``ganctl train``; there are at least `SETTLED` + 2 epochs.
     """
     if not os.path.isdir("/proc/self/fd"):
         raise CheckFailed("this system does not report a process's resources", "use Linux")
@@ -132,12 +121,11 @@ def growth(found: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program."""
-    parser = common.parser(__doc__)
+    parser = common.parser(__doc__, threads=True)
     parser.add_argument(
         "--epochs", type=common.at_least(SETTLED + 2), default=300, help="passes over the digits"
     )
     parser.add_argument("--conditional", action="store_true", help="train on the classes, too")
-    common.add_threads(parser)
     options = parser.parse_args(arguments)
     found = bench_soak("digits", options.epochs, options.threads, options.conditional)
     if options.json:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from benchmarks import common
 from benchmarks.common import COMMAND, alternate, note, process_seconds, ratio, spread
-from benchmarks.infer import add_model, write_fresh_model
+from benchmarks.infer import write_fresh_model
 from ganctl.cli.doctor import describe_machine
 from ganctl.cli.tables import show_table
 from ganctl.data import load_data
@@ -80,16 +80,15 @@ sys.exit("the training ended before its second step")
 def bench_start(
     model: Path | None, data: str, data_dir: Path | None, rounds: int
 ) -> dict[str, Any]:
-    """Measure three pairs of processes.
+    """Measure three pairs of processes, each ``rounds`` times.
 
     Args:
-        model: an ONNX file of ``ganctl export``; None for a fresh one.
+        model: an ONNX file of ``ganctl export``; None for an untrained generator.
         data: a data set that needs no download.
         data_dir: as for ``ganctl train``.
-        rounds: how often each process is started, 1 or more.
+        rounds: how often each process is started.
 
     Raises:
-        BadInput: the model cannot be used.
         CheckFailed: a process fails, or the two drawing processes draw different pictures.
     """
     if model is not None:
@@ -183,11 +182,7 @@ def show(result: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program."""
-    parser = common.parser(__doc__)
-    add_model(parser)
-    common.add_data(parser)
-    common.add_rounds(parser, 11)
-    options = parser.parse_args(arguments)
+    options = common.parser(__doc__, model=True, data=True, rounds=11).parse_args(arguments)
     data = options.data
     if load_data(data, data_dir=options.data_dir).note:
         data = "digits"  # which replaced it, and needs no network

@@ -64,12 +64,9 @@ def bench_train(
         data: images of 1×28×28.
         contenders: names in `CONTENDERS`.
         batch_size: of the baseline and of contenders that do not set it.
-        rounds: measurements of each side, 1 or more.
-        steps: of the baseline in a round, 1 or more; the others train on as many images.
+        rounds: measurements of each side.
+        steps: of the baseline in a round; the others train on as many images.
         clock: measures the rates.
-
-    Raises:
-        CheckFailed: a process that measures memory fails.
     """
     machine = describe_machine(("torch", "torchvision", "numpy"))
     configs = {name: contender_config(name, batch_size) for name in contenders}
@@ -212,22 +209,19 @@ def show(result: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program."""
-    parser = common.parser(__doc__)
-    common.add_data(parser)
+    parser = common.parser(__doc__, data=True, rounds=7, threads=True)
     parser.add_argument(
         "--contender", choices=CONTENDERS, action="append", help="repeatable (default: all)"
     )
     parser.add_argument(
         "--batch-size", type=common.at_least(2), default=64, help="of the baseline (%(default)s)"
     )
-    common.add_rounds(parser, 7)
     parser.add_argument(
         "--steps",
         type=common.at_least(1),
         default=100,
         help="of the baseline per round (%(default)s)",
     )
-    common.add_threads(parser)
     options = parser.parse_args(arguments)
     common.use_threads(options.threads)
     result = bench_train(

@@ -207,7 +207,8 @@ class TrainConfig(_Options):
         False, "Learn the classes, so that sample and infer can draw a given digit."
     )
     objective: Literal["non-saturating", "hinge", "least-squares", "wasserstein"] = option(
-        "non-saturating", "What the two networks minimise."
+        "non-saturating",
+        "What both networks minimise: non-saturating, hinge, least-squares or wasserstein.",
     )
     epochs: int = option(200, "Passes over the data.", ge=1, le=10**9, resumable=True)
     batch_size: int = option(64, "Images per step.", ge=2, le=65536)  # BatchNorm compares images

@@ -142,7 +142,7 @@ def show(
         int | None,
         typer.Option(
             metavar="1|3",
-            help="1 grey, 3 colour.",
+            help="1 for grey, 3 for colour.",
             show_default="3 if any picture has colour",
         ),
     ] = None,

@@ -123,7 +123,7 @@ Checkpoint = Annotated[
 Threads = Annotated[
     int,
     typer.Option(
-        metavar="N", min=0, max=1024, envvar=THREADS_VARIABLE, help="CPU threads; 0: all cores."
+        metavar="N", min=0, max=1024, envvar=THREADS_VARIABLE, help="CPU threads; 0 for all cores."
     ),
 ]
 DataDir = Annotated[
@@ -132,7 +132,7 @@ DataDir = Annotated[
         metavar="PATH",
         readable=False,
         autocompletion=complete.files(),
-        help="Where downloaded data sets lie.",
+        help="Folder of downloaded data sets.",
         show_default="$GANCTL_DATA, else the user's cache",
     ),
 ]

@@ -20,6 +20,7 @@ DETAILS: dict[str, dict[str, Any]] = {
     "device": {"metavar": "NAME", "autocompletion": complete.words("auto", "cpu", "cuda", "mps")},
     "name": {"metavar": "NAME"},
     "channels": {"metavar": "1|3"},
+    "objective": {"metavar": "NAME"},  # the choices are too long for the column
 }
 METAVARS = {int: "N", float: "X", str: "TEXT"}
 
@@ -93,12 +94,8 @@ def with_signature(kind: type[TrainConfig]) -> Callable[[Any], Any]:
 def _annotation(each: Option) -> Any:
     flag, details = option_text(each.name), DETAILS.get(each.name, {})
     hint: Any = each.kind
-    help = each.help
     if each.choices and each.kind is str:
         hint = Literal[each.choices]
-        if len(each.choices) > 2:  # too long for the column
-            details = {"metavar": "NAME", **details}
-            help += f" One of {', '.join(each.choices)}."
     elif each.kind is not bool:
         details = {"metavar": METAVARS[each.kind], **details}
     declared = f"{flag}/--no-{flag[2:]}" if each.kind is bool else flag
@@ -106,7 +103,7 @@ def _annotation(each: Option) -> Any:
         hint | None,
         typer.Option(
             declared,
-            help=rf"{help} \[default: {default_text(each)}]",
+            help=rf"{each.help} \[default: {default_text(each)}]",
             show_default=False,
             rich_help_panel=each.panel,
             envvar=each.envvar or None,

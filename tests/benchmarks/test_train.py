@@ -65,7 +65,10 @@ def test_all_sides_see_the_same_images_by_the_same_clock(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_peak_memory_is_that_of_separate_processes(small_data: Path, tmp_path: Path) -> None:
+def test_the_peak_memory_is_that_of_separate_processes(
+    small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "MEMORY_STEPS", 3)
     write_mnist(tmp_path, load_data(str(small_data)))
     config = TrainConfig(recipe="classic", precision="fp32")
     assert train.note_memory(tmp_path, 64) > 50e6

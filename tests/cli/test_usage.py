@@ -51,7 +51,7 @@ def test_what_was_probably_meant_is_asked(line: str, error: str, ganctl: Ganctl)
 )
 def test_a_run_without_resume_is_told_both_ways(line: str, hint: str, ganctl: Ganctl) -> None:
     outcome = ganctl(*line.split())
-    assert outcome.code == 2 and "' goes with --resume, and without --name\n" in outcome.err
+    assert outcome.code == 2 and "' needs --resume, and no --name\n" in outcome.err
     assert outcome.err.splitlines()[1].startswith(f"hint: {hint}")
 
 
